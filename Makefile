@@ -1,0 +1,49 @@
+# The commands of this module; CONTRIBUTING.md says when to use which.
+GO       ?= go
+TOOL      = $(GO) tool -modfile=tools.mod
+FUZZTIME ?= 10s
+COUNT    ?= 6
+SHELL     = bash
+
+.PHONY: help fmt lint test race stress fuzz bench cover leak vuln
+
+help: ## list the targets
+	@sed -n 's/^\([a-z]*\):.*## /\1	/p' Makefile
+
+fmt: ## gofmt -s, go fix, go mod tidy
+	gofmt -s -w $$(git ls-files -co --exclude-standard '*.go')
+	$(GO) fix ./...
+	$(GO) mod tidy
+
+lint: ## go vet, staticcheck
+	$(GO) vet ./...
+	$(TOOL) staticcheck ./...
+
+test: ## all tests
+	$(GO) test ./...
+
+race: ## all tests under the race detector
+	$(GO) test -race ./...
+
+stress: ## the stress tests, 100 times under the race detector
+	$(GO) test -race -count=100 -run Stress ./...
+
+fuzz: ## every fuzz target for FUZZTIME
+	@set -euo pipefail; pkgs=$$($(GO) list ./...); for p in $$pkgs; do \
+		list=$$($(GO) test -list '^Fuzz' "$$p"); \
+		for f in $$(sed -n '/^Fuzz/p' <<<"$$list"); do echo "$$p $$f"; \
+			$(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) "$$p"; done; done
+
+bench: ## the benchmarks into bench.txt, compared with OLD=file if given
+	set -o pipefail; $(GO) test -run '^$$' -bench . -benchmem -count $(COUNT) . | tee bench.txt
+	$(TOOL) benchstat $(OLD) bench.txt
+
+cover: ## coverage of the whole module
+	$(GO) test -coverpkg=./... -coverprofile=cover.out ./...
+	$(GO) tool cover -func=cover.out | tail -n 1
+
+leak: ## all tests with the goroutine leak profile
+	GOEXPERIMENT=goroutineleakprofile $(GO) test -count=1 ./...
+
+vuln: ## known vulnerabilities; asks the Go vulnerability database
+	$(TOOL) govulncheck ./...

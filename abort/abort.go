@@ -1,0 +1,166 @@
+// Package abort notices that the client left before it had its answer.
+//
+// net/http cancels a request's context when the client's connection ends, but
+// also when the handler has returned, when the server closes and when a read
+// deadline passes, and never says which. It sees nothing at all while request
+// body or a pipelined byte is unread. Inside [Check], the request's context is
+// cancelled by an abort with an [*Error] as its cause, and [On] runs one
+// function instead:
+//
+//	r.Use(abort.Check)
+//	...
+//	abort.On(ctx, func(ctx context.Context) {
+//		tx.Rollback(ctx)
+//		exitcode.Exit(ctx, exitcode.ClientClosedRequest)
+//	})
+//
+// # Limits
+//
+// A client whose machine lost its power or network says nothing; only TCP
+// keep-alive, set on the listener, ends its connection. A client behind a
+// reverse proxy leaves when the proxy does.
+package abort
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/lastbyte-go/lastbyte/internal/request"
+)
+
+// Options are the settings of [New].
+type Options struct {
+	// IgnoreHalfClose makes a bare FIN no abort; only a reset, a failed write or
+	// an HTTP/2 stream reset is. False: a FIN is an abort, as for net/http. A
+	// plain close also begins with a bare FIN: a handler that does not write then
+	// never learns of it. It needs [ConnContext]: without it nothing tells a FIN
+	// from a reset.
+	IgnoreHalfClose bool
+
+	// CallbackTimeout is the deadline of the callback's context, counted from its
+	// start. 0: none.
+	CallbackTimeout time.Duration
+}
+
+// Check makes an abort known to the handlers inside it: their context is
+// cancelled with an [*Error] as its cause and what they still write is dropped,
+// or the callback of [On] runs. It is nginx's lua_check_client_abort.
+func Check(next http.Handler) http.Handler { return request.Handler(defaults, next) }
+
+var defaults = config(Options{})
+
+// New is [Check] with settings; New(Options{}) is Check. It panics if
+// o.CallbackTimeout is negative.
+func New(o Options) func(http.Handler) http.Handler {
+	if o.CallbackTimeout < 0 {
+		panic(fmt.Sprintf("abort.New: negative CallbackTimeout, got %v", o.CallbackTimeout))
+	}
+	c := config(o)
+	return func(next http.Handler) http.Handler { return request.Handler(c, next) }
+}
+
+// Ignore switches the check off for the handlers inside it. Of Check and Ignore
+// around a handler, the innermost counts.
+func Ignore(next http.Handler) http.Handler { return request.Handler(ignore, next) }
+
+var ignore = &request.Config{Ignore: true}
+
+func config(o Options) *request.Config {
+	return &request.Config{Check: &request.Check{
+		IgnoreHalfClose: o.IgnoreHalfClose,
+		CallbackTimeout: o.CallbackTimeout,
+		NewError: func(reason string, after time.Duration, err error) error {
+			return &Error{Reason: Reason(reason), After: after, Err: err}
+		},
+	}}
+}
+
+// On registers callback to run at most once, on a goroutine of its own, when
+// the client aborts. It is ngx.on_abort. A client that has left already has it
+// run at once.
+//
+// Before the callback has exited, and if it does not exit at all, the handler
+// goes on undisturbed: its context is not cancelled by the abort. The response
+// ends only after the callback has returned, so the callback may use what the
+// handler owns as far as that is safe for two goroutines, but neither the
+// ResponseWriter nor the request body. A panic of the callback is logged.
+//
+// The ctx that the callback gets has the values of the ctx given here; neither
+// the abort nor an exit cancels it. It ends when the callback returns, at
+// Options.CallbackTimeout, or when the server gives up draining.
+//
+// Errors: [ErrCheckOff], [ErrDuplicate], [ErrEnded], [ErrNoRequest],
+// [ErrNilFunc]; each of them changes nothing.
+func On(ctx context.Context, callback func(context.Context)) error {
+	r, ok := request.From(ctx)
+	switch {
+	case callback == nil:
+		return fmt.Errorf("abort.On: %w", ErrNilFunc)
+	case !ok:
+		return ErrNoRequest
+	case request.IsTask(ctx):
+		return ErrEnded
+	}
+	return r.On(ctx, callback)
+}
+
+// Cause tells whether, why and when the client aborted. ok is false while the
+// client is there, and always when the check is off.
+func Cause(ctx context.Context) (e *Error, ok bool) {
+	r, found := request.From(ctx)
+	if !found {
+		return nil, false
+	}
+	err, ok := r.Abort()
+	if !ok {
+		return nil, false
+	}
+	e, ok = err.(*Error)
+	return e, ok
+}
+
+// Wrap returns err while the client is there, else an error that Is both err
+// and [ErrClientAborted]: one test for every library's own words for a vanished
+// client, such as io.EOF, a CloseError 1006, sql.ErrTxDone, context.Canceled or
+// EPIPE. Wrap(ctx, nil) is nil. On a hijacked connection it asks the socket, as
+// long as that is open.
+func Wrap(ctx context.Context, err error) error {
+	if err == nil {
+		return nil
+	}
+	if e, ok := Cause(ctx); ok {
+		return &wrapped{err, e}
+	}
+	return err
+}
+
+type wrapped struct {
+	err   error
+	abort *Error
+}
+
+func (w *wrapped) Error() string   { return w.err.Error() + " (" + w.abort.Error() + ")" }
+func (w *wrapped) Unwrap() []error { return []error{w.err, w.abort} }
+
+// Shield returns a context like ctx that a client abort does not cancel; an
+// exit, deadlines and a forced shutdown still do, and so does the end of the
+// request. It is for the stretch past a commit point. Without a lastbyte
+// middleware around it is ctx itself.
+func Shield(ctx context.Context) context.Context {
+	if r, ok := request.From(ctx); ok {
+		return r.Shield(ctx)
+	}
+	return ctx
+}
+
+// ConnContext is for http.Server.ConnContext. It keeps the connection in ctx,
+// so that a [Reason] can be established at the socket, and a server that closes
+// or a read deadline that passes (golang/go#70834) is never taken for the
+// client. middleware.Lifecycle.Attach installs it.
+func ConnContext(ctx context.Context, c net.Conn) context.Context {
+	ctx, _ = request.WithConn(ctx, c)
+	return ctx
+}

@@ -1,0 +1,115 @@
+package eof
+
+import (
+	"context"
+	"runtime/debug"
+	"time"
+)
+
+// task is a function of Defer or After. Its way is reserve, due, start, run;
+// it counts as pending up to start.
+type task struct {
+	b         *Background
+	fn        func(context.Context)
+	ctx       context.Context
+	delay     time.Duration
+	premature bool // written before start
+}
+
+type taskKey struct{}
+
+// taskCtx is a task's context: what the handler's had, and the task.
+type taskCtx struct {
+	context.Context
+	t *task
+}
+
+func (c *taskCtx) Value(key any) any {
+	if key == (taskKey{}) {
+		return c.t
+	}
+	return c.Context.Value(key)
+}
+
+// reserve takes a place for t among those that wait.
+func (b *Background) reserve(t *task) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case b.forced, b.draining && t.delay > 0:
+		b.stats.Rejected++
+		return ErrShuttingDown
+	case b.stats.Pending >= int64(b.o.Pending):
+		b.stats.Rejected++
+		return ErrTooManyPending
+	}
+	b.stats.Pending++
+	return nil
+}
+
+// due is called when the response has ended.
+func (t *task) due() {
+	b := t.b
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if t.delay > 0 && !b.draining {
+		b.timers[t] = time.AfterFunc(t.delay, t.fire)
+		return
+	}
+	t.premature = t.delay > 0
+	b.startLocked(t)
+}
+
+func (t *task) fire() {
+	t.b.mu.Lock()
+	defer t.b.mu.Unlock()
+	delete(t.b.timers, t)
+	t.b.startLocked(t)
+}
+
+// startLocked runs t now if it may, else when another has ended, in order.
+func (b *Background) startLocked(t *task) {
+	switch {
+	case b.forced: // given up, and counted as lost
+	case b.stats.Running >= int64(b.o.Running):
+		b.queue.PushBack(t)
+	default:
+		b.runLocked(t)
+	}
+}
+
+func (b *Background) runLocked(t *task) {
+	b.stats.Pending--
+	b.stats.Running++
+	ctx, cancel := context.WithCancelCause(&taskCtx{t.ctx, t})
+	c := b.trackLocked(cancel, true)
+	go b.run(t, ctx, c)
+}
+
+// run is a task's goroutine. What is done at its end is deferred, so that
+// runtime.Goexit in a task takes no place away.
+func (b *Background) run(t *task, ctx context.Context, c *cancellation) {
+	panicked := false
+	defer c.cancel(context.Canceled)
+	defer func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.stats.Running--
+		if e := b.queue.Front(); e != nil {
+			b.runLocked(b.queue.Remove(e).(*task))
+		}
+		b.countLocked(c, panicked)
+	}()
+	defer func() {
+		if v := recover(); v != nil {
+			panicked = true
+			b.panicked(v, debug.Stack())
+		}
+	}()
+	if b.o.Timeout > 0 {
+		var stop context.CancelFunc
+		ctx, stop = context.WithTimeout(ctx, b.o.Timeout)
+		defer stop()
+	}
+	t.fn(ctx)
+}

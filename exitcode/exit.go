@@ -1,0 +1,191 @@
+// Package exitcode lets a handler decide how its request ends.
+//
+// A net/http handler that wants to end a request from deep inside has to write
+// an error page, return, and hope that nobody above writes another; it cannot
+// drop the connection without a panic, and no logger sees why it did.
+//
+//	r.Use(exitcode.Phase(authenticate)) // OK: next handler; 401: stop
+//	...
+//	exitcode.Exit(ctx, 404)
+//	return
+//
+// # Limits
+//
+// Exit does not unwind its caller: return after it, or use [Throw]. A status
+// that is on its way cannot be taken back. Handlers outside the outermost
+// lastbyte middleware see the recorded status; those between it and the handler
+// see no call of WriteHeader.
+package exitcode
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+
+	"github.com/lastbyte-go/lastbyte/internal/request"
+)
+
+// Exit ends the request with code. The first exit wins. It is ngx.exit.
+//
+// Exit does not unwind its caller: return after it. From then on the request's
+// context is cancelled with an [*ExitError] as cause, and what the handler
+// still writes is dropped with [ErrExited]. The page of a code from 300 on is
+// written when the handler next writes or returns; called by a thread or an
+// abort callback under Detach, at once. A code that drops the connection (-1,
+// 408, 444, 499) acts at once, also on a handler that is stuck in a Write.
+//
+// Exit(ctx, OK) in a handler or thread ends nothing and returns nil: see
+// [Phase]. It may be called from any goroutine.
+//
+// Errors: [ErrInvalidCode] (nothing changes), [ErrExited] (an earlier exit
+// won), [ErrHeaderSent] (the status is on its way, code could not replace it;
+// the request ends all the same), [ErrEnded] (the response is complete: after
+// eof.Send the remaining work is cancelled, in a task nothing happens),
+// [ErrNoRequest].
+func Exit(ctx context.Context, code Code) error {
+	if !code.valid() {
+		return fmt.Errorf("%w %d", ErrInvalidCode, int(code))
+	}
+	r, ok := request.From(ctx)
+	if !ok {
+		return ErrNoRequest
+	}
+	if code == OK {
+		return nil
+	}
+	return r.Exit(ctx, exit(code))
+}
+
+func exit(code Code) *request.Exit {
+	return &request.Exit{Code: int(code), Cause: &ExitError{code}, Page: defaultPage}
+}
+
+// Throw is [Exit] for deep call stacks: it does not return. It unwinds the
+// calling goroutine by panicking with http.ErrAbortHandler, which every
+// well-behaved recoverer passes on in silence; deferred calls run, and a
+// recover in between that swallows it cannot undo the exit. It is for
+// goroutines that lastbyte started or serves, and no others: there is nobody to
+// recover it elsewhere.
+//
+// An error of Exit other than [ErrExited] and [ErrHeaderSent] means that
+// nothing was to end; Throw unwinds all the same, and outside any lastbyte
+// middleware net/http then drops the connection.
+func Throw(ctx context.Context, code Code) {
+	_ = Exit(ctx, code) // there is no caller to hear of it
+	panic(http.ErrAbortHandler)
+}
+
+// Phase is a middleware from a function: OK goes on with the next handler, any
+// other code exits with it. It panics if fn is nil. A code that is not valid is
+// a bug of fn's: the request exits with 500, and the log says so.
+func Phase(fn func(http.ResponseWriter, *http.Request) Code) func(http.Handler) http.Handler {
+	if fn == nil {
+		panic("exitcode.Phase: nil function")
+	}
+	return func(next http.Handler) http.Handler {
+		return request.Handler(none, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			code := fn(w, r)
+			if exited, ok := request.From(r.Context()); ok && exited.Over() {
+				return // fn has called Exit, or the client is gone
+			}
+			if code == OK {
+				next.ServeHTTP(w, r)
+				return
+			}
+			end(r.Context(), code, "exitcode.Phase")
+		}))
+	}
+}
+
+var none = &request.Config{}
+
+// end exits with a code that a user's function returned.
+func end(ctx context.Context, code Code, where string) {
+	err := Exit(ctx, code)
+	if r, ok := request.From(ctx); ok && errors.Is(err, ErrInvalidCode) {
+		r.Log(fmt.Sprintf("lastbyte: %s: %v", where, err))
+		_ = Exit(ctx, http.StatusInternalServerError) // the first exit stands
+	}
+}
+
+// HeaderFilter runs fn once, just before the final status and headers are
+// committed; informational responses pass by. It is header_filter_by_lua. fn
+// may change h. OK lets the response pass; any other code replaces it, and the
+// handler's body is dropped. The page of an exit passes through fn as well, but
+// its code stands. Of several filters the innermost runs first. fn runs on the
+// goroutine that commits, in the middle of its write: it must not write or call
+// eof.Send itself. HeaderFilter panics if fn is nil.
+func HeaderFilter(fn func(r *http.Request, status int, h http.Header) Code) func(http.Handler) http.Handler {
+	if fn == nil {
+		panic("exitcode.HeaderFilter: nil function")
+	}
+	c := &request.Config{Filter: func(r *http.Request, status int, h http.Header) *request.Exit {
+		switch code := fn(r, status, h); {
+		case code == OK:
+			return nil
+		case !code.valid():
+			if req, ok := request.From(r.Context()); ok {
+				req.Log(fmt.Sprintf("lastbyte: exitcode.HeaderFilter: %v %d", ErrInvalidCode, int(code)))
+			}
+			return exit(http.StatusInternalServerError)
+		default:
+			return exit(code)
+		}
+	}}
+	return func(next http.Handler) http.Handler { return request.Handler(c, next) }
+}
+
+// Handler adapts a handler that returns an error. nil: fine. An error that
+// carries a code ([Of]): that code. A client that aborted: 499, whatever the
+// error says. Anything else: 500, and the error is logged, not shown. It panics
+// if fn is nil.
+func Handler(fn func(http.ResponseWriter, *http.Request) error) http.Handler {
+	if fn == nil {
+		panic("exitcode.Handler: nil function")
+	}
+	return request.Handler(none, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		err := fn(w, r)
+		if err == nil {
+			return
+		}
+		req, _ := request.From(r.Context())
+		if _, gone := req.Abort(); gone {
+			_ = Exit(r.Context(), ClientClosedRequest) // the first exit stands
+			return
+		}
+		code, ok := Of(err)
+		if !ok {
+			req.Log(fmt.Sprintf("lastbyte: %s %s: %v", r.Method, r.URL.Path, err))
+			code = http.StatusInternalServerError
+		}
+		end(r.Context(), code, "exitcode.Handler")
+	}))
+}
+
+// Options are the settings of [New].
+type Options struct {
+	// ErrorPage writes the page of a code; nil: [PlainText]. The status is the
+	// code's unless the page sets another; the page chooses headers and body. It
+	// is written into memory first: if it panics, the status goes out without a
+	// page.
+	ErrorPage func(w http.ResponseWriter, r *http.Request, code Code)
+}
+
+// New gives the settings for the routes inside. The innermost counts.
+func New(o Options) func(http.Handler) http.Handler {
+	c := &request.Config{Page: defaultPage}
+	if o.ErrorPage != nil {
+		c.Page = func(w http.ResponseWriter, r *http.Request, code int) { o.ErrorPage(w, r, Code(code)) }
+	}
+	return func(next http.Handler) http.Handler { return request.Handler(c, next) }
+}
+
+// From gives the code that the request exited with.
+func From(ctx context.Context) (Code, bool) {
+	if r, ok := request.From(ctx); ok {
+		code, exited := r.ExitCode()
+		return Code(code), exited
+	}
+	return OK, false
+}

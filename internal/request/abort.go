@@ -1,0 +1,245 @@
+package request
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"runtime/debug"
+	"syscall"
+	"time"
+
+	"github.com/lastbyte-go/lastbyte/internal/peer"
+)
+
+// Check is the setting of an abort middleware.
+type Check struct {
+	IgnoreHalfClose bool
+	CallbackTimeout time.Duration
+	NewError        func(reason string, after time.Duration, err error) error // makes an *abort.Error
+}
+
+// The reasons of an abort; abort.Reason documents them.
+const (
+	reset         = "reset"
+	closed        = "closed"
+	streamReset   = "stream_reset"
+	writeFailed   = "write_failed"
+	bodyTruncated = "body_truncated"
+	unverified    = "unverified"
+)
+
+// outerEnded judges why the context around the outermost middleware ended.
+// net/http cancels it with a bare context.Canceled when the client leaves, but
+// also when the server closes or a deadline of the handler's passes.
+func (r *Request) outerEnded() {
+	outer := r.node.parent
+	err, cause := outer.Err(), context.Cause(outer)
+	if err != context.Canceled || cause != context.Canceled {
+		r.node.cancel(newEnding(err, cause))
+		return
+	}
+	if c := r.conn(); c != nil {
+		if c.base.Err() != nil {
+			r.node.cancel(newEnding(err, cause)) // BaseContext: the server's own doing
+			return
+		}
+	}
+	r.judge(unverified, nil)
+}
+
+// judge decides, on the evidence of one witness, whether the client left. It
+// reports whether an abort is recorded for the request, by whomever.
+func (r *Request) judge(reason string, err error) bool {
+	check := r.check.Load()
+	if check == nil {
+		return false
+	}
+	reason, left := r.verdict(check, reason, err)
+	if !left {
+		return r.is(gone)
+	}
+	r.abortMove(check, reason, err)
+	return r.is(gone)
+}
+
+// verdict finds the strongest reason known, or that the client is still there.
+func (r *Request) verdict(check *Check, reason string, err error) (string, bool) {
+	if isReset(err) {
+		return reset, true
+	}
+	c := r.conn()
+	if c == nil {
+		return reason, true
+	}
+	state := c.peer.State()
+	switch {
+	case state == peer.Reset:
+		return reset, true
+	case state == peer.Closed && check.IgnoreHalfClose && reason == unverified:
+		return "", false
+	case state == peer.Closed:
+		return closed, true
+	case state == peer.Alive && r.body.from.ProtoMajor == 2 && reason == unverified:
+		return streamReset, true
+	case state == peer.Alive && reason == unverified:
+		return "", false // golang/go#70834: a read deadline of the handler's
+	}
+	return reason, true
+}
+
+// abortMove records that the client left. Without a callback that is the
+// request's ending.
+func (r *Request) abortMove(check *Check, reason string, err error) {
+	r.mu.Lock()
+	s := r.state.Load()
+	if s&winnerMask != serving || s&(gone|ended|dropping) != 0 {
+		r.mu.Unlock()
+		return
+	}
+	x := r.extraLocked()
+	cause := check.NewError(reason, time.Since(r.start), err)
+	x.abort = cause
+	r.markLocked(gone)
+	f := r.callback
+	if f == nil {
+		if s&back != 0 && s&committed != 0 && r.live == 0 {
+			r.mu.Unlock()
+			return // the response is as its handler wanted it
+		}
+		r.decideLocked(aborted)
+		r.mu.Unlock()
+		r.cancel(context.Canceled, cause)
+		r.wake()
+		return
+	}
+	x.callback = true
+	r.goLocked(func() { r.call(check, f) })
+	r.mu.Unlock()
+}
+
+// On registers f, see abort.On.
+func (r *Request) On(ctx context.Context, f func(context.Context)) error {
+	check := r.check.Load()
+	r.mu.Lock()
+	s := r.state.Load()
+	w := s & winnerMask
+	switch {
+	case s&ended != 0, w == returned, w == sent:
+		r.mu.Unlock()
+		return ErrEnded
+	case check == nil:
+		r.mu.Unlock()
+		return ErrCheckOff
+	case r.callback != nil:
+		r.mu.Unlock()
+		return ErrDuplicate
+	}
+	r.callback, r.on = f, ctx
+	late := s&gone != 0 && s&quiet == 0
+	if late {
+		r.extra.callback = true
+		r.goLocked(func() { r.call(check, f) })
+	}
+	r.mu.Unlock()
+	if late {
+		return nil
+	}
+	r.node.follow()
+	r.node.poll()
+	return nil
+}
+
+// call runs the abort callback on a goroutine of its own, which the end of the
+// request waits for.
+func (r *Request) call(check *Check, f func(context.Context)) {
+	ctx := context.WithoutCancel(Scope(r.on))
+	ctx, cancel := context.WithCancelCause(ctx)
+	defer cancel(context.Canceled)
+	if check.CallbackTimeout > 0 {
+		var stop context.CancelFunc
+		ctx, stop = context.WithTimeout(ctx, check.CallbackTimeout)
+		defer stop()
+	}
+	if o := r.Owner(); o != nil {
+		defer o.Track(func(cause error) { cancel(cause) })()
+	}
+	r.guard("abort callback", func() { f(ctx) })
+}
+
+// guard runs f and logs a panic of it. A Throw has said what it wants by then.
+func (r *Request) guard(what string, f func()) (v any, stack []byte) {
+	defer func() {
+		if v = recover(); v == nil || v == http.ErrAbortHandler && r.winner() == exited {
+			v = nil
+			return
+		}
+		stack = debug.Stack()
+		r.Log(fmt.Sprintf("lastbyte: panic in %s: %v\n%s", what, v, stack))
+	}()
+	f()
+	return nil, nil
+}
+
+// Abort gives the *abort.Error of a client that left, after a look.
+func (r *Request) Abort() (error, bool) {
+	if r.check.Load() == nil {
+		return nil, false
+	}
+	if s := r.state.Load(); s&(gone|ended) == 0 && s&winnerMask == serving {
+		r.look()
+	}
+	if !r.is(gone) {
+		return nil, false
+	}
+	return r.abortError(), true
+}
+
+// look asks the witnesses that answer without waiting.
+func (r *Request) look() {
+	r.node.poll()
+	if c := r.conn(); c != nil && r.is(hijacked) && !r.is(gone) {
+		switch c.peer.State() {
+		case peer.Closed:
+			r.judge(closed, nil)
+		case peer.Reset:
+			r.judge(reset, nil)
+		}
+	}
+}
+
+func (r *Request) abortError() error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.extra == nil {
+		return nil
+	}
+	return r.extra.abort
+}
+
+// writeFailed judges the error of a write.
+func (r *Request) writeFailed(err error) error {
+	if timedOut(err) || r.check.Load() == nil || r.is(hijacked|dropping) {
+		return err
+	}
+	if !isReset(err) && !errors.Is(err, syscall.EPIPE) && r.node.parent.Err() == nil {
+		return err // http.ErrContentLength, an outer writer's own error
+	}
+	r.judge(writeFailed, err)
+	return err
+}
+
+func isReset(err error) bool { return errors.Is(err, syscall.ECONNRESET) }
+
+// cancel ends the contexts of the request; what is shielded, too, unless the
+// cause is an abort.
+func (r *Request) cancel(err, cause error) {
+	e := newEnding(err, cause)
+	r.node.cancel(e)
+	if d := r.det.Load(); d != nil {
+		d.node.cancel(e)
+	}
+	if cause != r.abortError() {
+		r.endShields(e)
+	}
+}

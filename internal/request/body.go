@@ -1,0 +1,77 @@
+package request
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"os"
+)
+
+// body stands in front of the request body of the copy that a handler gets.
+// net/http knows its own request's body by its type, so that one stays as it is.
+type body struct {
+	rc       io.ReadCloser
+	req      *Request
+	gate     gate
+	from, to *http.Request // the request handed to lastbyte, and its copy
+}
+
+func (b *body) Read(p []byte) (int, error) {
+	if !b.gate.enter() {
+		return 0, errBodyEnded
+	}
+	defer b.gate.leave()
+	n, err := b.rc.Read(p)
+	if err == nil {
+		return n, nil
+	}
+	if err == io.EOF {
+		b.req.mark(bodyRead)
+		b.to.Trailer = b.from.Trailer // net/http sets those of its own request
+		return n, err
+	}
+	return n, b.req.readFailed(err)
+}
+
+func (b *body) Close() error {
+	if !b.gate.enter() {
+		return nil
+	}
+	defer b.gate.leave()
+	return b.rc.Close()
+}
+
+// kickBody makes a read that is stuck return, so that its gate can close.
+func (r *Request) kickBody() {
+	_ = http.NewResponseController(r.w.inner).SetReadDeadline(past) // unsupported: the read has to end by itself
+}
+
+// readFailed judges the error of a body read. A client that left in the middle
+// of its request is an abort; the error keeps what net/http said.
+func (r *Request) readFailed(err error) error {
+	if timedOut(err) || errors.Is(err, http.ErrBodyReadAfterClose) || r.check.Load() == nil {
+		return err
+	}
+	truncated := errors.Is(err, io.ErrUnexpectedEOF)
+	if !truncated && !isReset(err) && r.node.parent.Err() == nil {
+		return err // a malformed body, say
+	}
+	if !r.judge(bodyTruncated, err) {
+		return err
+	}
+	return &abortedRead{err, r.abortError()}
+}
+
+// abortedRead reads as what net/http said, and Is the abort and, on HTTP/2 as
+// on HTTP/1, io.ErrUnexpectedEOF.
+type abortedRead struct{ err, abort error }
+
+func (e *abortedRead) Error() string { return e.err.Error() }
+func (e *abortedRead) Unwrap() []error {
+	return []error{e.err, e.abort, io.ErrUnexpectedEOF}
+}
+
+func timedOut(err error) bool {
+	var t interface{ Timeout() bool }
+	return errors.Is(err, os.ErrDeadlineExceeded) || errors.As(err, &t) && t.Timeout()
+}

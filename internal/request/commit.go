@@ -1,0 +1,128 @@
+package request
+
+import (
+	"log"
+	"net"
+	"net/http"
+	"path"
+	"reflect"
+	"runtime"
+	"strings"
+)
+
+// commit is called inside the writer's gate before the final status goes out.
+// An error says that an ending came first, whose response takes its place.
+func (r *Request) commit(status int) error {
+	if s := r.state.Load(); s&committed != 0 {
+		if w := s & winnerMask; (w == exited || w == aborted) && r.det.Load() == nil {
+			return r.refusal()
+		}
+		return nil // under Detach its own gate refuses; outer handlers finish what they hold
+	}
+	if r.check.Load() != nil && r.node.parent.Err() != nil {
+		r.outerEnded()
+	}
+	h := r.w.inner.Header
+	if r.is(special) && r.winner() != exited {
+		r.runFilters(status, h())
+	}
+	if r.is(hijacked) {
+		return nil // net/http has its own words for it
+	}
+	if !r.commitMove(status) {
+		if r.winner() == exited && r.det.Load() == nil && !r.is(dropping) {
+			r.render(true)
+		}
+		return r.refusal()
+	}
+	if status == http.StatusRequestEntityTooLarge && r.body.from.ProtoMajor == 1 {
+		// http.MaxBytesReader asks net/http's own writer for this, and cannot
+		// find it behind another.
+		h().Set("Connection", "close")
+	}
+	return nil
+}
+
+// runFilters runs the HeaderFilters, once, the innermost first.
+func (r *Request) runFilters(status int, h http.Header) {
+	r.mu.Lock()
+	var filters []filter
+	if r.extra != nil {
+		filters, r.extra.filters = r.extra.filters, nil
+	}
+	if len(filters) > 0 {
+		r.markLocked(filtering)
+	}
+	r.mu.Unlock()
+	defer r.clearFiltering(len(filters) > 0)
+	for i := len(filters) - 1; i >= 0; i-- {
+		f := filters[i]
+		if e := f.f(f.req, status, h); e != nil {
+			_ = r.Exit(f.req.Context(), e) // the first exit stands
+		}
+	}
+}
+
+func (r *Request) clearFiltering(was bool) {
+	if was {
+		r.mu.Lock()
+		r.state.Store(r.state.Load() &^ filtering)
+		r.mu.Unlock()
+	}
+}
+
+// refusal is the error of a call that comes after the ending.
+func (r *Request) refusal() error {
+	switch r.winner() {
+	case exited:
+		return ErrExited
+	case aborted:
+		if err := r.abortError(); err != nil {
+			return err
+		}
+	}
+	return ErrEnded
+}
+
+// hijackMove: the connection is the handler's.
+func (r *Request) hijackMove(c net.Conn) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.extraLocked().conn = c
+	r.markLocked(hijacked)
+}
+
+// superfluous logs a WriteHeader that has no effect as net/http would, with the
+// caller's frame: behind another writer net/http would name that one. It is for
+// net/http's own HTTP/1 writer alone; other writers have their own ways.
+func (w *Writer) superfluous() bool {
+	r := w.req
+	srv := r.server()
+	if srv == nil || reflect.TypeOf(w.inner).String() != "*http.response" {
+		return false
+	}
+	what := "superfluous response.WriteHeader call"
+	if r.is(hijacked) {
+		what = "response.WriteHeader on hijacked connection"
+	}
+	printf := log.Printf
+	if srv.ErrorLog != nil {
+		printf = srv.ErrorLog.Printf
+	}
+	f := caller()
+	printf("http: %s from %s (%s:%d)", what, f.Function, path.Base(f.File), f.Line)
+	return true
+}
+
+// caller is the first frame outside this package and net/http.
+func caller() runtime.Frame {
+	const here = "github.com/lastbyte-go/lastbyte/internal/request."
+	pc := make([]uintptr, 16)
+	frames := runtime.CallersFrames(pc[:runtime.Callers(2, pc)])
+	for {
+		f, more := frames.Next()
+		if !more || !strings.HasPrefix(f.Function, "net/http.") && !strings.Contains(f.Function, "lastbyte/internal/request.") {
+			return f
+		}
+	}
+}

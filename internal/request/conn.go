@@ -1,0 +1,67 @@
+package request
+
+import (
+	"context"
+	"net"
+	"sync"
+
+	"github.com/lastbyte-go/lastbyte/internal/peer"
+)
+
+// Conn is a server's connection, from its accept to its close. It asks nothing
+// of the socket before a request does.
+type Conn struct {
+	peer *peer.Conn
+	base context.Context // ended: the server's own doing, not the client's
+
+	mu     sync.Mutex
+	hooked bool     // Idle will be called
+	idle   []func() // to run when the response's last byte is out
+}
+
+type connKey struct{}
+
+// WithConn returns ctx with c, for http.Server.ConnContext. With a Conn in ctx
+// already, that one stays.
+func WithConn(ctx context.Context, c net.Conn) (context.Context, *Conn) {
+	if known, ok := ctx.Value(connKey{}).(*Conn); ok && known.peer.NetConn() == c {
+		return ctx, known
+	}
+	k := &Conn{peer: peer.New(c), base: ctx}
+	return context.WithValue(ctx, connKey{}, k), k
+}
+
+// Hook promises that Idle will be called after each response.
+func (c *Conn) Hook() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.hooked = true
+}
+
+// Idle says that the server has written all of the last response.
+func (c *Conn) Idle() {
+	c.mu.Lock()
+	fns := c.idle
+	c.idle = nil
+	c.mu.Unlock()
+	for _, f := range fns {
+		f()
+	}
+}
+
+// onIdle keeps f for Idle. False: nobody would call it.
+func (c *Conn) onIdle(f func()) bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if !c.hooked {
+		return false
+	}
+	c.idle = append(c.idle, f)
+	return true
+}
+
+// conn is the request's connection, nil if abort.ConnContext is not installed.
+func (r *Request) conn() *Conn {
+	c, _ := r.node.parent.Value(connKey{}).(*Conn)
+	return c
+}

@@ -1,0 +1,335 @@
+package request
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"runtime"
+	"runtime/debug"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+
+	"github.com/go-chi/chi/v5"
+)
+
+// Detached runs the rest of the handler chain on a goroutine of its own, so
+// that the serving goroutine can return once the ending is decided.
+//
+// Three kinds of goroutine meet here. The handler's owns header and begun until
+// it is back or has called Send. The serving goroutine sleeps in ServeHTTP
+// until wake, and owns the writer below from then on. Whoever decides the
+// ending calls wake, once.
+type Detached struct {
+	req   *Request
+	node  Node
+	w     Writer
+	body  body
+	next  http.Handler
+	owner Owner
+	route *chi.Context // the handler's copy; nil without chi
+
+	own      http.Header // the handler's map; nil before it asked
+	begun    atomic.Bool // the status was said; its headers are those of that moment
+	declared int64       // Content-Length said, plus 1; 0: none
+	written  atomic.Int64
+
+	decided sync.WaitGroup // one: the ending is decided
+	closed  sync.Once      // the gates
+
+	panicked bool // with value; set before wake, if that was the ending
+	value    any  // nil: runtime.Goexit
+
+	woken bool       // under Request.mu
+	back  bool       // under Request.mu: the handler is
+	over  func(bool) // under Request.mu: ends its time without a client
+}
+
+// Detach is the middleware of cfg, with Send for the handlers inside.
+func Detach(cfg *Config, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		r, inner := From(req.Context())
+		if !inner {
+			r = newRequest(w, req)
+			r.body.from = req
+			r.enable(cfg, req)
+			r.serve(r.newDetached(&r.node, cfg.Owner, next), r.w.view(), req)
+			return
+		}
+		r.enable(cfg, req)
+		if r.det.Load() != nil {
+			next.ServeHTTP(w, req)
+			return
+		}
+		r.newDetached(req.Context(), cfg.Owner, next).ServeHTTP(w, req)
+	})
+}
+
+func (r *Request) newDetached(ctx context.Context, owner Owner, next http.Handler) *Detached {
+	d := &Detached{req: r, next: next, owner: owner}
+	if chi.RouteContext(ctx) != nil {
+		s := newScope(ctx, own)
+		d.route, ctx = s.route, s
+	}
+	d.node.parent, d.node.open = ctx, true
+	d.w.req, d.w.det = r, d
+	d.decided.Add(1)
+	return d
+}
+
+// ServeHTTP is the serving goroutine's part.
+func (d *Detached) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	d.w.inner = w
+	out := req.WithContext(&d.node)
+	d.body.rc, d.body.req, d.body.from, d.body.to = req.Body, d.req, req, out
+	if req.Body != nil && req.Body != http.NoBody {
+		out.Body = &d.body
+	}
+	d.req.det.Store(d)
+	d.owner.Go(d.run)
+	d.decided.Wait()
+	d.shut()
+	if !d.panicked {
+		return
+	}
+	if d.value == nil {
+		runtime.Goexit()
+	}
+	panic(d.value)
+}
+
+// shut closes the gates in front of writer and body. Here, and nowhere else,
+// are Send, Exit and return put in an order with the handler's own calls.
+func (d *Detached) shut() {
+	d.closed.Do(func() {
+		d.w.gate.close(nil)
+		d.body.gate.close(d.req.kickBody)
+	})
+}
+
+// run is the handler's goroutine.
+func (d *Detached) run() {
+	returned := false
+	defer func() {
+		if returned {
+			d.finish(false, nil, nil)
+			return
+		}
+		v := recover() // nil: runtime.Goexit
+		if v == http.ErrAbortHandler && d.req.winner() == exited {
+			d.finish(false, nil, nil) // Throw
+			return
+		}
+		var stack []byte
+		if v != nil && v != http.ErrAbortHandler {
+			stack = debug.Stack()
+		}
+		d.finish(true, v, stack)
+	}()
+	d.next.ServeHTTP(d.w.view(), d.body.to)
+	returned = true
+}
+
+// finish ends the handler's part, on its goroutine.
+func (d *Detached) finish(panicked bool, v any, stack []byte) {
+	r := d.req
+	if panicked {
+		d.node.cancel(handlerReturned)
+	} else {
+		r.drain()
+	}
+	ending := r.returnedMove()
+	switch {
+	case ending && panicked:
+		d.panicked, d.value = true, v
+		if stack != nil {
+			r.Log(fmt.Sprintf("http: panic serving %s: %v\n%s", r.body.from.RemoteAddr, v, stack))
+		}
+	case ending:
+		d.settle()
+		carry(d.body.from, d.body.to)
+	case r.winner() == exited && !d.awake():
+		d.settle()
+	}
+	d.wake(true)
+	if panicked {
+		r.drain()
+	}
+	if !ending {
+		if form := d.body.to.MultipartForm; form != nil {
+			_ = form.RemoveAll() // net/http has no use for the error either
+		}
+		if stack != nil {
+			d.owner.Panicked(v, stack)
+		}
+	}
+	d.node.cancel(handlerReturned)
+	r.endShields(handlerReturned)
+	r.mu.Lock()
+	r.markLocked(done)
+	over, obs := d.over, r.observer
+	r.mu.Unlock()
+	if over != nil {
+		over(panicked)
+		if obs != nil {
+			obs.Done(r)
+		}
+	}
+}
+
+// wake lets the serving goroutine go on: the ending is decided. back: the
+// handler is, too.
+func (d *Detached) wake(back bool) {
+	r := d.req
+	r.mu.Lock()
+	d.back = d.back || back
+	woken, alone := d.woken, !d.back
+	d.woken = true
+	r.mu.Unlock()
+	if woken {
+		return
+	}
+	if alone {
+		over := d.owner.Sent(func(err, cause error) {
+			e := newEnding(err, cause)
+			d.node.cancel(e)
+			r.endShields(e)
+		})
+		r.mu.Lock()
+		late := r.is(done)
+		d.over = over
+		r.mu.Unlock()
+		if late {
+			over(false)
+		}
+	}
+	d.decided.Done()
+}
+
+func (d *Detached) awake() bool {
+	d.req.mu.Lock()
+	defer d.req.mu.Unlock()
+	return d.woken
+}
+
+// wake wakes the serving goroutine under Detach.
+func (r *Request) wake() {
+	if d := r.det.Load(); d != nil {
+		d.wake(false)
+	}
+}
+
+// header is the handler's own map, which begins as what outer handlers set.
+func (d *Detached) header() http.Header {
+	if d.own == nil {
+		d.own = make(http.Header)
+		if d.w.gate.enter() {
+			for k, v := range d.w.inner.Header() {
+				d.own[k] = v
+			}
+			d.w.gate.leave()
+		}
+	}
+	return d.own
+}
+
+// refused gives the error of a write at this moment.
+func (d *Detached) refused() error {
+	if d.req.winner() == serving {
+		return nil
+	}
+	return d.req.refusal()
+}
+
+// writes is called inside the gate before body bytes or a flush.
+func (d *Detached) writes() error {
+	if err := d.stopped(); err != nil {
+		return err
+	}
+	if !d.begun.Load() {
+		d.begin(http.StatusOK)
+	}
+	return nil
+}
+
+// writesStatus is called inside the gate before a status.
+func (d *Detached) writesStatus(status int, informational bool) error {
+	if err := d.stopped(); err != nil {
+		return err
+	}
+	switch {
+	case d.begun.Load(): // superfluous: net/http says so
+	case informational, status < 100 || status > 999:
+		d.sync()
+	default:
+		d.begin(status)
+	}
+	return nil
+}
+
+// stopped refuses a write after an ending. It is where an exit with a page that
+// waited for the handler goes on.
+func (d *Detached) stopped() error {
+	err := d.refused()
+	if err != nil && d.req.winner() == exited && !d.awake() {
+		d.settle()
+		d.wake(false)
+	}
+	return err
+}
+
+func (d *Detached) begin(status int) {
+	d.sync()
+	if cl := d.own["Content-Length"]; len(cl) > 0 && status != http.StatusNotModified && d.body.from.Method != http.MethodHead {
+		if n, err := strconv.ParseInt(cl[0], 10, 64); err == nil && n >= 0 {
+			d.declared = n + 1
+		}
+	}
+	d.begun.Store(true)
+}
+
+// sync makes the headers of the writer below those of the handler.
+func (d *Detached) sync() {
+	if d.own == nil {
+		return
+	}
+	h := d.w.inner.Header()
+	clear(h)
+	for k, v := range d.own {
+		h[k] = append([]string(nil), v...) // its owner may go on to write to it
+	}
+}
+
+// settle hands over what the handler's goroutine has for the response and for
+// outer handlers. It runs on that goroutine, or the one that called Send.
+func (d *Detached) settle() {
+	if !d.begun.Load() {
+		d.sync()
+	} else if d.own != nil {
+		d.trailers()
+	}
+	if p := d.body.to.Pattern; p != "" {
+		d.body.from.Pattern = p
+	}
+	if d.route != nil {
+		carryRoute(d.body.from.Context(), d.route)
+	}
+}
+
+func (d *Detached) trailers() {
+	h := d.w.inner.Header()
+	for k, v := range d.own {
+		if strings.HasPrefix(k, http.TrailerPrefix) {
+			h[k] = append([]string(nil), v...)
+		}
+	}
+	for _, line := range d.own["Trailer"] {
+		for k := range strings.SplitSeq(line, ",") {
+			k = http.CanonicalHeaderKey(strings.TrimSpace(k))
+			if v, ok := d.own[k]; ok {
+				h[k] = append([]string(nil), v...)
+			}
+		}
+	}
+}

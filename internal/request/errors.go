@@ -1,0 +1,28 @@
+package request
+
+import (
+	"errors"
+	"fmt"
+	"net/http"
+)
+
+// The errors that several packages name; one value each, whichever names them.
+var (
+	ErrEnded         = errors.New("lastbyte: the response is complete")
+	ErrExited        = errors.New("lastbyte: the request has exited")
+	ErrClientAborted = errors.New("lastbyte: client aborted the request")
+	ErrNoRequest     = errors.New("lastbyte: no lastbyte middleware around this handler")
+	ErrNilFunc       = errors.New("lastbyte: nil function")
+	ErrHeaderSent    = errors.New("exitcode: the header is already sent")
+	ErrNotDetached   = errors.New("eof: no Detach around this handler")
+	ErrShortBody     = errors.New("eof: fewer bytes written than the declared Content-Length")
+	ErrDuplicate     = errors.New("abort: a callback is registered already")
+	ErrCheckOff      = errors.New("abort: the check is off for this request")
+)
+
+// errBodyEnded is what a read of the request body gives after the end.
+var errBodyEnded = fmt.Errorf("%w: %w", ErrEnded, http.ErrBodyReadAfterClose)
+
+// errInFilter is given by Send inside a HeaderFilter, which runs in the middle
+// of the write that Send would have to wait for.
+var errInFilter = errors.New("eof: Send called by a HeaderFilter")

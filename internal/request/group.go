@@ -1,0 +1,140 @@
+package request
+
+import (
+	"log"
+	"net/http"
+)
+
+// hold keeps the request from ending until release. It fails once the last
+// goroutine of the request is gone.
+func (r *Request) hold() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.is(quiet) {
+		return false
+	}
+	r.live++
+	return true
+}
+
+func (r *Request) release() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.live--; r.live == 0 && r.extra != nil && r.extra.idle != nil {
+		close(r.extra.idle)
+		r.extra.idle = nil
+	}
+}
+
+// goLocked runs f on a goroutine that the end of the request waits for.
+func (r *Request) goLocked(f func()) {
+	r.live++
+	go func() {
+		defer r.release()
+		f()
+	}()
+}
+
+// drain waits for the request's goroutines. When it returns there are none,
+// and none can begin.
+func (r *Request) drain() {
+	r.mark(back)
+	r.node.poll() // a client that left unnoticed still has a callback to run
+	for {
+		r.mu.Lock()
+		if r.live == 0 {
+			r.markLocked(quiet)
+			r.mu.Unlock()
+			return
+		}
+		x := r.extraLocked()
+		if x.idle == nil {
+			x.idle = make(chan struct{})
+		}
+		idle := x.idle
+		r.mu.Unlock()
+		<-idle
+	}
+}
+
+// Spawn runs f on a goroutine of the request, see thread.Spawn, and then over
+// with what f panicked with.
+func (r *Request) Spawn(f func(), over func(v any, stack []byte)) error {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s := r.state.Load()
+	switch {
+	case s&winnerMask == exited:
+		return ErrExited
+	case s&(quiet|done) != 0:
+		return ErrEnded
+	}
+	r.goLocked(func() {
+		var v any
+		var stack []byte
+		defer func() { over(v, stack) }() // deferred: f may call runtime.Goexit
+		v, stack = r.guard("thread", f)
+	})
+	return nil
+}
+
+// submit gives deferred functions to who runs them, once the response's last
+// byte is out where that can be known.
+func (r *Request) submit(fns []func()) {
+	if len(fns) == 0 {
+		return
+	}
+	run := func() {
+		for _, f := range fns {
+			f()
+		}
+	}
+	if c := r.conn(); c != nil && r.body.from.ProtoMajor == 1 && !r.is(hijacked) && c.onIdle(run) {
+		return
+	}
+	run()
+}
+
+// Defer keeps f, which must not block, for the end of the response; after it, f
+// runs now.
+func (r *Request) Defer(f func()) {
+	r.mu.Lock()
+	if r.is(ended) {
+		r.mu.Unlock()
+		f()
+		return
+	}
+	x := r.extraLocked()
+	x.deferred = append(x.deferred, f)
+	r.mu.Unlock()
+}
+
+// Owner is the Background around the handler, nil if there is none.
+func (r *Request) Owner() Owner {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.owner
+}
+
+// Log logs to the Lifecycle's logger, else where net/http does.
+func (r *Request) Log(text string) {
+	r.mu.Lock()
+	obs := r.observer
+	r.mu.Unlock()
+	if obs != nil && obs.Log(r, text) {
+		return
+	}
+	if srv := r.server(); srv != nil && srv.ErrorLog != nil {
+		srv.ErrorLog.Print(text)
+		return
+	}
+	log.Print(text)
+}
+
+func (r *Request) server() *http.Server {
+	srv, _ := r.node.parent.Value(http.ServerContextKey).(*http.Server)
+	return srv
+}
+
+// Over reports whether the request has its ending.
+func (r *Request) Over() bool { return r.winner() != serving }

@@ -1,0 +1,58 @@
+package request
+
+import (
+	"net/http"
+	"time"
+)
+
+// Outcome is how a request ended, or stands; middleware.Outcome documents it.
+type Outcome struct {
+	Status, Sent       int
+	Bytes              int64
+	Start              time.Time
+	Duration           time.Duration
+	Exit               *Exit
+	Abort              error
+	EOF                time.Duration
+	Hijacked, Panicked bool
+}
+
+// Outcome may be called at any time.
+func (r *Request) Outcome() Outcome {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s := r.state.Load()
+	o := Outcome{
+		Status: r.status, Bytes: r.size.Load(), Start: r.start,
+		Duration: r.duration, Hijacked: s&hijacked != 0,
+	}
+	if s&ended == 0 {
+		o.Duration = time.Since(r.start)
+	}
+	if x := r.extra; x != nil {
+		o.Exit, o.Abort, o.EOF, o.Panicked = x.exit, x.abort, x.eof, x.panicked
+	}
+	switch {
+	case o.Hijacked:
+		o.Status, o.Sent = http.StatusSwitchingProtocols, 0
+	case s&committed != 0 || s&ended != 0 && s&dropping == 0 && !o.Panicked:
+		o.Sent = r.status
+	case o.Panicked && o.Exit == nil:
+		o.Status = http.StatusInternalServerError
+	}
+	return o
+}
+
+// Status is the recorded status, 0 before there is one.
+func (r *Request) Status() int { return r.Outcome().Status }
+
+// HTTP is the request that the outermost lastbyte middleware was given.
+func (r *Request) HTTP() *http.Request { return r.body.from }
+
+// ExitCode gives the code that the request exited with.
+func (r *Request) ExitCode() (int, bool) {
+	if e := r.exit(); e != nil {
+		return e.Code, true
+	}
+	return 0, false
+}

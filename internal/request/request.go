@@ -1,0 +1,262 @@
+// Package request is lastbyte's heart: one [Request] for each HTTP request that
+// a lastbyte middleware serves. It owns the state machine of docs/lifecycle.md,
+// the request's context and the gates in front of its ResponseWriter and body.
+// The public packages are its verbs.
+package request
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+	"time"
+)
+
+type requestKey struct{}
+
+// Request is the controller of one request: context, writer, body and state in
+// one allocation. The outermost lastbyte middleware makes it; inner ones find
+// it in the context and switch features on.
+//
+// Fields without a remark are set before the handler runs and stay.
+type Request struct {
+	node Node
+	w    Writer
+	body body
+
+	state atomic.Uint32 // see state.go; written under mu
+	size  atomic.Int64  // body bytes
+	det   atomic.Pointer[Detached]
+	check atomic.Pointer[Check] // nil: off
+	start time.Time
+
+	mu sync.Mutex // guards what follows
+
+	live     int32         // goroutines of the request: threads, callback
+	status   int           // recorded
+	duration time.Duration // to the end of the response
+	callback func(context.Context)
+	on       context.Context // what On was called with
+	page     *pageSetting
+	owner    Owner    // nil: no Background around this handler
+	observer Observer // nil: no Lifecycle around this handler
+	extra    *extra   // what few requests need
+}
+
+// extra is made when the first of its fields is needed; mu guards the pointer
+// and the fields.
+type extra struct {
+	idle     chan struct{} // closed when live drops to 0; made by drain
+	filters  []filter
+	deferred []func()
+	shields  []*Node
+	exit     *Exit
+	abort    error    // *abort.Error
+	conn     net.Conn // hijacked
+	eof      time.Duration
+	panicked bool
+	short    bool // ended short of the declared Content-Length
+	callback bool // the callback has run, or runs
+	sent     int  // status on the wire, where it is not the recorded one; see Outcome
+	pattern  string
+}
+
+// Config says what a middleware switches on for the handlers inside it. It is
+// made once for each middleware and never changes.
+type Config struct {
+	Check    *Check   // switch the check on
+	Ignore   bool     // switch it off
+	Page     PageFunc // the page of an exit; nil: as outside
+	Filter   FilterFunc
+	Owner    Owner
+	Observer Observer
+}
+
+// Owner is a Background as the request sees it.
+type Owner interface {
+	// Go runs f on a goroutine that a shutdown waits for.
+	Go(f func())
+	// Sent begins a detached handler's time without a client; the result ends it.
+	Sent(cancel func(err, cause error)) (over func(panicked bool))
+	// Panicked is told of a panic that has no client to hear of it.
+	Panicked(v any, stack []byte)
+	// Track has cancel called when a shutdown gives up; the result ends that.
+	Track(cancel func(cause error)) (untrack func())
+}
+
+// Observer is a Lifecycle as the request sees it.
+type Observer interface {
+	Begin(*Request)
+	End(r *Request)                   // after the response, on the serving goroutine
+	Done(r *Request)                  // a detached handler's work has ended
+	Log(r *Request, text string) bool // false: there is no logger
+}
+
+// From finds the request that ctx belongs to.
+func From(ctx context.Context) (*Request, bool) {
+	if ctx == nil {
+		return nil, false
+	}
+	r, ok := ctx.Value(requestKey{}).(*Request)
+	return r, ok
+}
+
+// Handler is the middleware of cfg.
+func Handler(cfg *Config, next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
+		if r, ok := From(req.Context()); ok {
+			r.enable(cfg, req)
+			next.ServeHTTP(w, req)
+			return
+		}
+		r := newRequest(w, req)
+		r.body.from, r.body.rc = req, req.Body
+		out := req.WithContext(&r.node)
+		r.body.to = out
+		if req.Body != nil && req.Body != http.NoBody {
+			out.Body = &r.body
+		}
+		r.enable(cfg, out)
+		r.serve(next, r.w.view(), out)
+	})
+}
+
+func newRequest(w http.ResponseWriter, req *http.Request) *Request {
+	r := &Request{start: time.Now()}
+	r.node.parent, r.node.judge = req.Context(), r
+	r.w.inner, r.w.req = w, r
+	r.body.req = r
+	return r
+}
+
+// enable switches on what a middleware stands for. It runs on the goroutine
+// that serves, before what is inside that middleware.
+func (r *Request) enable(cfg *Config, req *http.Request) {
+	if cfg.Check != nil {
+		r.check.Store(cfg.Check)
+	} else if cfg.Ignore {
+		r.check.Store(nil)
+	}
+	if cfg.Page == nil && cfg.Filter == nil && cfg.Owner == nil && cfg.Observer == nil {
+		return
+	}
+	r.mu.Lock()
+	if cfg.Page != nil {
+		r.page = &pageSetting{cfg.Page, req}
+	}
+	if cfg.Filter != nil {
+		x := r.extraLocked()
+		x.filters = append(x.filters, filter{cfg.Filter, req})
+		r.markLocked(special)
+	}
+	if cfg.Owner != nil {
+		r.owner = cfg.Owner
+	}
+	begin := cfg.Observer != nil && r.observer == nil
+	if begin {
+		r.observer = cfg.Observer
+	}
+	r.mu.Unlock()
+	if begin {
+		cfg.Observer.Begin(r)
+	}
+}
+
+func (r *Request) extraLocked() *extra {
+	if r.extra == nil {
+		r.extra = new(extra)
+	}
+	return r.extra
+}
+
+// serve runs the handler on this goroutine and ends the request. A panic or
+// runtime.Goexit passes on as it came, unless it is that of Throw.
+func (r *Request) serve(next http.Handler, w http.ResponseWriter, out *http.Request) {
+	cut, back := false, false
+	defer func() {
+		if back {
+			return
+		}
+		v := recover() // nil: runtime.Goexit
+		exited := r.winner() == exited
+		thrown := v == http.ErrAbortHandler && exited
+		if !thrown {
+			r.panicMove()
+		}
+		cut = r.finish(!thrown)
+		if v != nil && !thrown {
+			panic(v)
+		}
+		if thrown && cut {
+			panic(http.ErrAbortHandler)
+		}
+	}()
+	next.ServeHTTP(w, out)
+	back = true
+	if r.finish(false) {
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// panicMove notes a panic and calls the request's goroutines back.
+func (r *Request) panicMove() {
+	r.mu.Lock()
+	r.extraLocked().panicked = true
+	r.mu.Unlock()
+	r.node.cancel(handlerReturned)
+}
+
+// finish ends the request on the serving goroutine, after which nothing of its
+// writer or body is touched. It reports whether only a panic can still keep
+// net/http from completing the response.
+func (r *Request) finish(panicked bool) (cut bool) {
+	d := r.det.Load()
+	if d == nil {
+		r.drain()
+	}
+	r.returnedMove()
+	cut = r.respond(panicked)
+	r.w.gate.close(nil)
+	r.body.gate.close(r.kickBody)
+	carry(r.body.from, r.body.to)
+	r.node.detach()
+	r.node.cancel(handlerReturned)
+
+	r.mu.Lock()
+	r.markLocked(ended)
+	if d == nil {
+		r.markLocked(done)
+	}
+	var deferred []func()
+	if x := r.extra; x != nil {
+		deferred, x.deferred = x.deferred, nil
+	}
+	r.duration = time.Since(r.start)
+	obs := r.observer
+	r.mu.Unlock()
+
+	r.submit(deferred)
+	if obs != nil {
+		obs.End(r)
+	}
+	return cut
+}
+
+// carry gives the outer handlers what net/http and they look for in the request
+// that they know. MultipartForm: net/http removes the files of its own request
+// only.
+func carry(from, to *http.Request) {
+	if from == nil || to == nil || from == to {
+		return
+	}
+	if from.MultipartForm == nil {
+		from.MultipartForm = to.MultipartForm
+	}
+	if from.Form == nil {
+		from.Form, from.PostForm = to.Form, to.PostForm
+	}
+	if to.Pattern != "" {
+		from.Pattern = to.Pattern
+	}
+}

@@ -1,0 +1,127 @@
+package request
+
+import (
+	"context"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/chi/v5/middleware"
+)
+
+// Chi's route context is recycled when its router returns. What may live longer
+// (detached handlers, threads, callbacks, tasks) reads a copy.
+type scope struct {
+	context.Context
+	route *chi.Context // nil: no chi router around
+	kind  kind
+}
+
+// kind says who a context was made for.
+type kind int
+
+const (
+	own     kind = iota // the handler's goroutine
+	foreign             // a thread or callback: the handler may be at work beside it
+	task                // work after the response
+)
+
+type kindKey struct{}
+
+func (s *scope) Value(key any) any {
+	switch {
+	case key == kindKey{}:
+		return s.kind
+	case key == chi.RouteCtxKey && s.route != nil:
+		return s.route
+	}
+	return s.Context.Value(key)
+}
+
+func newScope(ctx context.Context, k kind) *scope {
+	s := &scope{Context: ctx, kind: k}
+	if route := chi.RouteContext(ctx); route != nil {
+		s.route = route.Clone()
+	}
+	return s
+}
+
+// Scope gives a context like ctx for a goroutine beside the handler's. It must
+// be called while the handler runs.
+func Scope(ctx context.Context) context.Context { return newScope(ctx, foreign) }
+
+// TaskScope gives the values of ctx to work after the response. It must be
+// called while the handler runs.
+func TaskScope(ctx context.Context) context.Context {
+	return newScope(context.WithoutCancel(ctx), task)
+}
+
+func kindOf(ctx context.Context) kind {
+	k, _ := ctx.Value(kindKey{}).(kind)
+	return k
+}
+
+// IsTask reports whether ctx belongs to work after the response.
+func IsTask(ctx context.Context) bool { return kindOf(ctx) == task }
+
+// carryRoute shows the outer handlers the route that was matched on a copy.
+func carryRoute(ctx context.Context, route *chi.Context) {
+	to := chi.RouteContext(ctx)
+	if to == nil || route == nil {
+		return
+	}
+	to.Routes, to.RoutePath, to.RouteMethod = route.Routes, route.RoutePath, route.RouteMethod
+	to.RoutePatterns = append(to.RoutePatterns[:0], route.RoutePatterns...)
+	to.URLParams.Keys = append(to.URLParams.Keys[:0], route.URLParams.Keys...)
+	to.URLParams.Values = append(to.URLParams.Values[:0], route.URLParams.Values...)
+}
+
+// RoutePattern is the route that chi matched, "" if there is none.
+func RoutePattern(ctx context.Context) string {
+	if route := chi.RouteContext(ctx); route != nil {
+		return route.RoutePattern()
+	}
+	return ""
+}
+
+// ID is the id that chi's RequestID gave the request, "" if it did not run.
+func ID(ctx context.Context) string { return middleware.GetReqID(ctx) }
+
+// Shield gives a context for abort.Shield: it ends as ctx does, but not by an
+// abort.
+func (r *Request) Shield(ctx context.Context) context.Context {
+	n := &Node{parent: ctx, alone: true}
+	stop := context.AfterFunc(ctx, func() {
+		cause := context.Cause(ctx)
+		if a := r.abortError(); a == nil || cause != a {
+			n.cancel(newEnding(ctx.Err(), cause))
+		}
+	})
+	n.AfterFunc(func() { stop() })
+	if at, ok := ctx.Deadline(); ok {
+		// ctx may have ended by then, and its own timer with it.
+		t := time.AfterFunc(time.Until(at), func() {
+			n.cancel(newEnding(context.DeadlineExceeded, context.DeadlineExceeded))
+		})
+		n.AfterFunc(func() { t.Stop() })
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.is(done) {
+		x := r.extraLocked()
+		x.shields = append(x.shields, n)
+	}
+	return n
+}
+
+// endShields ends what Shield gave out.
+func (r *Request) endShields(e *ending) {
+	r.mu.Lock()
+	var shields []*Node
+	if r.extra != nil {
+		shields = r.extra.shields
+	}
+	r.mu.Unlock()
+	for _, n := range shields {
+		n.cancel(e)
+	}
+}

@@ -1,0 +1,96 @@
+package request
+
+import (
+	"context"
+	"fmt"
+	"net/http"
+	"time"
+)
+
+// Send ends the response, see eof.Send.
+func (r *Request) Send(ctx context.Context) error {
+	if IsTask(ctx) {
+		return ErrEnded
+	}
+	r.node.poll()
+	d, err := r.sentMove()
+	if err != nil {
+		if err == ErrNotDetached {
+			r.Log("lastbyte: eof.Send: " + err.Error())
+		}
+		return err
+	}
+	d.node.detach()
+	d.shut()
+	err = d.complete()
+	d.wake(false)
+	return err
+}
+
+// sentMove makes Send the request's ending.
+func (r *Request) sentMove() (*Detached, error) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	d := r.det.Load()
+	s := r.state.Load()
+	switch w := s & winnerMask; {
+	case w == exited:
+		return nil, ErrExited
+	case s&gone != 0:
+		return nil, r.extra.abort
+	case w != serving, s&(ended|done) != 0:
+		return nil, ErrEnded
+	case d == nil:
+		return nil, ErrNotDetached
+	case s&hijacked != 0:
+		return nil, http.ErrHijacked
+	case s&filtering != 0:
+		return nil, errInFilter
+	}
+	r.decideLocked(sent)
+	r.extraLocked().eof = max(time.Since(r.start), 1) // 0: no Send
+	return d, nil
+}
+
+// complete gives the writer below all that is left to give. The gate is shut
+// and the serving goroutine asleep: nobody else touches the writer.
+func (d *Detached) complete() error {
+	w := d.w.inner
+	d.settle()
+	if d.req.bodyUnread() && d.body.from.ProtoMajor == 1 {
+		// Before it sends the header, net/http reads what is left of a request
+		// body, unless it is told that the two go side by side.
+		_ = http.NewResponseController(w).EnableFullDuplex()
+	}
+	if !d.begun.Load() {
+		d.begin(http.StatusOK)
+		w.WriteHeader(http.StatusOK) // so that no outer handler can choose another
+	}
+	if missing := d.declared - 1 - d.written.Load(); d.declared > 0 && missing > 0 {
+		d.req.mu.Lock()
+		d.req.extra.short = true
+		d.req.mu.Unlock()
+		return fmt.Errorf("%w: %d of %d bytes are missing", ErrShortBody, missing, d.declared-1)
+	}
+	return nil
+}
+
+// cutShort keeps a response that is shorter than it said from looking complete.
+func (r *Request) cutShort() {
+	r.mu.Lock()
+	short := r.extra != nil && r.extra.short
+	r.mu.Unlock()
+	if !short || !r.w.gate.enter() {
+		return
+	}
+	defer r.w.gate.leave()
+	rc := http.NewResponseController(r.w.inner)
+	_ = rc.Flush() // what was written goes out
+	_ = rc.SetWriteDeadline(past)
+}
+
+// bodyUnread reports whether some of the request body may be unread.
+func (r *Request) bodyUnread() bool {
+	b := r.body.from.Body
+	return b != nil && b != http.NoBody && !r.is(bodyRead)
+}

@@ -1,0 +1,76 @@
+package request
+
+// A request's state is one word, drawn in docs/lifecycle.md. Its lowest bits
+// say which ending won; the others are facts that never become untrue again.
+// Every move is a function of this file, runs under Request.mu and says whether
+// it won; reading the word needs no lock.
+const (
+	serving  uint32 = iota // no ending yet
+	returned               // the handler and its threads returned, or panicked
+	exited                 // Exit, Throw, a Phase's or a HeaderFilter's code
+	aborted                // the client left, and no callback decides
+	sent                   // eof.Send
+
+	winnerMask uint32 = 7
+
+	committed uint32 = 1 << (iota - 2) // the final status is on its way, or will be by the next byte
+	hijacked                           // the connection belongs to the handler
+	gone                               // the client left; whether that is the ending is the callback's to say
+	rendered                           // the exit's page is, or is being, written
+	dropping                           // the connection, or stream, is being cut
+	filtering                          // a HeaderFilter runs
+	back                               // the handler is
+	bodyRead                           // the request body was read to its end
+	quiet                              // no goroutine of the request is left that may begin another
+	ended                              // ServeHTTP of the outermost handler is over: the writer is net/http's again
+	done                               // handler, threads and callback have returned
+	special                            // the next commit has more to do than to note the status
+)
+
+func (r *Request) is(bits uint32) bool { return r.state.Load()&bits != 0 }
+func (r *Request) winner() uint32      { return r.state.Load() & winnerMask }
+
+// decideLocked makes w the request's one ending.
+func (r *Request) decideLocked(w uint32) bool {
+	s := r.state.Load()
+	if s&winnerMask != serving || s&ended != 0 {
+		return false
+	}
+	r.state.Store(s | w)
+	return true
+}
+
+// markLocked notes facts; it reports whether any of them is new.
+func (r *Request) markLocked(bits uint32) bool {
+	s := r.state.Load()
+	r.state.Store(s | bits)
+	return s&bits != bits
+}
+
+// mark is markLocked for callers that do not hold mu.
+func (r *Request) mark(bits uint32) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.markLocked(bits)
+}
+
+// returnedMove: the handler is back and nothing runs any more that it started.
+// The two go together, so that an exit by the last thread still counts.
+func (r *Request) returnedMove() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.decideLocked(returned)
+}
+
+// commitMove: status goes out, unless an ending that replaces it came first.
+func (r *Request) commitMove(status int) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s := r.state.Load()
+	if w := s & winnerMask; s&committed != 0 || w == exited || w == aborted {
+		return false
+	}
+	r.state.Store((s | committed) &^ special)
+	r.status = status
+	return true
+}

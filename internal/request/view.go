@@ -1,0 +1,212 @@
+package request
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"net/http"
+	"time"
+)
+
+// A handler must find exactly the optional interfaces on its writer that the
+// one below has. Each set is a type of its own over the same Writer: the two of
+// net/http cost nothing; the others, those of wrappers, are put together of
+// parts.
+
+// h1 has what the writer of an HTTP/1 server has, h2 that of HTTP/2.
+type (
+	h1 Writer
+	h2 Writer
+)
+
+func (v *h1) Header() http.Header                          { return (*Writer)(v).Header() }
+func (v *h1) Write(p []byte) (int, error)                  { return (*Writer)(v).Write(p) }
+func (v *h1) WriteString(s string) (int, error)            { return (*Writer)(v).WriteString(s) }
+func (v *h1) WriteHeader(status int)                       { (*Writer)(v).WriteHeader(status) }
+func (v *h1) ReadFrom(src io.Reader) (int64, error)        { return (*Writer)(v).ReadFrom(src) }
+func (v *h1) Flush()                                       { (*Writer)(v).Flush() }
+func (v *h1) FlushError() error                            { return (*Writer)(v).FlushError() }
+func (v *h1) Hijack() (net.Conn, *bufio.ReadWriter, error) { return (*Writer)(v).Hijack() }
+func (v *h1) CloseNotify() <-chan bool                     { return (*Writer)(v).CloseNotify() }
+func (v *h1) SetReadDeadline(t time.Time) error            { return (*Writer)(v).SetReadDeadline(t) }
+func (v *h1) SetWriteDeadline(t time.Time) error           { return (*Writer)(v).SetWriteDeadline(t) }
+func (v *h1) EnableFullDuplex() error                      { return (*Writer)(v).EnableFullDuplex() }
+func (v *h1) Unwrap() http.ResponseWriter                  { return (*Writer)(v).below() }
+
+func (v *h2) Header() http.Header                           { return (*Writer)(v).Header() }
+func (v *h2) Write(p []byte) (int, error)                   { return (*Writer)(v).Write(p) }
+func (v *h2) WriteString(s string) (int, error)             { return (*Writer)(v).WriteString(s) }
+func (v *h2) WriteHeader(status int)                        { (*Writer)(v).WriteHeader(status) }
+func (v *h2) Flush()                                        { (*Writer)(v).Flush() }
+func (v *h2) FlushError() error                             { return (*Writer)(v).FlushError() }
+func (v *h2) CloseNotify() <-chan bool                      { return (*Writer)(v).CloseNotify() }
+func (v *h2) Push(target string, o *http.PushOptions) error { return (*Writer)(v).Push(target, o) }
+func (v *h2) SetReadDeadline(t time.Time) error             { return (*Writer)(v).SetReadDeadline(t) }
+func (v *h2) SetWriteDeadline(t time.Time) error            { return (*Writer)(v).SetWriteDeadline(t) }
+func (v *h2) EnableFullDuplex() error                       { return (*Writer)(v).EnableFullDuplex() }
+func (v *h2) Unwrap() http.ResponseWriter                   { return (*Writer)(v).below() }
+
+// plain is a ResponseWriter and nothing else; the parts below add to it.
+type plain Writer
+
+func (v *plain) Header() http.Header         { return (*Writer)(v).Header() }
+func (v *plain) Write(p []byte) (int, error) { return (*Writer)(v).Write(p) }
+func (v *plain) WriteHeader(status int)      { (*Writer)(v).WriteHeader(status) }
+func (v *plain) Unwrap() http.ResponseWriter { return (*controls)(v) }
+
+// controls is what Unwrap gives: everything that an http.ResponseController
+// asks for, and nothing that handlers assert, so that a call which finds its
+// way to a writer further below is seen all the same.
+type controls Writer
+
+func (v *controls) Header() http.Header                          { return (*Writer)(v).Header() }
+func (v *controls) Write(p []byte) (int, error)                  { return (*Writer)(v).Write(p) }
+func (v *controls) WriteHeader(status int)                       { (*Writer)(v).WriteHeader(status) }
+func (v *controls) FlushError() error                            { return (*Writer)(v).FlushError() }
+func (v *controls) Hijack() (net.Conn, *bufio.ReadWriter, error) { return (*Writer)(v).Hijack() }
+func (v *controls) SetReadDeadline(t time.Time) error            { return (*Writer)(v).SetReadDeadline(t) }
+func (v *controls) SetWriteDeadline(t time.Time) error           { return (*Writer)(v).SetWriteDeadline(t) }
+func (v *controls) EnableFullDuplex() error                      { return (*Writer)(v).EnableFullDuplex() }
+func (v *controls) Unwrap() http.ResponseWriter                  { return (*Writer)(v).below() }
+
+// below is the writer that this one stands in front of; nil once net/http has
+// it back, and always under Detach, where it would be a way around the gate.
+func (w *Writer) below() http.ResponseWriter {
+	if w.det != nil || !w.gate.enter() {
+		return nil
+	}
+	defer w.gate.leave()
+	return w.inner
+}
+
+type (
+	flusher struct{ v *Writer }
+	hijack  struct{ v *Writer }
+	readers struct{ v *Writer }
+	stringw struct{ v *Writer }
+	pusher  struct{ v *Writer }
+	notify  struct{ v *Writer }
+)
+
+func (p flusher) Flush()                                       { p.v.Flush() }
+func (p hijack) Hijack() (net.Conn, *bufio.ReadWriter, error)  { return p.v.Hijack() }
+func (p readers) ReadFrom(src io.Reader) (int64, error)        { return p.v.ReadFrom(src) }
+func (p stringw) WriteString(s string) (int, error)            { return p.v.WriteString(s) }
+func (p pusher) Push(target string, o *http.PushOptions) error { return p.v.Push(target, o) }
+func (p notify) CloseNotify() <-chan bool                      { return p.v.CloseNotify() }
+
+const (
+	hasFlush = 1 << iota
+	hasHijack
+	hasReadFrom
+	hasString
+	hasPush
+	hasNotify
+	hasControls // FlushError and the deadlines: a writer of net/http itself
+)
+
+func methods(w http.ResponseWriter) (set int) {
+	if _, ok := w.(http.Flusher); ok {
+		set |= hasFlush
+	}
+	if _, ok := w.(http.Hijacker); ok {
+		set |= hasHijack
+	}
+	if _, ok := w.(io.ReaderFrom); ok {
+		set |= hasReadFrom
+	}
+	if _, ok := w.(io.StringWriter); ok {
+		set |= hasString
+	}
+	if _, ok := w.(http.Pusher); ok {
+		set |= hasPush
+	}
+	if _, ok := w.(http.CloseNotifier); ok {
+		set |= hasNotify
+	}
+	if _, ok := w.(interface {
+		FlushError() error
+		SetReadDeadline(time.Time) error
+		SetWriteDeadline(time.Time) error
+		EnableFullDuplex() error
+	}); ok {
+		set |= hasControls
+	}
+	return set
+}
+
+// view gives the ResponseWriter for a handler. The sets are those of net/http,
+// httptest, http.TimeoutHandler, chi's and zerolog's wrappers. For any other
+// the largest of these serves that claims nothing the writer below lacks; an
+// http.ResponseController still reaches the rest.
+func (w *Writer) view() http.ResponseWriter {
+	p := (*plain)(w)
+	set := methods(w.inner)
+	has := func(want int) bool { return set&want == want }
+	switch {
+	case has(hasControls|hasFlush|hasHijack|hasReadFrom|hasString|hasNotify) && !has(hasPush):
+		return (*h1)(w)
+	case has(hasControls | hasFlush | hasString | hasPush | hasNotify):
+		return (*h2)(w)
+	}
+	return compose(w, p, has)
+}
+
+func compose(w *Writer, p *plain, has func(int) bool) http.ResponseWriter {
+	switch {
+	case has(hasFlush | hasHijack | hasReadFrom | hasNotify):
+		return struct {
+			*plain
+			flusher
+			hijack
+			readers
+			notify
+		}{p, flusher{w}, hijack{w}, readers{w}, notify{w}}
+	case has(hasFlush | hasHijack | hasReadFrom):
+		return struct {
+			*plain
+			flusher
+			hijack
+			readers
+		}{p, flusher{w}, hijack{w}, readers{w}}
+	case has(hasFlush | hasHijack):
+		return struct {
+			*plain
+			flusher
+			hijack
+		}{p, flusher{w}, hijack{w}}
+	case has(hasFlush | hasPush):
+		return struct {
+			*plain
+			flusher
+			pusher
+		}{p, flusher{w}, pusher{w}}
+	case has(hasFlush | hasString):
+		return struct {
+			*plain
+			flusher
+			stringw
+		}{p, flusher{w}, stringw{w}}
+	case has(hasFlush):
+		return struct {
+			*plain
+			flusher
+		}{p, flusher{w}}
+	case has(hasHijack):
+		return struct {
+			*plain
+			hijack
+		}{p, hijack{w}}
+	case has(hasPush):
+		return struct {
+			*plain
+			pusher
+		}{p, pusher{w}}
+	case has(hasString):
+		return struct {
+			*plain
+			stringw
+		}{p, stringw{w}}
+	}
+	return p
+}

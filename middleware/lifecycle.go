@@ -1,0 +1,198 @@
+// Package middleware composes lastbyte: abort, exitcode, eof and thread in one
+// middleware, with a controller for each request, its outcome and a log line.
+//
+//	life := middleware.New(middleware.Options{Logger: log})
+//
+//	r := chi.NewRouter()
+//	r.Use(life.Handler)
+//	r.Get("/report", report)
+//	r.With(life.Detach).Post("/tasks", tasks)
+//
+//	srv := &http.Server{Addr: ":8080", Handler: r}
+//	life.Attach(srv)
+//
+// # Limits
+//
+// PathValues that are set inside are not visible outside: a request's copy is
+// handed down. A ResponseWriter of an unknown kind keeps those of its optional
+// interfaces that net/http knows, and Unwrap. The Connection: close of
+// http.MaxBytesReader gets lost behind any other writer; it is set on a 413.
+package middleware
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"sync"
+	"sync/atomic"
+
+	"github.com/lastbyte-go/lastbyte/abort"
+	"github.com/lastbyte-go/lastbyte/eof"
+	"github.com/lastbyte-go/lastbyte/exitcode"
+	"github.com/lastbyte-go/lastbyte/internal/request"
+
+	"github.com/rs/zerolog"
+)
+
+// Options are the settings of a [Lifecycle].
+type Options struct {
+	// Logger gets one line per request, one more when detached work ends, and
+	// what goes wrong in between. Zero value: silent, and what goes wrong is
+	// logged by http.Server.ErrorLog.
+	Logger zerolog.Logger
+
+	Abort      abort.Options
+	Exit       exitcode.Options
+	Background eof.Options
+
+	// OnEnd is called after each response, on the serving goroutine, with how it
+	// ended. nil: not called. It delays net/http's last write of the response. A
+	// panic of it is one of the handler's.
+	OnEnd func(Outcome)
+}
+
+// Lifecycle is lastbyte, composed. All its methods may be called from any
+// goroutine.
+type Lifecycle struct {
+	onEnd      func(Outcome)
+	log        zerolog.Logger
+	silent     bool
+	background *eof.Background
+	check      func(http.Handler) http.Handler
+	exit       func(http.Handler) http.Handler // nil: no settings
+	config     *request.Config
+	conns      sync.Map // net.Conn to *request.Conn, of attached servers
+
+	active                        atomic.Int64
+	requests, aborts, exits, eofs atomic.Uint64
+}
+
+// Stats are the counts of a [Lifecycle].
+type Stats struct {
+	Active                        int64  // requests now
+	Requests, Aborts, Exits, EOFs uint64 // in all
+	Background                    eof.Stats
+}
+
+// New makes a Lifecycle. It panics where abort.New and eof.New do.
+func New(o Options) *Lifecycle {
+	l := &Lifecycle{
+		onEnd:      o.OnEnd,
+		log:        o.Logger,
+		silent:     silent(o.Logger),
+		background: eof.New(o.Background),
+		check:      abort.New(o.Abort),
+	}
+	if o.Exit.ErrorPage != nil {
+		l.exit = exitcode.New(o.Exit)
+	}
+	l.config = &request.Config{Observer: (*observer)(l)}
+	return l
+}
+
+// Handler switches on the check for aborts, the exit settings, Defer and After,
+// Outcome and the log line: r.Use(life.Handler).
+func (l *Lifecycle) Handler(next http.Handler) http.Handler {
+	return l.handler(l.background.Handler(next))
+}
+
+// Detach is Handler, and enables eof.Send in the handlers inside, which run on
+// goroutines of their own, see eof.Background.Detach:
+// r.With(life.Detach).Post("/tasks", h).
+func (l *Lifecycle) Detach(next http.Handler) http.Handler {
+	return l.handler(l.background.Detach(next))
+}
+
+func (l *Lifecycle) handler(next http.Handler) http.Handler {
+	if l.exit != nil {
+		next = l.exit(next)
+	}
+	return request.Handler(l.config, l.check(next))
+}
+
+// Attach makes srv tell l of its connections: it installs ConnContext and
+// ConnState hooks in front of srv's own, which stay in place, and has
+// Shutdown's draining begin with srv.Shutdown. Call it before srv serves, once.
+func (l *Lifecycle) Attach(srv *http.Server) {
+	ownContext, ownState := srv.ConnContext, srv.ConnState
+	srv.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
+		ctx, conn := request.WithConn(ctx, c)
+		conn.Hook()
+		l.conns.Store(c, conn)
+		if ownContext != nil {
+			ctx = ownContext(ctx, c)
+		}
+		return ctx
+	}
+	srv.ConnState = func(c net.Conn, state http.ConnState) {
+		if conn, ok := l.conns.Load(c); ok && state != http.StateNew && state != http.StateActive {
+			conn.(*request.Conn).Idle()
+			if state != http.StateIdle {
+				l.conns.Delete(c)
+			}
+		}
+		if ownState != nil {
+			ownState(c, state)
+		}
+	}
+}
+
+// Shutdown waits for the work that outlives responses, see
+// eof.Background.Shutdown. Call it after http.Server.Shutdown, which does not
+// know of this work.
+func (l *Lifecycle) Shutdown(ctx context.Context) error { return l.background.Shutdown(ctx) }
+
+// Stats gives the counts of now.
+func (l *Lifecycle) Stats() Stats {
+	return Stats{
+		Active:     l.active.Load(),
+		Requests:   l.requests.Load(),
+		Aborts:     l.aborts.Load(),
+		Exits:      l.exits.Load(),
+		EOFs:       l.eofs.Load(),
+		Background: l.background.Stats(),
+	}
+}
+
+// observer is a Lifecycle as the request sees it.
+type observer Lifecycle
+
+func (o *observer) Begin(*request.Request) {
+	o.active.Add(1)
+	o.requests.Add(1)
+}
+
+func (o *observer) End(r *request.Request) {
+	l := (*Lifecycle)(o)
+	out := outcome(r)
+	l.active.Add(-1)
+	if out.Abort != nil {
+		l.aborts.Add(1)
+	}
+	if out.Exited {
+		l.exits.Add(1)
+	}
+	if out.EOF > 0 {
+		l.eofs.Add(1)
+	}
+	if !l.silent {
+		l.line(r, out)
+	}
+	if l.onEnd != nil {
+		l.onEnd(out)
+	}
+}
+
+func (o *observer) Done(r *request.Request) {
+	if l := (*Lifecycle)(o); !l.silent {
+		l.doneLine(r)
+	}
+}
+
+func (o *observer) Log(r *request.Request, text string) bool {
+	l := (*Lifecycle)(o)
+	if !l.silent {
+		l.problem(r, text)
+	}
+	return !l.silent
+}

@@ -1,0 +1,121 @@
+// Package thread runs managed goroutines inside one request.
+//
+// A handler that starts goroutines has to wait for them, recover their panics
+// and keep them off the ResponseWriter once it has returned. Here the request
+// does that: it ends after its last thread.
+//
+//	t, err := thread.Spawn(ctx, func(ctx context.Context) error { return fetch(ctx) })
+//	...
+//	err = t.Wait(ctx)
+package thread
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"reflect"
+
+	"github.com/lastbyte-go/lastbyte/internal/request"
+)
+
+// Thread is a goroutine of a request. All its methods may be called from any
+// goroutine, also after the request.
+type Thread struct {
+	cancel context.CancelCauseFunc
+	done   chan struct{}
+	err    error // written before done is closed
+}
+
+// Spawn runs fn on a goroutine of the request that ctx belongs to. It is
+// ngx.thread.spawn. The request ends after its last thread; after eof.Send they
+// belong to the detached work. The ctx that fn gets is a child of ctx that
+// [Thread.Kill] cancels. A panic of fn is logged and becomes the thread's
+// error, a [*PanicError].
+//
+// Errors: [ErrEnded], [ErrExited], [ErrNoRequest], [ErrNilFunc]; fn then does
+// not run.
+func Spawn(ctx context.Context, fn func(context.Context) error) (*Thread, error) {
+	r, ok := request.From(ctx)
+	switch {
+	case fn == nil:
+		return nil, fmt.Errorf("thread.Spawn: %w", ErrNilFunc)
+	case !ok:
+		return nil, ErrNoRequest
+	case request.IsTask(ctx):
+		return nil, ErrEnded
+	}
+	ctx, cancel := context.WithCancelCause(request.Scope(ctx))
+	t := &Thread{cancel: cancel, done: make(chan struct{}), err: errGoexit}
+	err := r.Spawn(func() { t.err = fn(ctx) }, func(v any, stack []byte) {
+		if v != nil {
+			t.err = &PanicError{v, stack}
+		}
+		cancel(nil)
+		close(t.done)
+	})
+	if err != nil {
+		cancel(nil)
+		return nil, err
+	}
+	return t, nil
+}
+
+// errGoexit is the error of a thread that called runtime.Goexit.
+var errGoexit = errors.New("thread: runtime.Goexit was called")
+
+// Wait gives fn's error, a [*PanicError] if it panicked, or the error of ctx if
+// that ends first.
+func (t *Thread) Wait(ctx context.Context) error {
+	_, err := WaitAny(ctx, t)
+	return err
+}
+
+// Kill cancels the thread's context with [ErrKilled] as the cause. It does not
+// wait; fn decides when it ends.
+func (t *Thread) Kill() { t.cancel(ErrKilled) }
+
+// WaitAny gives the first of threads to end and its error; nil and the error of
+// ctx if that ends first. Of several that have ended already it gives any.
+// Without threads it gives [ErrNoThreads].
+func WaitAny(ctx context.Context, threads ...*Thread) (*Thread, error) {
+	if len(threads) == 0 {
+		return nil, ErrNoThreads
+	}
+	cases := make([]reflect.SelectCase, len(threads), len(threads)+1)
+	for i, t := range threads {
+		cases[i] = reflect.SelectCase{Dir: reflect.SelectRecv, Chan: reflect.ValueOf(t.done)}
+	}
+	if i, _, _ := reflect.Select(append(cases, reflect.SelectCase{Dir: reflect.SelectDefault})); i < len(threads) {
+		return threads[i], threads[i].err // an end that is there beats the end of ctx
+	}
+	cases = append(cases, reflect.SelectCase{Dir: reflect.SelectRecv, Chan: reflect.ValueOf(ctx.Done())})
+	i, _, _ := reflect.Select(cases)
+	if i == len(threads) {
+		return nil, ctx.Err()
+	}
+	return threads[i], threads[i].err
+}
+
+// PanicError is the error of a thread that panicked.
+type PanicError struct {
+	Value any
+	Stack []byte
+}
+
+func (e *PanicError) Error() string { return fmt.Sprintf("thread: panic: %v", e.Value) }
+
+// Unwrap gives Value if it is an error.
+func (e *PanicError) Unwrap() error {
+	err, _ := e.Value.(error)
+	return err
+}
+
+// The errors of this package.
+var (
+	ErrKilled    = errors.New("thread: killed")
+	ErrNoThreads = errors.New("thread: no threads to wait for")
+	ErrEnded     = request.ErrEnded     // the request's last goroutine has returned
+	ErrExited    = request.ErrExited    // the request has exited
+	ErrNoRequest = request.ErrNoRequest // no lastbyte middleware around this handler
+	ErrNilFunc   = request.ErrNilFunc   // Spawn without a function
+)
