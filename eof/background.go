@@ -42,20 +42,20 @@ type Background struct {
 
 	mu       sync.Mutex // guards what follows
 	stats    Stats
-	handlers int                        // goroutines of Detach, whether their response has ended or not
-	queue    list.List                  // of *task: due, all Running are taken
-	timers   map[*task]*time.Timer      // After tasks that are not due yet
-	cancels  map[*cancellation]struct{} // of what runs
-	draining bool                       // Shutdown was called
-	forced   bool                       // a Shutdown has given up
-	idle     chan struct{}              // closed when there is no work; made by Shutdown
+	handlers int                   // goroutines of Detach, whether their response has ended or not
+	queue    list.List             // of *task: due, all Running are taken
+	timers   map[*task]*time.Timer // After tasks that are not due yet
+	running  map[request.Work]run  // what runs
+	draining bool                  // Shutdown was called
+	forced   bool                  // a Shutdown has given up
+	idle     chan struct{}         // closed when there is no work; made by Shutdown
 }
 
-// cancellation is how something that runs is ended.
-type cancellation struct {
-	cancel func(cause error)
-	work   bool // a task or detached handler, not an abort callback
-	lost   bool // a shutdown has given it up, and counted it
+// run is what a Background knows of something that runs.
+type run struct {
+	timer *time.Timer // of a detached handler's Timeout; nil: none
+	other bool        // an abort callback: cancelled, but not counted
+	lost  bool        // a shutdown has given it up, and counted it
 }
 
 // Stats are the counts of a [Background].
@@ -75,7 +75,7 @@ func New(o Options) *Background {
 	if o.Pending == 0 {
 		o.Pending = 1024
 	}
-	b := &Background{o: o, timers: make(map[*task]*time.Timer), cancels: make(map[*cancellation]struct{})}
+	b := &Background{o: o, timers: make(map[*task]*time.Timer), running: make(map[request.Work]run)}
 	b.config = &request.Config{Owner: (*owner)(b)}
 	return b
 }
@@ -150,20 +150,21 @@ func (b *Background) giveUp(ctx context.Context) error {
 	b.stats.Lost += uint64(b.stats.Pending)
 	b.stats.Pending = 0
 	b.queue.Init()
-	var cancels []func(error)
-	for c := range b.cancels {
-		if !c.lost {
-			c.lost = true
-			if c.work {
+	var given []request.Work
+	for w, run := range b.running {
+		if !run.lost {
+			run.lost = true
+			b.running[w] = run
+			given = append(given, w)
+			if !run.other {
 				b.stats.Lost++
 			}
-			cancels = append(cancels, c.cancel)
 		}
 	}
 	b.endedLocked()
 	b.mu.Unlock()
-	for _, cancel := range cancels {
-		cancel(ErrShuttingDown)
+	for _, w := range given {
+		w.Cancel(context.Canceled, ErrShuttingDown)
 	}
 	return fmt.Errorf("eof: shutdown gave up %d tasks and handlers: %w", left, ctx.Err())
 }
@@ -174,13 +175,6 @@ func (b *Background) endedLocked() {
 		close(b.idle)
 		b.idle = nil
 	}
-}
-
-// trackLocked keeps cancel for a shutdown that gives up.
-func (b *Background) trackLocked(cancel func(error), work bool) *cancellation {
-	c := &cancellation{cancel: cancel, work: work}
-	b.cancels[c] = struct{}{}
-	return c
 }
 
 // panicked reports a panic where it can do no harm.
@@ -216,50 +210,52 @@ func (o *owner) Go(f func()) {
 	}()
 }
 
-func (o *owner) Sent(cancel func(err, cause error)) func(panicked bool) {
+func (o *owner) Sent(w request.Work) {
 	b := (*Background)(o)
-	var timer *time.Timer
-	if b.o.Timeout > 0 {
-		timer = time.AfterFunc(b.o.Timeout, func() { cancel(context.DeadlineExceeded, context.DeadlineExceeded) })
-	}
 	b.mu.Lock()
+	defer b.mu.Unlock()
 	b.stats.Detached++
-	c := b.trackLocked(func(cause error) { cancel(context.Canceled, cause) }, true)
-	b.mu.Unlock()
-	return func(panicked bool) {
-		if timer != nil {
-			timer.Stop()
-		}
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		b.stats.Detached--
-		b.countLocked(c, panicked)
+	var r run
+	if b.o.Timeout > 0 {
+		r.timer = time.AfterFunc(b.o.Timeout, func() { w.Cancel(context.DeadlineExceeded, context.DeadlineExceeded) })
 	}
+	b.running[w] = r
+}
+
+func (o *owner) Over(w request.Work, panicked bool) {
+	b := (*Background)(o)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if t := b.running[w].timer; t != nil {
+		t.Stop()
+	}
+	b.stats.Detached--
+	b.countLocked(w, panicked)
 }
 
 // countLocked counts work that is over.
-func (b *Background) countLocked(c *cancellation, panicked bool) {
-	delete(b.cancels, c)
+func (b *Background) countLocked(w request.Work, panicked bool) {
 	switch {
-	case c.lost:
+	case b.running[w].lost:
 	case panicked:
 		b.stats.Panicked++
 	default:
 		b.stats.Done++
 	}
+	delete(b.running, w)
 	b.endedLocked()
 }
 
 func (o *owner) Panicked(v any, stack []byte) { (*Background)(o).panicked(v, stack) }
 
-func (o *owner) Track(cancel func(cause error)) func() {
-	b := (*Background)(o)
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	c := b.trackLocked(cancel, false)
-	return func() {
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		delete(b.cancels, c)
-	}
+func (o *owner) Track(w request.Work) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.running[w] = run{other: true}
+}
+
+func (o *owner) Untrack(w request.Work) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	delete(o.running, w)
 }

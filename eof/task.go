@@ -13,8 +13,12 @@ type task struct {
 	fn        func(context.Context)
 	ctx       context.Context
 	delay     time.Duration
-	premature bool // written before start
+	premature bool                    // written before start
+	cancel    context.CancelCauseFunc // written before run
 }
+
+// Cancel gives t up, see request.Work.
+func (t *task) Cancel(_, cause error) { t.cancel(cause) }
 
 type taskKey struct{}
 
@@ -81,16 +85,16 @@ func (b *Background) startLocked(t *task) {
 func (b *Background) runLocked(t *task) {
 	b.stats.Pending--
 	b.stats.Running++
-	ctx, cancel := context.WithCancelCause(&taskCtx{t.ctx, t})
-	c := b.trackLocked(cancel, true)
-	go b.run(t, ctx, c)
+	t.ctx, t.cancel = context.WithCancelCause(&taskCtx{t.ctx, t})
+	b.running[t] = run{}
+	go b.run(t)
 }
 
 // run is a task's goroutine. What is done at its end is deferred, so that
 // runtime.Goexit in a task takes no place away.
-func (b *Background) run(t *task, ctx context.Context, c *cancellation) {
+func (b *Background) run(t *task) {
 	panicked := false
-	defer c.cancel(context.Canceled)
+	defer t.cancel(context.Canceled)
 	defer func() {
 		b.mu.Lock()
 		defer b.mu.Unlock()
@@ -98,7 +102,7 @@ func (b *Background) run(t *task, ctx context.Context, c *cancellation) {
 		if e := b.queue.Front(); e != nil {
 			b.runLocked(b.queue.Remove(e).(*task))
 		}
-		b.countLocked(c, panicked)
+		b.countLocked(t, panicked)
 	}()
 	defer func() {
 		if v := recover(); v != nil {
@@ -106,6 +110,7 @@ func (b *Background) run(t *task, ctx context.Context, c *cancellation) {
 			b.panicked(v, debug.Stack())
 		}
 	}()
+	ctx := t.ctx
 	if b.o.Timeout > 0 {
 		var stop context.CancelFunc
 		ctx, stop = context.WithTimeout(ctx, b.o.Timeout)

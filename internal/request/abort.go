@@ -45,6 +45,14 @@ func (r *Request) outerEnded() {
 			return
 		}
 	}
+	if r.conn() == nil {
+		if r.is(overdue) {
+			return
+		}
+		if r.reading() && r.mark(puzzled) && r.reading() {
+			return
+		}
+	}
 	r.judge(unverified, nil)
 }
 
@@ -113,7 +121,6 @@ func (r *Request) abortMove(check *Check, reason string, err error) {
 		r.wake()
 		return
 	}
-	x.callback = true
 	r.goLocked(func() { r.call(check, f) })
 	r.mu.Unlock()
 }
@@ -138,7 +145,6 @@ func (r *Request) On(ctx context.Context, f func(context.Context)) error {
 	r.callback, r.on = f, ctx
 	late := s&gone != 0 && s&quiet == 0
 	if late {
-		r.extra.callback = true
 		r.goLocked(func() { r.call(check, f) })
 	}
 	r.mu.Unlock()
@@ -162,10 +168,17 @@ func (r *Request) call(check *Check, f func(context.Context)) {
 		defer stop()
 	}
 	if o := r.Owner(); o != nil {
-		defer o.Track(func(cause error) { cancel(cause) })()
+		w := &callback{cancel}
+		o.Track(w)
+		defer o.Untrack(w)
 	}
 	r.guard("abort callback", func() { f(ctx) })
 }
+
+// callback is a running callback, for a shutdown that gives up.
+type callback struct{ cancel context.CancelCauseFunc }
+
+func (c *callback) Cancel(_, cause error) { c.cancel(cause) }
 
 // guard runs f and logs a panic of it. A Throw has said what it wants by then.
 func (r *Request) guard(what string, f func()) (v any, stack []byte) {
@@ -219,7 +232,11 @@ func (r *Request) abortError() error {
 
 // writeFailed judges the error of a write.
 func (r *Request) writeFailed(err error) error {
-	if timedOut(err) || r.check.Load() == nil || r.is(hijacked|dropping) {
+	if timedOut(err) {
+		r.mark(overdue)
+		return err
+	}
+	if r.check.Load() == nil || r.is(hijacked|dropping) {
 		return err
 	}
 	if !isReset(err) && !errors.Is(err, syscall.EPIPE) && r.node.parent.Err() == nil {

@@ -20,17 +20,25 @@ func (b *body) Read(p []byte) (int, error) {
 	if !b.gate.enter() {
 		return 0, errBodyEnded
 	}
+	n, err := b.read(p)
+	if b.req.is(puzzled) {
+		b.req.look() // outside the gate, where it is seen that the read is over
+	}
+	return n, err
+}
+
+func (b *body) read(p []byte) (int, error) {
 	defer b.gate.leave()
 	n, err := b.rc.Read(p)
-	if err == nil {
-		return n, nil
-	}
-	if err == io.EOF {
+	switch err {
+	case nil:
+	case io.EOF:
 		b.req.mark(bodyRead)
 		b.to.Trailer = b.from.Trailer // net/http sets those of its own request
-		return n, err
+	default:
+		err = b.req.readFailed(err)
 	}
-	return n, b.req.readFailed(err)
+	return n, err
 }
 
 func (b *body) Close() error {
@@ -49,7 +57,11 @@ func (r *Request) kickBody() {
 // readFailed judges the error of a body read. A client that left in the middle
 // of its request is an abort; the error keeps what net/http said.
 func (r *Request) readFailed(err error) error {
-	if timedOut(err) || errors.Is(err, http.ErrBodyReadAfterClose) || r.check.Load() == nil {
+	if timedOut(err) {
+		r.mark(overdue)
+		return err
+	}
+	if errors.Is(err, http.ErrBodyReadAfterClose) || r.check.Load() == nil {
 		return err
 	}
 	truncated := errors.Is(err, io.ErrUnexpectedEOF)
@@ -74,4 +86,10 @@ func (e *abortedRead) Unwrap() []error {
 func timedOut(err error) bool {
 	var t interface{ Timeout() bool }
 	return errors.Is(err, os.ErrDeadlineExceeded) || errors.As(err, &t) && t.Timeout()
+}
+
+// reading reports whether a read of the request body is under way.
+func (r *Request) reading() bool {
+	d := r.det.Load()
+	return r.body.gate.busy() || d != nil && d.body.gate.busy()
 }

@@ -41,9 +41,9 @@ type Detached struct {
 	panicked bool // with value; set before wake, if that was the ending
 	value    any  // nil: runtime.Goexit
 
-	woken bool       // under Request.mu
-	back  bool       // under Request.mu: the handler is
-	over  func(bool) // under Request.mu: ends its time without a client
+	woken bool // under Request.mu
+	back  bool // under Request.mu: the handler is
+	alone bool // under Request.mu: it works on without a client, and the owner knows
 }
 
 // Detach is the middleware of cfg, with Send for the handlers inside.
@@ -168,14 +168,21 @@ func (d *Detached) finish(panicked bool, v any, stack []byte) {
 	r.endShields(handlerReturned)
 	r.mu.Lock()
 	r.markLocked(done)
-	over, obs := d.over, r.observer
+	alone, obs := d.alone, r.observer
 	r.mu.Unlock()
-	if over != nil {
-		over(panicked)
+	if alone {
+		d.owner.Over(d, panicked)
 		if obs != nil {
 			obs.Done(r)
 		}
 	}
+}
+
+// Cancel gives the handler up, see Work.
+func (d *Detached) Cancel(err, cause error) {
+	e := newEnding(err, cause)
+	d.node.cancel(e)
+	d.req.endShields(e)
 }
 
 // wake lets the serving goroutine go on: the ending is decided. back: the
@@ -184,27 +191,16 @@ func (d *Detached) wake(back bool) {
 	r := d.req
 	r.mu.Lock()
 	d.back = d.back || back
-	woken, alone := d.woken, !d.back
+	first := !d.woken
 	d.woken = true
+	if first && !d.back {
+		d.alone = true
+		d.owner.Sent(d) // before the handler can be over
+	}
 	r.mu.Unlock()
-	if woken {
-		return
+	if first {
+		d.decided.Done()
 	}
-	if alone {
-		over := d.owner.Sent(func(err, cause error) {
-			e := newEnding(err, cause)
-			d.node.cancel(e)
-			r.endShields(e)
-		})
-		r.mu.Lock()
-		late := r.is(done)
-		d.over = over
-		r.mu.Unlock()
-		if late {
-			over(false)
-		}
-	}
-	d.decided.Done()
 }
 
 func (d *Detached) awake() bool {

@@ -24,13 +24,13 @@ func (r *Request) Outcome() Outcome {
 	s := r.state.Load()
 	o := Outcome{
 		Status: r.status, Bytes: r.size.Load(), Start: r.start,
-		Duration: r.duration, Hijacked: s&hijacked != 0,
+		Duration: r.duration, EOF: r.eof, Hijacked: s&hijacked != 0,
 	}
 	if s&ended == 0 {
 		o.Duration = time.Since(r.start)
 	}
 	if x := r.extra; x != nil {
-		o.Exit, o.Abort, o.EOF, o.Panicked = x.exit, x.abort, x.eof, x.panicked
+		o.Exit, o.Abort, o.Panicked = x.exit, x.abort, x.panicked
 	}
 	switch {
 	case o.Hijacked:

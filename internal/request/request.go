@@ -36,6 +36,7 @@ type Request struct {
 	live     int32         // goroutines of the request: threads, callback
 	status   int           // recorded
 	duration time.Duration // to the end of the response
+	eof      time.Duration // to Send; 0: none
 	callback func(context.Context)
 	on       context.Context // what On was called with
 	page     *pageSetting
@@ -54,12 +55,7 @@ type extra struct {
 	exit     *Exit
 	abort    error    // *abort.Error
 	conn     net.Conn // hijacked
-	eof      time.Duration
 	panicked bool
-	short    bool // ended short of the declared Content-Length
-	callback bool // the callback has run, or runs
-	sent     int  // status on the wire, where it is not the recorded one; see Outcome
-	pattern  string
 }
 
 // Config says what a middleware switches on for the handlers inside it. It is
@@ -77,12 +73,21 @@ type Config struct {
 type Owner interface {
 	// Go runs f on a goroutine that a shutdown waits for.
 	Go(f func())
-	// Sent begins a detached handler's time without a client; the result ends it.
-	Sent(cancel func(err, cause error)) (over func(panicked bool))
+	// Sent says that w, a detached handler, works on without a client; Over, that
+	// it has ended.
+	Sent(w Work)
+	Over(w Work, panicked bool)
 	// Panicked is told of a panic that has no client to hear of it.
 	Panicked(v any, stack []byte)
-	// Track has cancel called when a shutdown gives up; the result ends that.
-	Track(cancel func(cause error)) (untrack func())
+	// Track has w given up together with the rest, until Untrack.
+	Track(w Work)
+	Untrack(w Work)
+}
+
+// Work is something that an Owner can give up.
+type Work interface {
+	// Cancel ends the work's context; the work ends when it notices.
+	Cancel(err, cause error)
 }
 
 // Observer is a Lifecycle as the request sees it.

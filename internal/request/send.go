@@ -48,7 +48,7 @@ func (r *Request) sentMove() (*Detached, error) {
 		return nil, errInFilter
 	}
 	r.decideLocked(sent)
-	r.extraLocked().eof = max(time.Since(r.start), 1) // 0: no Send
+	r.eof = max(time.Since(r.start), 1) // 0: no Send
 	return d, nil
 }
 
@@ -67,9 +67,7 @@ func (d *Detached) complete() error {
 		w.WriteHeader(http.StatusOK) // so that no outer handler can choose another
 	}
 	if missing := d.declared - 1 - d.written.Load(); d.declared > 0 && missing > 0 {
-		d.req.mu.Lock()
-		d.req.extra.short = true
-		d.req.mu.Unlock()
+		d.req.mark(short)
 		return fmt.Errorf("%w: %d of %d bytes are missing", ErrShortBody, missing, d.declared-1)
 	}
 	return nil
@@ -77,10 +75,7 @@ func (d *Detached) complete() error {
 
 // cutShort keeps a response that is shorter than it said from looking complete.
 func (r *Request) cutShort() {
-	r.mu.Lock()
-	short := r.extra != nil && r.extra.short
-	r.mu.Unlock()
-	if !short || !r.w.gate.enter() {
+	if !r.is(short) || !r.w.gate.enter() {
 		return
 	}
 	defer r.w.gate.leave()

@@ -18,9 +18,12 @@ const (
 	gone                               // the client left; whether that is the ending is the callback's to say
 	rendered                           // the exit's page is, or is being, written
 	dropping                           // the connection, or stream, is being cut
+	short                              // Send found fewer bytes than the declared Content-Length
 	filtering                          // a HeaderFilter runs
 	back                               // the handler is
 	bodyRead                           // the request body was read to its end
+	overdue                            // a deadline of the server's passed, which net/http takes for the client's end
+	puzzled                            // the outer context ended in the middle of a body read, whose error will say why
 	quiet                              // no goroutine of the request is left that may begin another
 	ended                              // ServeHTTP of the outermost handler is over: the writer is net/http's again
 	done                               // handler, threads and callback have returned
