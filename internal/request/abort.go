@@ -84,7 +84,7 @@ func (r *Request) verdict(check *Check, reason string, err error) (string, bool)
 	switch {
 	case state == peer.Reset:
 		return reset, true
-	case state == peer.Closed && check.IgnoreHalfClose && reason == unverified:
+	case state == peer.Closed && check.IgnoreHalfClose && reason != writeFailed:
 		return "", false
 	case state == peer.Closed:
 		return closed, true

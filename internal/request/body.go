@@ -64,7 +64,8 @@ func (r *Request) readFailed(err error) error {
 	if errors.Is(err, http.ErrBodyReadAfterClose) || r.check.Load() == nil {
 		return err
 	}
-	truncated := errors.Is(err, io.ErrUnexpectedEOF)
+	// On HTTP/1 the request body and the connection end together.
+	truncated := errors.Is(err, io.ErrUnexpectedEOF) && r.body.from.ProtoMajor == 1
 	if !truncated && !isReset(err) && r.node.parent.Err() == nil {
 		return err // a malformed body, say
 	}

@@ -160,6 +160,9 @@ func (r *Request) drop(code int) (stop bool) {
 		}
 		r.w.inner.WriteHeader(code)
 	}
+	if r.winner() == aborted && r.body.from.ProtoMajor > 1 {
+		return false // the stream is reset already; a second reset is noise on the connection
+	}
 	return !r.cut()
 }
 

@@ -178,23 +178,24 @@ func (r *Request) extraLocked() *extra {
 // serve runs the handler on this goroutine and ends the request. A panic or
 // runtime.Goexit passes on as it came, unless it is that of Throw.
 func (r *Request) serve(next http.Handler, w http.ResponseWriter, out *http.Request) {
-	cut, back := false, false
+	back := false
 	defer func() {
 		if back {
 			return
 		}
-		v := recover() // nil: runtime.Goexit
-		exited := r.winner() == exited
-		thrown := v == http.ErrAbortHandler && exited
+		// No recover but for Throw: what passes by unseen keeps its stack, and
+		// nobody has to tell runtime.Goexit from a panic with nil.
+		var v any
+		if r.winner() == exited {
+			v = recover()
+		}
+		thrown := v == http.ErrAbortHandler
 		if !thrown {
 			r.panicMove()
 		}
-		cut = r.finish(!thrown)
-		if v != nil && !thrown {
+		cut := r.finish(!thrown)
+		if v != nil && (!thrown || cut) {
 			panic(v)
-		}
-		if thrown && cut {
-			panic(http.ErrAbortHandler)
 		}
 	}()
 	next.ServeHTTP(w, out)

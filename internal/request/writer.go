@@ -71,11 +71,11 @@ func (w *Writer) WriteHeader(status int) {
 		if s := r.state.Load(); s&(committed|hijacked) == 0 && s&winnerMask != serving {
 			return
 		}
-	case status < 100 || status > 999: // net/http panics; its words are as good as ours
 	case r.is(committed | hijacked):
 		if r.winner() == exited || r.winner() == aborted || w.superfluous() {
 			return
 		}
+	case status < 100 || status > 999: // net/http panics; its words are as good as ours
 	default:
 		if r.commit(status) != nil {
 			return
@@ -199,7 +199,7 @@ func (w *Writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		return nil, nil, w.req.refusal()
 	}
 	defer w.gate.leave()
-	if err := w.refused(); err != nil {
+	if err := w.refused(); err != nil && w.req.winner() != aborted { // a dead connection harms nobody
 		return nil, nil, err
 	}
 	c, rw, err := http.NewResponseController(w.inner).Hijack()
