@@ -100,28 +100,32 @@ func (b *Background) Stats() Stats {
 	return b.stats
 }
 
+// Drain begins what Shutdown waits for: tasks of [After] that are not due run
+// at once, and no new ones are accepted. It does not wait.
+func (b *Background) Drain() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.draining = true
+	for t, timer := range b.timers {
+		if timer.Stop() {
+			t.premature = true
+			b.startLocked(t)
+		}
+		delete(b.timers, t)
+	}
+}
+
 // Shutdown waits for the work to end: running and waiting tasks, detached
-// handlers. Tasks of [After] that are not due run at once, and no new ones are
-// accepted; those of [Defer] are. If ctx ends first, it cancels what is left
+// handlers, abort callbacks. It begins with [Background.Drain]; tasks of [Defer]
+// are still accepted. If ctx ends first, it cancels what is left
 // with [ErrShuttingDown], drops what waits, and gives an error that says how
 // much and Is the error of ctx. It may be called at any time, twice, and at
 // once; each call waits.
 //
 // Call it after http.Server.Shutdown, which does not know of this work.
 func (b *Background) Shutdown(ctx context.Context) error {
+	b.Drain()
 	b.mu.Lock()
-	b.draining = true
-	var early []*task
-	for t, timer := range b.timers {
-		if timer.Stop() {
-			t.premature = true
-			early = append(early, t)
-		}
-		delete(b.timers, t)
-	}
-	for _, t := range early {
-		b.startLocked(t)
-	}
 	if b.idle == nil {
 		b.idle = make(chan struct{})
 	}
@@ -171,7 +175,7 @@ func (b *Background) giveUp(ctx context.Context) error {
 
 // endedLocked wakes Shutdown if there is no work.
 func (b *Background) endedLocked() {
-	if b.idle != nil && b.handlers == 0 && b.stats.Running == 0 && b.stats.Pending == 0 && b.stats.Detached == 0 {
+	if b.idle != nil && b.handlers == 0 && b.stats.Pending == 0 && len(b.running) == 0 {
 		close(b.idle)
 		b.idle = nil
 	}
@@ -210,16 +214,22 @@ func (o *owner) Go(f func()) {
 	}()
 }
 
-func (o *owner) Sent(w request.Work) {
+func (o *owner) Sent(w request.Work) error {
 	b := (*Background)(o)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.stats.Detached++
+	if b.forced {
+		b.stats.Lost++
+		b.running[w] = run{lost: true}
+		return ErrShuttingDown
+	}
 	var r run
 	if b.o.Timeout > 0 {
 		r.timer = time.AfterFunc(b.o.Timeout, func() { w.Cancel(context.DeadlineExceeded, context.DeadlineExceeded) })
 	}
 	b.running[w] = r
+	return nil
 }
 
 func (o *owner) Over(w request.Work, panicked bool) {
@@ -258,4 +268,5 @@ func (o *owner) Untrack(w request.Work) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	delete(o.running, w)
+	(*Background)(o).endedLocked()
 }

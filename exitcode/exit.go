@@ -12,7 +12,9 @@
 // # Limits
 //
 // Exit does not unwind its caller: return after it, or use [Throw]. A status
-// that is on its way cannot be taken back. Handlers outside the outermost
+// that is on its way cannot be taken back. Without abort.ConnContext a dropped
+// HTTP/1 connection is closed when the handler returns; until then nothing more
+// goes out on it. Handlers outside the outermost
 // lastbyte middleware see the recorded status; those between it and the handler
 // see no call of WriteHeader.
 package exitcode

@@ -124,6 +124,7 @@ func (l *Lifecycle) Attach(srv *http.Server) {
 		}
 		return ctx
 	}
+	srv.RegisterOnShutdown(l.background.Drain)
 	srv.ConnState = func(c net.Conn, state http.ConnState) {
 		if conn, ok := l.conns.Load(c); ok && state != http.StateNew && state != http.StateActive {
 			conn.(*request.Conn).Idle()

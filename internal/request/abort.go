@@ -8,8 +8,6 @@ import (
 	"runtime/debug"
 	"syscall"
 	"time"
-
-	"github.com/lastbyte-go/lastbyte/internal/peer"
 )
 
 // Check is the setting of an abort middleware.
@@ -35,65 +33,30 @@ const (
 func (r *Request) outerEnded() {
 	outer := r.node.parent
 	err, cause := outer.Err(), context.Cause(outer)
-	if err != context.Canceled || cause != context.Canceled {
-		r.node.cancel(newEnding(err, cause))
-		return
-	}
-	if c := r.conn(); c != nil {
-		if c.base.Err() != nil {
-			r.node.cancel(newEnding(err, cause)) // BaseContext: the server's own doing
+	if err == context.Canceled && cause == context.Canceled {
+		reason, who := r.verdict(unverified, nil)
+		switch who {
+		case client:
+			if check := r.check.Load(); check != nil {
+				r.abortMove(check, reason, nil)
+			}
+			return
+		case nobody:
 			return
 		}
 	}
-	if r.conn() == nil {
-		if r.is(overdue) {
-			return
-		}
-		if r.reading() && r.mark(puzzled) && r.reading() {
-			return
-		}
-	}
-	r.judge(unverified, nil)
+	r.node.cancel(newEnding(err, cause))
 }
 
-// judge decides, on the evidence of one witness, whether the client left. It
+// judge decides on the evidence of one witness whether the client left. It
 // reports whether an abort is recorded for the request, by whomever.
 func (r *Request) judge(reason string, err error) bool {
-	check := r.check.Load()
-	if check == nil {
-		return false
+	if check := r.check.Load(); check != nil {
+		if reason, who := r.verdict(reason, err); who == client {
+			r.abortMove(check, reason, err)
+		}
 	}
-	reason, left := r.verdict(check, reason, err)
-	if !left {
-		return r.is(gone)
-	}
-	r.abortMove(check, reason, err)
 	return r.is(gone)
-}
-
-// verdict finds the strongest reason known, or that the client is still there.
-func (r *Request) verdict(check *Check, reason string, err error) (string, bool) {
-	if isReset(err) {
-		return reset, true
-	}
-	c := r.conn()
-	if c == nil {
-		return reason, true
-	}
-	state := c.peer.State()
-	switch {
-	case state == peer.Reset:
-		return reset, true
-	case state == peer.Closed && check.IgnoreHalfClose && reason != writeFailed:
-		return "", false
-	case state == peer.Closed:
-		return closed, true
-	case state == peer.Alive && r.body.from.ProtoMajor == 2 && reason == unverified:
-		return streamReset, true
-	case state == peer.Alive && reason == unverified:
-		return "", false // golang/go#70834: a read deadline of the handler's
-	}
-	return reason, true
 }
 
 // abortMove records that the client left. Without a callback that is the
@@ -132,7 +95,7 @@ func (r *Request) On(ctx context.Context, f func(context.Context)) error {
 	s := r.state.Load()
 	w := s & winnerMask
 	switch {
-	case s&ended != 0, w == returned, w == sent:
+	case w == returned, w == sent, w == exited, s&(quiet|done) != 0, s&ended != 0 && s&gone == 0:
 		r.mu.Unlock()
 		return ErrEnded
 	case check == nil:
@@ -143,7 +106,7 @@ func (r *Request) On(ctx context.Context, f func(context.Context)) error {
 		return ErrDuplicate
 	}
 	r.callback, r.on = f, ctx
-	late := s&gone != 0 && s&quiet == 0
+	late := s&gone != 0
 	if late {
 		r.goLocked(func() { r.call(check, f) })
 	}
@@ -211,13 +174,8 @@ func (r *Request) Abort() (error, bool) {
 // look asks the witnesses that answer without waiting.
 func (r *Request) look() {
 	r.node.poll()
-	if c := r.conn(); c != nil && r.is(hijacked) && !r.is(gone) {
-		switch c.peer.State() {
-		case peer.Closed:
-			r.judge(closed, nil)
-		case peer.Reset:
-			r.judge(reset, nil)
-		}
+	if !r.is(gone) && (r.is(hijacked) || r.bodyUnread()) {
+		r.lookAtPeer()
 	}
 }
 

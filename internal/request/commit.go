@@ -35,7 +35,7 @@ func (r *Request) commit(status int) error {
 		}
 		return r.refusal()
 	}
-	if status == http.StatusRequestEntityTooLarge && r.body.from.ProtoMajor == 1 {
+	if status == http.StatusRequestEntityTooLarge && r.http1() {
 		// http.MaxBytesReader asks net/http's own writer for this, and cannot
 		// find it behind another.
 		h().Set("Connection", "close")
@@ -58,7 +58,7 @@ func (r *Request) runFilters(status int, h http.Header) {
 	for i := len(filters) - 1; i >= 0; i-- {
 		f := filters[i]
 		if e := f.f(f.req, status, h); e != nil {
-			_ = r.Exit(f.req.Context(), e) // the first exit stands
+			_ = r.exitAs(f.req.Context(), e, true) // the first exit stands
 		}
 	}
 }

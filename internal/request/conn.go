@@ -4,6 +4,7 @@ import (
 	"context"
 	"net"
 	"sync"
+	"sync/atomic"
 
 	"github.com/lastbyte-go/lastbyte/internal/peer"
 )
@@ -11,8 +12,9 @@ import (
 // Conn is a server's connection, from its accept to its close. It asks nothing
 // of the socket before a request does.
 type Conn struct {
-	peer *peer.Conn
-	base context.Context // ended: the server's own doing, not the client's
+	peer  *peer.Conn
+	noted atomic.Bool
+	base  context.Context // ended: the server's own doing, not the client's
 
 	mu     sync.Mutex
 	hooked bool     // Idle will be called
@@ -30,6 +32,17 @@ func WithConn(ctx context.Context, c net.Conn) (context.Context, *Conn) {
 	k := &Conn{peer: peer.New(c), base: ctx}
 	return context.WithValue(ctx, connKey{}, k), k
 }
+
+// note has the socket watched for its own sake: when net/http, having read the
+// client's FIN, closes it, what it was is still known.
+func (c *Conn) note() {
+	if !c.noted.Swap(true) {
+		c.peer.Watch(c)
+	}
+}
+
+// PeerGone lets peer.Conn remember.
+func (c *Conn) PeerGone(peer.State) {}
 
 // Hook promises that Idle will be called after each response.
 func (c *Conn) Hook() {

@@ -134,14 +134,16 @@ func (d *Detached) run() {
 // finish ends the handler's part, on its goroutine.
 func (d *Detached) finish(panicked bool, v any, stack []byte) {
 	r := d.req
+	var ending bool
 	if panicked {
 		d.node.cancel(handlerReturned)
+		ending = r.returnedMove()
 	} else {
-		r.drain()
+		ending = r.drain()
 	}
-	ending := r.returnedMove()
 	switch {
 	case ending && panicked:
+		d.settle() // outer handlers may answer for this one
 		d.panicked, d.value = true, v
 		if stack != nil {
 			r.Log(fmt.Sprintf("http: panic serving %s: %v\n%s", r.body.from.RemoteAddr, v, stack))
@@ -169,6 +171,9 @@ func (d *Detached) finish(panicked bool, v any, stack []byte) {
 	r.mu.Lock()
 	r.markLocked(done)
 	alone, obs := d.alone, r.observer
+	if !r.is(ended) {
+		obs = nil // nothing outlived the response; after a Send, its end says so
+	}
 	r.mu.Unlock()
 	if alone {
 		d.owner.Over(d, panicked)
@@ -193,11 +198,15 @@ func (d *Detached) wake(back bool) {
 	d.back = d.back || back
 	first := !d.woken
 	d.woken = true
+	var late error
 	if first && !d.back {
 		d.alone = true
-		d.owner.Sent(d) // before the handler can be over
+		late = d.owner.Sent(d) // under mu: before the handler can be over
 	}
 	r.mu.Unlock()
+	if late != nil {
+		d.Cancel(context.Canceled, late)
+	}
 	if first {
 		d.decided.Done()
 	}

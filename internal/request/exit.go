@@ -43,7 +43,11 @@ func (r *Request) Exit(ctx context.Context, e *Exit) error {
 	if kindOf(ctx) == task {
 		return ErrEnded
 	}
-	won, err := r.exitMove(e)
+	return r.exitAs(ctx, e, false)
+}
+
+func (r *Request) exitAs(ctx context.Context, e *Exit, filter bool) error {
+	won, err := r.exitMove(e, filter)
 	if won || r.winner() == sent {
 		r.cancel(context.Canceled, e.Cause)
 	}
@@ -72,11 +76,16 @@ func (r *Request) Exit(ctx context.Context, e *Exit) error {
 var errStands = fmt.Errorf("%w: and stands", ErrHeaderSent)
 
 // exitMove makes e the request's ending. The error of a move that won says that
-// the header is sent already.
-func (r *Request) exitMove(e *Exit) (won bool, err error) {
+// the header is sent already. filter: e is a HeaderFilter's, whose response
+// takes the place of the one that it was shown, also where that has been decided.
+func (r *Request) exitMove(e *Exit, filter bool) (won bool, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	s := r.state.Load()
+	if w := s & winnerMask; filter && (w == returned || w == sent) && s&(committed|ended) == 0 {
+		s &^= winnerMask
+		r.state.Store(s)
+	}
 	switch w := s & winnerMask; {
 	case w == exited:
 		return false, ErrExited
@@ -126,8 +135,11 @@ func (r *Request) dropNow() {
 // it is noise to the client: so a close_notify goes out first, if no record can
 // be under way.
 func (r *Request) cut() bool {
+	if r.is(severed) {
+		return true // a second reset of a stream would be an error of ours
+	}
 	rc := http.NewResponseController(r.w.inner)
-	if c := r.conn(); c != nil && r.body.from.ProtoMajor == 1 && r.w.gate.n.Load() == 1 {
+	if c := r.conn(); c != nil && r.http1() && r.w.gate.n.Load() == 1 {
 		switch c := c.peer.NetConn().(type) {
 		case *tls.Conn:
 			_ = c.CloseWrite() // it fails where there is nobody left to tell
@@ -136,7 +148,11 @@ func (r *Request) cut() bool {
 		}
 	}
 	_ = rc.SetReadDeadline(past) // what is left of the body is of no use; unsupported is fine
-	return rc.SetWriteDeadline(past) == nil
+	if rc.SetWriteDeadline(past) != nil {
+		return false
+	}
+	r.mark(severed)
+	return true
 }
 
 // drop ends the request without a byte, on the serving goroutine. Outer
@@ -155,12 +171,12 @@ func (r *Request) drop(code int) (stop bool) {
 	}
 	r.mu.Unlock()
 	if !said && code > 0 {
-		if r.body.from.ProtoMajor == 1 {
+		if r.http1() {
 			r.w.inner.Header().Set("Connection", "close") // or net/http reads up to 256 KB of body first
 		}
 		r.w.inner.WriteHeader(code)
 	}
-	if r.winner() == aborted && r.body.from.ProtoMajor > 1 {
+	if r.winner() == aborted && !r.http1() {
 		return false // the stream is reset already; a second reset is noise on the connection
 	}
 	return !r.cut()
@@ -185,12 +201,11 @@ func (r *Request) respond(panicked bool) (stop bool) {
 		if panicked {
 			return false
 		}
-		if s&(committed|special) == special && r.w.gate.enter() {
-			err := r.commit(http.StatusOK)
-			r.w.gate.leave()
-			if err != nil {
-				return r.respond(false)
+		if s&(committed|special) == special {
+			if r.w.begin() != nil {
+				return r.respond(false) // a HeaderFilter exited
 			}
+			r.w.gate.leave()
 		}
 		r.implicit()
 		r.cutShort()
@@ -237,9 +252,7 @@ func (r *Request) render(flush bool) {
 		h.Set("Content-Length", strconv.Itoa(p.buf.Len()))
 	}
 	r.runFilters(status, h)
-	if !r.body.from.ProtoAtLeast(2, 0) && r.bodyUnread() {
-		_ = http.NewResponseController(r.w.inner).EnableFullDuplex() // else net/http reads the body first
-	}
+	r.answerFirst()
 	r.mu.Lock()
 	r.markLocked(committed)
 	r.status = status

@@ -35,17 +35,19 @@ func (r *Request) goLocked(f func()) {
 	}()
 }
 
-// drain waits for the request's goroutines. When it returns there are none,
-// and none can begin.
-func (r *Request) drain() {
+// drain waits for the request's goroutines. When it returns there are none, and
+// none can begin. That is the move to returned: in one step, so that an exit by
+// the last thread still counts. It reports whether that is the ending.
+func (r *Request) drain() bool {
 	r.mark(back)
-	r.node.poll() // a client that left unnoticed still has a callback to run
+	r.look() // a client that left unnoticed still has a callback to run
 	for {
 		r.mu.Lock()
 		if r.live == 0 {
 			r.markLocked(quiet)
+			won := r.decideLocked(returned)
 			r.mu.Unlock()
-			return
+			return won
 		}
 		x := r.extraLocked()
 		if x.idle == nil {
@@ -89,7 +91,7 @@ func (r *Request) submit(fns []func()) {
 			f()
 		}
 	}
-	if c := r.conn(); c != nil && r.body.from.ProtoMajor == 1 && !r.is(hijacked) && c.onIdle(run) {
+	if c := r.conn(); c != nil && r.http1() && !r.is(hijacked) && c.onIdle(run) {
 		return
 	}
 	run()

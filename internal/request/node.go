@@ -9,24 +9,25 @@ import (
 
 // Node is a context whose end lastbyte decides: its values are its parent's,
 // its end may come from its parent, from an ending of the request, or from
-// both. Nothing is set up before someone asks: no channel before Done, no
-// watch of the parent before Done or AfterFunc, and Err looks at the parent
-// itself.
+// both. Nothing is set up before someone asks: nothing of package context
+// before Done or AfterFunc, no watch of the parent before those or an On, and
+// Err looks at the parent itself.
 //
-// package context finds the cause of a context through a value, of the nearest
-// context of its own. Once a Node has ended, it answers for that value itself,
-// by way of a context that was born cancelled with the cause.
+// package context hangs children and finds causes through a value of its own
+// kind of context. The first Done makes one such, inner, whose parent is a root
+// that ends as the Node says; the Node answers with inner's value and inner's
+// channel. So a child costs no goroutine, however many values lie between.
 type Node struct {
 	parent context.Context
 	judge  *Request // of the request's own Node: it judges why the parent ended. nil: the parent's end is this one's
 
-	end  atomic.Pointer[ending] // set once, under mu
-	done atomic.Value           // chan struct{}; made by the first Done, under mu
+	end   atomic.Pointer[ending] // set once, under mu
+	inner atomic.Pointer[inner]  // set once, under mu
 
 	mu    sync.Mutex
-	first *afterFunc  // functions to call at the end, in no order
 	stop  func() bool // ends the watch of parent
 	watch bool        // the watch of parent has begun
+	peer  bool        // and that of the peer
 	alone bool        // the parent's end is no longer this one's
 	open  bool        // no Deadline, though the parent may have one
 }
@@ -35,11 +36,6 @@ type Node struct {
 type ending struct {
 	err   error           // what Err says
 	cause context.Context // answers context.Cause
-}
-
-type afterFunc struct {
-	f          func()
-	prev, next *afterFunc
 }
 
 var _ context.Context = (*Node)(nil)
@@ -58,7 +54,11 @@ func (n *Node) Value(key any) any {
 	if key == (requestKey{}) && n.judge != nil {
 		return n.judge
 	}
-	if e := n.end.Load(); e != nil {
+	if in := n.inner.Load(); in != nil {
+		if v := in.Value(key); v != nil {
+			return v
+		}
+	} else if e := n.end.Load(); e != nil {
 		if v := e.cause.Value(key); v != nil {
 			return v
 		}
@@ -66,22 +66,10 @@ func (n *Node) Value(key any) any {
 	return n.parent.Value(key)
 }
 
-func (n *Node) Done() <-chan struct{} {
-	d, _ := n.done.Load().(chan struct{})
-	if d == nil {
-		n.mu.Lock()
-		if d, _ = n.done.Load().(chan struct{}); d == nil {
-			d = make(chan struct{})
-			if n.end.Load() != nil {
-				close(d)
-			}
-			n.done.Store(d)
-		}
-		n.mu.Unlock()
-		n.follow()
-	}
-	return d
-}
+func (n *Node) Done() <-chan struct{} { return n.own().Done() }
+
+// AfterFunc is context.AfterFunc.
+func (n *Node) AfterFunc(f func()) (stop func() bool) { return context.AfterFunc(n.own(), f) }
 
 func (n *Node) Err() error {
 	if n.end.Load() == nil {
@@ -91,48 +79,71 @@ func (n *Node) Err() error {
 	if e == nil {
 		return nil
 	}
-	if d, _ := n.done.Load().(chan struct{}); d != nil {
-		<-d // cancel stores end and closes done in one critical section
+	if in := n.inner.Load(); in != nil {
+		<-in.Done() // cancel is about to close it, and Done must not lag behind Err
 	}
 	return e.err
 }
 
-// AfterFunc lets package context hang its children here without a goroutine.
-// f runs once on the goroutine that ends n, with no lock held, and must not
-// block.
-func (n *Node) AfterFunc(f func()) (stop func() bool) {
-	a := &afterFunc{f: f}
-	n.mu.Lock()
-	if n.end.Load() != nil {
-		n.mu.Unlock()
-		f()
-		return func() bool { return false }
-	}
-	if a.next = n.first; a.next != nil {
-		a.next.prev = a
-	}
-	n.first = a
-	n.mu.Unlock()
-	n.follow()
-	return func() bool { return n.remove(a) }
+// inner is a context of package context, and how it learns of the end.
+type inner struct {
+	context.Context
+	cancel func()
+	free   context.CancelFunc // of no use: the root ends it
 }
 
-func (n *Node) remove(a *afterFunc) bool {
+// own gives the Node's inner context and begins the watch of the parent.
+func (n *Node) own() context.Context {
+	if in := n.inner.Load(); in != nil {
+		return in.Context
+	}
+	in := new(inner)
+	in.Context, in.free = context.WithCancel(&root{n, in})
 	n.mu.Lock()
-	defer n.mu.Unlock()
-	if a.f == nil {
-		return false
-	}
-	a.f = nil
-	if a.next != nil {
-		a.next.prev = a.prev
-	}
-	if a.prev != nil {
-		a.prev.next = a.next
+	if known := n.inner.Load(); known != nil {
+		in = known
 	} else {
-		n.first = a.next
+		n.inner.Store(in)
 	}
-	return true
+	ended := n.end.Load() != nil
+	n.mu.Unlock()
+	if ended {
+		in.cancel()
+	} else {
+		n.follow()
+	}
+	return in.Context
+}
+
+// root is the parent of inner.
+type root struct {
+	n  *Node
+	in *inner
+}
+
+// unending is the Done of every root: package context calls AfterFunc instead.
+var unending = make(chan struct{})
+
+func (r *root) Deadline() (time.Time, bool) { return time.Time{}, false }
+func (r *root) Done() <-chan struct{}       { return unending }
+
+func (r *root) Err() error {
+	if e := r.n.end.Load(); e != nil {
+		return e.err
+	}
+	return nil
+}
+
+func (r *root) Value(key any) any {
+	if e := r.n.end.Load(); e != nil {
+		return e.cause.Value(key)
+	}
+	return nil
+}
+
+func (r *root) AfterFunc(f func()) func() bool {
+	r.in.cancel = f
+	return func() bool { return true }
 }
 
 // handlerReturned ends the contexts of requests that came to nothing special.
@@ -152,19 +163,10 @@ func (n *Node) cancel(e *ending) bool {
 		return false
 	}
 	n.end.Store(e)
-	if d, _ := n.done.Load().(chan struct{}); d != nil {
-		close(d)
-	}
-	var fns []func()
-	for a := n.first; a != nil; a = a.next {
-		fns = append(fns, a.f)
-		a.f = nil
-	}
-	n.first = nil
+	in := n.inner.Load()
 	n.mu.Unlock()
-
-	for _, f := range fns {
-		f()
+	if in != nil {
+		in.cancel()
 	}
 	return true
 }
@@ -206,9 +208,19 @@ func (n *Node) follow() {
 	n.mu.Lock()
 	late := n.alone
 	n.stop = stop
+	n.peer = !late && n.judge != nil && n.judge.watchPeer()
 	n.mu.Unlock()
 	if late {
 		stop()
+	}
+}
+
+// recheck begins the watch of the peer if that of the parent began without it.
+func (n *Node) recheck() {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.watch && !n.alone && !n.peer {
+		n.peer = n.judge.watchPeer()
 	}
 }
 
@@ -230,10 +242,13 @@ func (n *Node) watched() {
 func (n *Node) detach() {
 	n.mu.Lock()
 	n.alone = true
-	stop := n.stop
-	n.stop = nil
+	stop, peer := n.stop, n.peer
+	n.stop, n.peer = nil, false
 	n.mu.Unlock()
 	if stop != nil {
 		stop()
+	}
+	if peer {
+		n.judge.conn().peer.Unwatch(n.judge)
 	}
 }

@@ -34,7 +34,10 @@ func (r *Request) Outcome() Outcome {
 	}
 	switch {
 	case o.Hijacked:
-		o.Status, o.Sent = http.StatusSwitchingProtocols, 0
+		o.Status = http.StatusSwitchingProtocols
+		if s&committed != 0 {
+			o.Sent = r.status
+		}
 	case s&committed != 0 || s&ended != 0 && s&dropping == 0 && !o.Panicked:
 		o.Sent = r.status
 	case o.Panicked && o.Exit == nil:

@@ -53,8 +53,9 @@ type extra struct {
 	deferred []func()
 	shields  []*Node
 	exit     *Exit
-	abort    error    // *abort.Error
-	conn     net.Conn // hijacked
+	abort    error     // *abort.Error
+	conn     net.Conn  // hijacked
+	deadline time.Time // of the handler's, on the side that net/http takes for the client's end
 	panicked bool
 }
 
@@ -74,8 +75,8 @@ type Owner interface {
 	// Go runs f on a goroutine that a shutdown waits for.
 	Go(f func())
 	// Sent says that w, a detached handler, works on without a client; Over, that
-	// it has ended.
-	Sent(w Work)
+	// it has ended. An error is the cause to cancel w with: it is too late.
+	Sent(w Work) error
 	Over(w Work, panicked bool)
 	// Panicked is told of a panic that has no client to hear of it.
 	Panicked(v any, stack []byte)
@@ -140,6 +141,7 @@ func newRequest(w http.ResponseWriter, req *http.Request) *Request {
 func (r *Request) enable(cfg *Config, req *http.Request) {
 	if cfg.Check != nil {
 		r.check.Store(cfg.Check)
+		r.node.recheck()
 	} else if cfg.Ignore {
 		r.check.Store(nil)
 	}
@@ -199,8 +201,9 @@ func (r *Request) serve(next http.Handler, w http.ResponseWriter, out *http.Requ
 		}
 	}()
 	next.ServeHTTP(w, out)
+	cut := r.finish(false) // it may panic itself, in a HeaderFilter or OnEnd
 	back = true
-	if r.finish(false) {
+	if cut {
 		panic(http.ErrAbortHandler)
 	}
 }
@@ -217,17 +220,24 @@ func (r *Request) panicMove() {
 // writer or body is touched. It reports whether only a panic can still keep
 // net/http from completing the response.
 func (r *Request) finish(panicked bool) (cut bool) {
+	if r.is(ended) {
+		return false // OnEnd panicked
+	}
 	d := r.det.Load()
 	if d == nil {
 		r.drain()
+	} else {
+		r.returnedMove()
 	}
-	r.returnedMove()
 	cut = r.respond(panicked)
 	r.w.gate.close(nil)
 	r.body.gate.close(r.kickBody)
 	carry(r.body.from, r.body.to)
 	r.node.detach()
 	r.node.cancel(handlerReturned)
+	if d == nil {
+		r.endShields(handlerReturned)
+	}
 
 	r.mu.Lock()
 	r.markLocked(ended)
@@ -240,11 +250,15 @@ func (r *Request) finish(panicked bool) (cut bool) {
 	}
 	r.duration = time.Since(r.start)
 	obs := r.observer
+	over := d != nil && r.is(done) && d.alone && r.winner() == sent
 	r.mu.Unlock()
 
 	r.submit(deferred)
 	if obs != nil {
 		obs.End(r)
+		if over {
+			obs.Done(r) // the work was quicker than the response
+		}
 	}
 	return cut
 }

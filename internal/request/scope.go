@@ -105,10 +105,14 @@ func (r *Request) Shield(ctx context.Context) context.Context {
 		n.AfterFunc(func() { t.Stop() })
 	}
 	r.mu.Lock()
-	defer r.mu.Unlock()
-	if !r.is(done) {
+	over := r.is(shielded)
+	if !over {
 		x := r.extraLocked()
 		x.shields = append(x.shields, n)
+	}
+	r.mu.Unlock()
+	if over {
+		n.cancel(handlerReturned)
 	}
 	return n
 }
@@ -119,6 +123,9 @@ func (r *Request) endShields(e *ending) {
 	var shields []*Node
 	if r.extra != nil {
 		shields = r.extra.shields
+	}
+	if e == handlerReturned {
+		r.markLocked(shielded)
 	}
 	r.mu.Unlock()
 	for _, n := range shields {

@@ -3,6 +3,7 @@ package request
 import (
 	"context"
 	"fmt"
+	"mime/multipart"
 	"net/http"
 	"time"
 )
@@ -57,15 +58,15 @@ func (r *Request) sentMove() (*Detached, error) {
 func (d *Detached) complete() error {
 	w := d.w.inner
 	d.settle()
-	if d.req.bodyUnread() && d.body.from.ProtoMajor == 1 {
-		// Before it sends the header, net/http reads what is left of a request
-		// body, unless it is told that the two go side by side.
-		_ = http.NewResponseController(w).EnableFullDuplex()
-	}
+	d.req.answerFirst()
 	if !d.begun.Load() {
 		d.begin(http.StatusOK)
 		w.WriteHeader(http.StatusOK) // so that no outer handler can choose another
+		if d.req.winner() == exited {
+			return ErrExited // by a HeaderFilter
+		}
 	}
+	d.keepFiles()
 	if missing := d.declared - 1 - d.written.Load(); d.declared > 0 && missing > 0 {
 		d.req.mark(short)
 		return fmt.Errorf("%w: %d of %d bytes are missing", ErrShortBody, missing, d.declared-1)
@@ -84,8 +85,17 @@ func (r *Request) cutShort() {
 	_ = rc.SetWriteDeadline(past)
 }
 
-// bodyUnread reports whether some of the request body may be unread.
-func (r *Request) bodyUnread() bool {
-	b := r.body.from.Body
-	return b != nil && b != http.NoBody && !r.is(bodyRead)
+// keepFiles takes uploaded files out of the hands of net/http, which would
+// remove them when ServeHTTP returns. Who parsed the form, and on which copy of
+// the request, does not matter.
+func (d *Detached) keepFiles() {
+	form := d.body.to.MultipartForm
+	if form == nil {
+		return
+	}
+	for _, req := range []*http.Request{d.body.from, d.req.body.to, d.req.body.from} {
+		if req != nil && req.MultipartForm == form {
+			req.MultipartForm = &multipart.Form{Value: form.Value}
+		}
+	}
 }

@@ -18,12 +18,15 @@ const (
 	gone                               // the client left; whether that is the ending is the callback's to say
 	rendered                           // the exit's page is, or is being, written
 	dropping                           // the connection, or stream, is being cut
+	flushed                            // the header is out for sure
+	severed                            // the connection, or stream, is cut
 	short                              // Send found fewer bytes than the declared Content-Length
 	filtering                          // a HeaderFilter runs
 	back                               // the handler is
 	bodyRead                           // the request body was read to its end
 	overdue                            // a deadline of the server's passed, which net/http takes for the client's end
 	puzzled                            // the outer context ended in the middle of a body read, whose error will say why
+	shielded                           // what Shield gave has ended, and so will what it gives
 	quiet                              // no goroutine of the request is left that may begin another
 	ended                              // ServeHTTP of the outermost handler is over: the writer is net/http's again
 	done                               // handler, threads and callback have returned
@@ -57,8 +60,9 @@ func (r *Request) mark(bits uint32) bool {
 	return r.markLocked(bits)
 }
 
-// returnedMove: the handler is back and nothing runs any more that it started.
-// The two go together, so that an exit by the last thread still counts.
+// returnedMove: the handler is back, though not everything that it started may
+// be: it panicked, or runs behind a handler that did not wait for it. The other
+// way to that ending is drain.
 func (r *Request) returnedMove() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()

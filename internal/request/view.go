@@ -89,6 +89,7 @@ type (
 )
 
 func (p flusher) Flush()                                       { p.v.Flush() }
+func (p flusher) FlushError() error                            { return p.v.FlushError() }
 func (p hijack) Hijack() (net.Conn, *bufio.ReadWriter, error)  { return p.v.Hijack() }
 func (p readers) ReadFrom(src io.Reader) (int64, error)        { return p.v.ReadFrom(src) }
 func (p stringw) WriteString(s string) (int, error)            { return p.v.WriteString(s) }

@@ -5,7 +5,7 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"os"
+	"syscall"
 	"time"
 )
 
@@ -43,15 +43,19 @@ func (w *Writer) begin() error {
 	if !w.gate.enter() {
 		return w.req.refusal()
 	}
+	passed := false
+	defer func() {
+		if !passed { // a HeaderFilter may panic
+			w.gate.leave()
+		}
+	}()
 	var err error
 	if w.det != nil {
 		err = w.det.writes()
 	} else {
 		err = w.req.commit(http.StatusOK)
 	}
-	if err != nil {
-		w.gate.leave()
-	}
+	passed = err == nil
 	return err
 }
 
@@ -159,15 +163,14 @@ func (r *watchedReader) Read(p []byte) (int, error) {
 	return r.Reader.Read(p)
 }
 
+// kernelCopies reports whether src is a file or connection, which package net
+// hands to sendfile or splice. os.File wraps itself in a type of its own.
 func kernelCopies(src io.Reader) bool {
 	if l, ok := src.(*io.LimitedReader); ok {
 		src = l.R
 	}
-	switch src.(type) {
-	case *os.File, *net.TCPConn, *net.UnixConn:
-		return true
-	}
-	return false
+	_, ok := src.(syscall.Conn)
+	return ok
 }
 
 // wrote notes what a write came to.
@@ -191,6 +194,9 @@ func (w *Writer) FlushError() error {
 		return err
 	}
 	defer w.gate.leave()
+	if w.det == nil && !w.req.is(flushed) {
+		w.req.mark(flushed)
+	}
 	return w.wrote(0, http.NewResponseController(w.inner).Flush())
 }
 
@@ -229,10 +235,16 @@ func (w *Writer) CloseNotify() <-chan bool {
 }
 
 func (w *Writer) SetReadDeadline(t time.Time) error {
+	if w.det == nil && w.req.http1() {
+		w.req.deadlineSet(t)
+	}
 	return w.control(func(c *http.ResponseController) error { return c.SetReadDeadline(t) })
 }
 
 func (w *Writer) SetWriteDeadline(t time.Time) error {
+	if w.det == nil && !w.req.http1() {
+		w.req.deadlineSet(t)
+	}
 	return w.control(func(c *http.ResponseController) error { return c.SetWriteDeadline(t) })
 }
 

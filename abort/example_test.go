@@ -1,0 +1,119 @@
+package abort_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"time"
+
+	"github.com/lastbyte-go/lastbyte/abort"
+	"github.com/lastbyte-go/lastbyte/exitcode"
+)
+
+// leave sends a request to h, leaves while h is at work and waits until h is
+// done.
+func leave(h http.Handler, configure ...func(*http.Server)) {
+	ctx, cancel := context.WithCancel(context.Background())
+	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		cancel()
+		h.ServeHTTP(w, r)
+	}))
+	for _, c := range configure {
+		c(srv.Config)
+	}
+	srv.Start()
+	defer srv.Close()
+	req, _ := http.NewRequestWithContext(ctx, "GET", srv.URL, nil)
+	if res, err := srv.Client().Do(req); err == nil {
+		res.Body.Close()
+	}
+}
+
+func ExampleCheck() {
+	leave(abort.Check(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx := r.Context()
+		<-ctx.Done()
+		fmt.Println(errors.Is(context.Cause(ctx), abort.ErrClientAborted))
+	})))
+	// Output: true
+}
+
+func ExampleNew() {
+	check := abort.New(abort.Options{CallbackTimeout: time.Millisecond})
+	leave(check(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		abort.On(r.Context(), func(ctx context.Context) {
+			<-ctx.Done()
+			fmt.Println("clean-up:", ctx.Err())
+			exitcode.Exit(ctx, exitcode.ClientClosedRequest)
+		})
+		<-r.Context().Done()
+	})))
+	// Output: clean-up: context deadline exceeded
+}
+
+func ExampleIgnore() {
+	h := abort.Ignore(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		err := abort.On(r.Context(), func(context.Context) {})
+		fmt.Println(errors.Is(err, abort.ErrCheckOff))
+	}))
+	abort.Check(h).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "http://example.com/", nil))
+	// Output: true
+}
+
+func ExampleOn() {
+	leave(abort.Check(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx := r.Context()
+		abort.On(ctx, func(ctx context.Context) {
+			fmt.Println("roll back")
+			exitcode.Exit(ctx, exitcode.ClientClosedRequest)
+		})
+		<-ctx.Done()
+		fmt.Println(context.Cause(ctx))
+	})))
+	// Output:
+	// roll back
+	// exit 499 Client Closed Request
+}
+
+func ExampleCause() {
+	leave(abort.Check(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		<-r.Context().Done()
+		if e, ok := abort.Cause(r.Context()); ok {
+			fmt.Println("client left:", e.Reason, e.After > 0)
+		}
+	})))
+	// Output: client left: unverified true
+}
+
+func ExampleWrap() {
+	query := func(ctx context.Context) error {
+		<-ctx.Done()
+		return fmt.Errorf("query: %w", io.ErrClosedPipe) // a driver's own words
+	}
+	leave(abort.Check(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		err := abort.Wrap(r.Context(), query(r.Context()))
+		fmt.Println(errors.Is(err, abort.ErrClientAborted), errors.Is(err, io.ErrClosedPipe))
+	})))
+	// Output: true true
+}
+
+func ExampleShield() {
+	leave(abort.Check(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		<-r.Context().Done()
+		ctx := abort.Shield(r.Context()) // from here on the client's leaving does not count
+		fmt.Println(r.Context().Err(), ctx.Err())
+	})))
+	// Output: context canceled <nil>
+}
+
+func ExampleConnContext() {
+	leave(abort.Check(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		<-r.Context().Done()
+		e, _ := abort.Cause(r.Context())
+		fmt.Println(e.Reason)
+	})), func(srv *http.Server) { srv.ConnContext = abort.ConnContext })
+	// Output: closed
+}

@@ -1,0 +1,215 @@
+package abort_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/lastbyte-go/lastbyte/abort"
+)
+
+// sockets is a server on the loopback interface and a client for it.
+type sockets struct {
+	*httptest.Server
+	client *http.Client
+	conns  chan *net.TCPConn // the client's, as they are dialed
+}
+
+// kernel starts h on real sockets: without TLS it is HTTP/1, with it HTTP/2.
+func kernel(t *testing.T, h http.Handler, secure bool, configure ...func(*http.Server)) *sockets {
+	t.Helper()
+	s := &sockets{Server: httptest.NewUnstartedServer(h), conns: make(chan *net.TCPConn, 2048)}
+	for _, c := range configure {
+		c(s.Config)
+	}
+	if secure {
+		s.EnableHTTP2 = true
+		s.StartTLS()
+	} else {
+		s.Start()
+	}
+	tr := s.Client().Transport.(*http.Transport)
+	tr.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		c, err := new(net.Dialer).DialContext(ctx, network, addr)
+		if err == nil {
+			s.conns <- c.(*net.TCPConn)
+		}
+		return c, err
+	}
+	s.client = s.Client()
+	t.Cleanup(s.Close)
+	return s
+}
+
+// await gives what comes out of ch, which it does not wait for longer than a
+// broken library deserves.
+func await[T any](t *testing.T, ch <-chan T, what string) T {
+	t.Helper()
+	limit := time.NewTimer(20 * time.Second)
+	defer limit.Stop()
+	select {
+	case v := <-ch:
+		return v
+	case <-limit.C:
+		t.Fatalf("%s: nothing came, want one", what)
+		panic("unreachable")
+	}
+}
+
+func withConnContext(srv *http.Server) { srv.ConnContext = abort.ConnContext }
+
+// leaving is how a client leaves on a socket, and the reasons it may give.
+type leaving struct {
+	id      string
+	secure  bool
+	how     string
+	leave   func(c *net.TCPConn, cancel func())
+	reasons []abort.Reason
+}
+
+func fin(c *net.TCPConn, _ func())     { c.CloseWrite() }
+func stream(_ *net.TCPConn, c func())  { c() }
+func closing(c *net.TCPConn, _ func()) { c.Close() }
+func rst(c *net.TCPConn, _ func())     { c.SetLinger(0); c.Close() }
+
+var (
+	closedOnly = []abort.Reason{abort.Closed}
+	// A close with bytes unread is a reset, and an HTTP/2 server that reads of a
+	// reset closes its own socket before anyone can ask it.
+	closedOrReset = []abort.Reason{abort.Closed, abort.Reset}
+)
+
+var leavings = []leaving{
+	{"A1", false, "FIN", fin, closedOnly},
+	{"A1", false, "close", closing, closedOnly},
+	{"A2", false, "RST", rst, []abort.Reason{abort.Reset}},
+	{"A8", true, "RST_STREAM", stream, []abort.Reason{abort.StreamReset}},
+	{"A8", true, "FIN", fin, closedOnly},
+	{"A8", true, "close", closing, closedOrReset},
+	{"A8", true, "RST", rst, closedOrReset},
+}
+
+func TestSocket_Reasons(t *testing.T) {
+	for _, l := range leavings {
+		proto := map[bool]string{false: "TCP", true: "TLS h2"}[l.secure]
+		t.Run(l.id+" "+proto+" "+l.how, func(t *testing.T) {
+			t.Run("ConnContext", func(t *testing.T) { reasonGiven(t, l, l.reasons, withConnContext) })
+			t.Run("without", func(t *testing.T) { reasonGiven(t, l, []abort.Reason{abort.Unverified}) })
+		})
+	}
+}
+
+func reasonGiven(t *testing.T, l leaving, want []abort.Reason, configure ...func(*http.Server)) {
+	t.Parallel()
+	begun, ended := make(chan int, 1), make(chan error, 1)
+	s := kernel(t, abort.Check(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		begun <- r.ProtoMajor
+		<-r.Context().Done()
+		ended <- context.Cause(r.Context())
+	})), l.secure, configure...)
+	ctx, cancel := context.WithCancel(t.Context())
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, "GET", s.URL, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	answered := make(chan error, 1)
+	go func() {
+		res, err := s.client.Do(req)
+		if err == nil {
+			res.Body.Close()
+		}
+		answered <- err
+	}()
+	if proto := await(t, begun, "request"); (proto == 2) != l.secure {
+		t.Fatalf("HTTP/%d, want HTTP/2 with TLS alone", proto)
+	}
+	l.leave(<-s.conns, cancel)
+	cause := await(t, ended, "end of the context")
+	if e, ok := cause.(*abort.Error); !ok || !slices.Contains(want, e.Reason) {
+		t.Errorf("Cause = %v, want an abort with reason in %q", cause, want)
+	}
+	await(t, answered, "the client's error")
+}
+
+// 1,000 clients that leave right after their request: each is noticed, once.
+func TestA6_Socket_FIN(t *testing.T) {
+	t.Parallel()
+	races(t, false, func(s *sockets, ctx context.Context, path string) error {
+		c, err := new(net.Dialer).DialContext(ctx, "tcp", s.Listener.Addr().String())
+		if err != nil {
+			return err
+		}
+		_, err = fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: example.com\r\n\r\n", path)
+		return errors.Join(err, c.Close())
+	})
+}
+
+func TestA6_Socket_StreamReset(t *testing.T) {
+	t.Parallel()
+	races(t, true, func(s *sockets, ctx context.Context, path string) error {
+		req, err := http.NewRequestWithContext(ctx, "GET", s.URL+path, nil)
+		if err != nil {
+			return err
+		}
+		if res, err := s.client.Do(atOnce(req)); err == nil {
+			res.Body.Close()
+			return fmt.Errorf("%s has a response, want the client's own cancel", path)
+		}
+		return nil
+	})
+}
+
+func races(t *testing.T, secure bool, send func(s *sockets, ctx context.Context, path string) error) {
+	const n, clients = 1000, 8
+	var called [n]atomic.Int32
+	ended := make(chan error, n)
+	s := kernel(t, abort.Check(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		var i int
+		fmt.Sscanf(r.URL.Path, "/%d", &i)
+		done := make(chan struct{})
+		err := abort.On(r.Context(), func(context.Context) {
+			if called[i].Add(1) == 1 {
+				close(done)
+			}
+		})
+		if err == nil {
+			select {
+			case <-done:
+			case <-t.Context().Done(): // missed
+			}
+		}
+		ended <- err
+	})), secure, withConnContext)
+
+	var senders sync.WaitGroup
+	next := new(atomic.Int32)
+	for range clients {
+		senders.Go(func() {
+			for i := next.Add(1) - 1; i < n; i = next.Add(1) - 1 {
+				if err := send(s, t.Context(), fmt.Sprintf("/%d", i)); err != nil {
+					t.Errorf("client %d: %v", i, err)
+				}
+			}
+		})
+	}
+	for i := range n {
+		if err := await(t, ended, fmt.Sprintf("callback after %d", i)); err != nil {
+			t.Errorf("On() = %v, want nil", err)
+		}
+	}
+	senders.Wait()
+	for i := range called {
+		if got := called[i].Load(); got != 1 {
+			t.Errorf("callback of request %d ran %d times, want once", i, got)
+		}
+	}
+}

@@ -1,0 +1,109 @@
+// Package main is a server with one route for each thing that lastbyte does. It
+// prints the curl commands that show them; its log, on stderr, has the other
+// half of the story.
+//
+//	go run ./example
+//
+// It speaks HTTP/1.1 and unencrypted HTTP/2. Ctrl-C drains it in the order of
+// docs/shutdown.md.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/rs/zerolog"
+)
+
+func main() {
+	zerolog.TimeFieldFormat = "2006-01-02T15:04:05.000Z07:00" // milliseconds tell the story
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the process at once
+	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+}
+
+// settings are the flags.
+type settings struct {
+	addr                         string
+	json                         bool
+	long, work, step, lag, grace time.Duration
+}
+
+// run is main with its surroundings as parameters: the server stops when ctx
+// ends. The result is the exit status.
+func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
+	s, err := parse(args, stdout)
+	if errors.Is(err, flag.ErrHelp) {
+		return 0
+	}
+	if err == nil {
+		err = serve(ctx, s, stdout, stderr)
+	}
+	if err != nil {
+		fmt.Fprintf(stderr, "example: %v\n", err)
+		return 1
+	}
+	return 0
+}
+
+func parse(args []string, stdout io.Writer) (s settings, err error) {
+	f := flag.NewFlagSet("example", flag.ContinueOnError)
+	f.SetOutput(io.Discard) // an error has one message, not the usage as well
+	f.StringVar(&s.addr, "addr", ":8080", "`address` to listen on")
+	f.BoolVar(&s.json, "json", false, "log JSON instead of text")
+	f.DurationVar(&s.long, "long", 30*time.Second, "how long /long works")
+	f.DurationVar(&s.work, "work", 5*time.Second, "how long /async works after its answer, and /deferred waits")
+	f.DurationVar(&s.step, "step", 100*time.Millisecond, "how long the quick thread of /fanout takes")
+	f.DurationVar(&s.lag, "lag", 0, "time for load balancers to notice that /ready fails")
+	f.DurationVar(&s.grace, "grace", 10*time.Second, "time to drain, the lag included")
+	err = f.Parse(args)
+	switch {
+	case errors.Is(err, flag.ErrHelp):
+		fmt.Fprintln(stdout, "usage: example [flags]")
+		f.SetOutput(stdout)
+		f.PrintDefaults()
+	case err != nil:
+		err = fmt.Errorf("%w (-h lists the flags)", err)
+	case f.NArg() > 0:
+		err = fmt.Errorf("unexpected argument %q (-h lists the flags)", f.Arg(0))
+	}
+	return s, err
+}
+
+func serve(ctx context.Context, s settings, stdout, stderr io.Writer) error {
+	ln, err := net.Listen("tcp", s.addr)
+	if err != nil {
+		return fmt.Errorf("%w (-addr takes another address)", err)
+	}
+	a := newApp(s, logger(stderr, s.json))
+	srv := &http.Server{ReadHeaderTimeout: 10 * time.Second, Protocols: new(http.Protocols)}
+	srv.Protocols.SetHTTP1(true)
+	srv.Protocols.SetUnencryptedHTTP2(true)
+	a.configure(srv)
+
+	failed := make(chan error, 1)
+	go func() { failed <- srv.Serve(ln) }()
+	usage(stdout, baseURL(ln.Addr()), s)
+	select {
+	case err := <-failed:
+		return err
+	case <-ctx.Done():
+		return a.drain(srv)
+	}
+}
+
+func logger(w io.Writer, json bool) zerolog.Logger {
+	if !json {
+		w = zerolog.ConsoleWriter{Out: w, NoColor: true, TimeFormat: "15:04:05.000"}
+	}
+	return zerolog.New(w).With().Timestamp().Logger()
+}

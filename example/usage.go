@@ -1,0 +1,48 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"net"
+	"strings"
+)
+
+// commands is what to try.
+const commands = `Listening on URL for HTTP/1.1 and unencrypted HTTP/2. Ctrl-C drains.
+
+The client leaves: press Ctrl-C within LONG.
+  curl URL/long
+Phases, as in nginx: exit(0) goes on with the next one, exit(403) stops.
+  curl -i 'URL/phases?user=bob'
+  curl -i 'URL/phases?user=mallory'
+The handler writes status and page, then calls exit(200).
+  curl -i URL/gone
+Exit with a page, and without a single byte.
+  curl -i URL/exit/404
+  curl -i URL/exit/444
+The answer is complete, its handler works on for WORK. The second request has
+the same connection, and its answer at once.
+  curl -w 'port %{local_port}, %{time_total}s\n' URL/async URL/async
+Work that is left for after the response, at once and WORK later.
+  curl URL/deferred
+Threads: the first answer counts, the others are called off.
+  curl URL/fanout
+What a load balancer asks.
+  curl -i URL/ready
+
+Each also works with curl --http2-prior-knowledge; a curl before 8.0 then fails
+at the second request of a command (curl/curl#10643). The log is on stderr.
+`
+
+func usage(w io.Writer, url string, s settings) {
+	r := strings.NewReplacer("URL", url, "LONG", s.long.String(), "WORK", s.work.String())
+	fmt.Fprintln(w, r.Replace(commands))
+}
+
+// baseURL is how a client on this machine gets to addr.
+func baseURL(addr net.Addr) string {
+	if tcp, ok := addr.(*net.TCPAddr); ok && tcp.IP.IsUnspecified() {
+		return fmt.Sprintf("http://localhost:%d", tcp.Port)
+	}
+	return "http://" + addr.String()
+}

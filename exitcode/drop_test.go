@@ -1,0 +1,211 @@
+package exitcode_test
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/lastbyte-go/lastbyte/abort"
+	"github.com/lastbyte-go/lastbyte/exitcode"
+	"github.com/lastbyte-go/lastbyte/internal/pipenet"
+)
+
+func TestX5_CloseDropsConnection(t *testing.T)    { drops(t, 444, 444) }
+func TestX6_499DropsConnection(t *testing.T)      { drops(t, 499, 499) }
+func TestX6_408DropsConnection(t *testing.T)      { drops(t, 408, 408) }
+func TestX7_ErrorDropsConnection(t *testing.T)    { drops(t, -1, 0) }
+func TestX5_CloseAfterHeaderCutsOff(t *testing.T) { cutsOff(t, 444) }
+func TestX6_499AfterHeaderCutsOff(t *testing.T)   { cutsOff(t, 499) }
+func TestX6_408AfterHeaderCutsOff(t *testing.T)   { cutsOff(t, 408) }
+func TestX7_ErrorAfterHeaderCutsOff(t *testing.T) { cutsOff(t, -1) }
+
+// attach gives exits the connection, which HTTP/1 needs to close it while the
+// handler works on.
+func attach(srv *http.Server) { srv.ConnContext = abort.ConnContext }
+
+// drops: not one byte, at once, and the recorder outside knows the code.
+func drops(t *testing.T, code exitcode.Code, status int) {
+	run(t, func(t *testing.T, p pipenet.Proto, in wrap) {
+		h := func(w http.ResponseWriter, r *http.Request) {
+			w.Header().Set("X-Set", "before")
+			isErr(t, fmt.Sprintf("Exit(%d)", int(code)), exitcode.Exit(r.Context(), code), nil)
+			check(t, "the cause", causeCode(r.Context()), code)
+			refusedWrites(t, w)
+		}
+		s := start(t, p, in, h)
+		s.nothing("/")
+		s.recorded(status)
+		if a := s.get("/"); a.err == nil {
+			t.Errorf("GET = %d, want an error", a.status)
+		}
+		s.recorded(status)
+		check(t, "log", s.Logs(), "")
+
+		s = start(t, p, in, func(w http.ResponseWriter, r *http.Request) {
+			h(w, r)
+			time.Sleep(time.Hour)
+		}, attach)
+		s.nothing("/")
+		s.recorded(status)
+		check(t, "log", s.Logs(), "")
+	})
+}
+
+// cutsOff: what was flushed is there, and then nothing that would make it look
+// whole.
+func cutsOff(t *testing.T, code exitcode.Code) {
+	run(t, func(t *testing.T, p pipenet.Proto, in wrap) {
+		h := func(w http.ResponseWriter, r *http.Request) {
+			io.WriteString(w, "part")
+			http.NewResponseController(w).Flush()
+			time.Sleep(time.Second)
+			io.WriteString(w, "lost")
+			isErr(t, fmt.Sprintf("Exit(%d)", int(code)), exitcode.Exit(r.Context(), code), nil)
+			check(t, "the cause", causeCode(r.Context()), code)
+			refusedWrites(t, w)
+		}
+		s := start(t, p, in, h)
+		s.cutOff("/", "part", time.Second)
+		s.recorded(200)
+		a := s.get("/")
+		if a.status != 200 || a.body != "part" || a.err == nil {
+			t.Errorf("GET = %d, body %q, %v, want 200, \"part\" and an error", a.status, a.body, a.err)
+		}
+		if p == pipenet.HTTP1 && !errors.Is(a.err, io.ErrUnexpectedEOF) {
+			t.Errorf("reading the body = %v, want %v", a.err, io.ErrUnexpectedEOF)
+		}
+
+		s = start(t, p, in, func(w http.ResponseWriter, r *http.Request) {
+			h(w, r)
+			time.Sleep(time.Hour)
+		}, attach)
+		s.cutOff("/", "part", time.Second)
+		s.recorded(200)
+		check(t, "log", s.Logs(), "")
+	})
+}
+
+// What net/http still holds when the exit comes is lost, the status with it.
+func TestX5_UnflushedIsLost(t *testing.T) {
+	run(t, func(t *testing.T, p pipenet.Proto, in wrap) {
+		s := start(t, p, in, func(w http.ResponseWriter, r *http.Request) {
+			io.WriteString(w, strings.Repeat("x", 3000))
+			isErr(t, "Exit", exitcode.Exit(r.Context(), pathCode(r)), nil)
+		})
+		for _, path := range []string{"/444", "/499", "/408", "/-1"} {
+			s.nothing(path)
+			s.recorded(200) // the outer recorder heard of the Write
+		}
+	})
+}
+
+// The other requests of an HTTP/2 connection are none of the exit's business.
+func TestX5_OtherStreamsLive(t *testing.T) {
+	run(t, func(t *testing.T, p pipenet.Proto, in wrap) {
+		if p == pipenet.HTTP1 {
+			return
+		}
+		s := start(t, p, in, func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/long" {
+				time.Sleep(time.Hour)
+				io.WriteString(w, "whole")
+				return
+			}
+			exitcode.Exit(r.Context(), pathCode(r))
+		})
+		long := s.Begin(s.NewRequest("GET", "/long", nil))
+		time.Sleep(time.Second)
+		for _, path := range []string{"/444", "/408", "/499", "/-1"} {
+			if a := s.get(path); a.err == nil {
+				t.Errorf("GET %s = %d, want an error", path, a.status)
+			}
+		}
+		s.get("/404").is(t, "the next one", 404, "404 Not Found\n")
+		res, err := long.Wait()
+		if err != nil {
+			t.Fatalf("the other request: %v, want a response", err)
+		}
+		if b, err := io.ReadAll(res.Body); string(b) != "whole" || err != nil {
+			t.Errorf("the other request: %q, %v, want \"whole\"", b, err)
+		}
+		s.same()
+	})
+}
+
+// A request body that is not read does not keep the connection open: small, so
+// that net/http would read it; large; chunked; partly sent; partly read.
+func TestX5_UnreadBody(t *testing.T) {
+	run(t, func(t *testing.T, p pipenet.Proto, in wrap) {
+		s := start(t, p, in, func(w http.ResponseWriter, r *http.Request) {
+			if n := r.Header.Get("Read"); n != "" {
+				_, err := io.ReadFull(r.Body, make([]byte, 5))
+				isErr(t, "reading 5 bytes", err, nil)
+			}
+			isErr(t, "Exit", exitcode.Exit(r.Context(), pathCode(r)), nil)
+		})
+		for _, path := range []string{"/444", "/499", "/408", "/-1"} {
+			recorded := max(0, int(pathCode(s.NewRequest("GET", path, nil))))
+			for _, b := range unreadBodies {
+				what := fmt.Sprintf("%s, %s", path, b.name)
+				if p == pipenet.HTTP1 {
+					got, after := s.bytes("POST " + path + " HTTP/1.1\r\nHost: example.com\r\n" + b.text)
+					check(t, what+": the wire", got, "")
+					check(t, what+": end of the connection", after, 0)
+				} else if a := s.do(b.request(s, path)); a.err == nil || a.after != 0 {
+					t.Errorf("%s = %d after %v, want an error at once", what, a.status, a.after)
+				}
+				s.recorded(recorded)
+			}
+		}
+	})
+}
+
+// unreadBody is a request body of which the client holds something back.
+type unreadBody struct {
+	name, text string // what an HTTP/1 client sends after the first lines
+	length     int64  // the same for the other client: declared, -1 for none
+	sent, read string
+}
+
+var unreadBodies = []unreadBody{
+	{"small", "Content-Length: 10\r\n\r\n", 10, "", ""},
+	{"256 KB", "Content-Length: 262144\r\n\r\n", 256 << 10, "", ""},
+	{"large", "Content-Length: 104857600\r\n\r\n", 100 << 20, "", ""},
+	{"chunked", "Transfer-Encoding: chunked\r\n\r\n", -1, "", ""},
+	{"partly sent", "Content-Length: 1000\r\n\r\n01234", 1000, "01234", ""},
+	{"partly read", "Read: 5\r\nContent-Length: 1000\r\n\r\n0123456789", 1000, "0123456789", "5"},
+}
+
+func (b unreadBody) request(s *server, path string) *http.Request {
+	end := make(chan struct{})
+	r := s.NewRequest("POST", path, &held{strings.NewReader(b.sent), end, sync.OnceFunc(func() { close(end) })})
+	if r.ContentLength = b.length; b.read != "" {
+		r.Header.Set("Read", b.read)
+	}
+	return r
+}
+
+// held is a body whose rest never comes.
+type held struct {
+	first *strings.Reader
+	end   <-chan struct{}
+	close func()
+}
+
+func (b *held) Read(p []byte) (int, error) {
+	if b.first.Len() > 0 {
+		return b.first.Read(p)
+	}
+	<-b.end
+	return 0, io.ErrClosedPipe
+}
+
+func (b *held) Close() error {
+	b.close()
+	return nil
+}

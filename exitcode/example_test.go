@@ -1,0 +1,196 @@
+package exitcode_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"os"
+
+	"github.com/lastbyte-go/lastbyte/exitcode"
+)
+
+// show serves h and prints what the answer to a GET for path is.
+func show(h http.Handler, path string) {
+	srv := httptest.NewServer(h)
+	defer srv.Close()
+	res, err := srv.Client().Get(srv.URL + path)
+	if err != nil {
+		fmt.Println("no answer")
+		return
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		fmt.Println("cut off after", len(body), "bytes")
+		return
+	}
+	fmt.Printf("%d %s %q\n", res.StatusCode, res.Header.Get("Content-Type"), body)
+}
+
+func ExampleExit() {
+	h := exitcode.New(exitcode.Options{})(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/bot" {
+			exitcode.Exit(r.Context(), exitcode.Close) // not one byte
+			return
+		}
+		exitcode.Exit(r.Context(), 404)
+		_, err := fmt.Fprintln(w, "too late")
+		fmt.Println(errors.Is(err, exitcode.ErrExited), context.Cause(r.Context()))
+	}))
+	show(h, "/bot")
+	show(h, "/")
+	// Output:
+	// no answer
+	// true exit 404 Not Found
+	// 404 text/plain; charset=utf-8 "404 Not Found\n"
+}
+
+func ExampleThrow() {
+	load := func(ctx context.Context, id string) string {
+		if id == "" {
+			exitcode.Throw(ctx, 400) // does not return
+		}
+		return "item " + id
+	}
+	h := exitcode.New(exitcode.Options{})(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, load(r.Context(), r.FormValue("id")))
+	}))
+	show(h, "/?id=7")
+	show(h, "/")
+	// Output:
+	// 200 text/plain; charset=utf-8 "item 7"
+	// 400 text/plain; charset=utf-8 "400 Bad Request\n"
+}
+
+func ExamplePhase() {
+	authenticate := exitcode.Phase(func(w http.ResponseWriter, r *http.Request) exitcode.Code {
+		if r.FormValue("token") != "secret" {
+			w.Header().Set("WWW-Authenticate", "Bearer")
+			return 401
+		}
+		return exitcode.OK
+	})
+	h := authenticate(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, "come in")
+	}))
+	show(h, "/")
+	show(h, "/?token=secret")
+	// Output:
+	// 401 text/plain; charset=utf-8 "401 Unauthorized\n"
+	// 200 text/plain; charset=utf-8 "come in"
+}
+
+func ExampleHeaderFilter() {
+	filter := exitcode.HeaderFilter(func(r *http.Request, status int, h http.Header) exitcode.Code {
+		if h.Get("X-Internal") != "" {
+			return 403 // instead of what the handler wrote
+		}
+		h.Set("Content-Type", "text/x-filtered")
+		return exitcode.OK
+	})
+	h := filter(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/internal" {
+			w.Header().Set("X-Internal", "yes")
+		}
+		fmt.Fprint(w, "hello")
+	}))
+	show(h, "/")
+	show(h, "/internal")
+	// Output:
+	// 200 text/x-filtered "hello"
+	// 403 text/plain; charset=utf-8 "403 Forbidden\n"
+}
+
+func ExampleHandler() {
+	errGone := fmt.Errorf("item 7 was sold: %w", exitcode.Code(410).Err())
+	h := exitcode.Handler(func(w http.ResponseWriter, r *http.Request) error {
+		if r.URL.Path == "/7" {
+			return errGone
+		}
+		_, err := fmt.Fprint(w, "in stock")
+		return err
+	})
+	show(h, "/7")
+	show(h, "/8")
+	// Output:
+	// 410 text/plain; charset=utf-8 "410 Gone\n"
+	// 200 text/plain; charset=utf-8 "in stock"
+}
+
+func ExampleNew() {
+	settings := exitcode.New(exitcode.Options{
+		ErrorPage: func(w http.ResponseWriter, r *http.Request, code exitcode.Code) {
+			w.Header().Set("Content-Type", "text/html")
+			fmt.Fprintf(w, "<h1>%v</h1>", code)
+		},
+	})
+	h := settings(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		exitcode.Exit(r.Context(), 503)
+	}))
+	show(h, "/")
+	// Output:
+	// 503 text/html "<h1>503 Service Unavailable</h1>"
+}
+
+func ExamplePlainText() {
+	w := httptest.NewRecorder()
+	exitcode.PlainText(w, httptest.NewRequest("GET", "/", nil), 404)
+	io.Copy(os.Stdout, w.Body)
+	// Output:
+	// 404 Not Found
+}
+
+func ExampleProblemJSON() {
+	settings := exitcode.New(exitcode.Options{ErrorPage: exitcode.ProblemJSON})
+	h := settings(exitcode.Handler(func(w http.ResponseWriter, r *http.Request) error {
+		return exitcode.Code(409).Err()
+	}))
+	show(h, "/")
+	// Output:
+	// 409 application/problem+json "{\"type\":\"about:blank\",\"title\":\"Conflict\",\"status\":409}\n"
+}
+
+func ExampleFrom() {
+	audit := func(next http.Handler) http.Handler {
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			next.ServeHTTP(w, r)
+			if code, ok := exitcode.From(r.Context()); ok {
+				fmt.Println(r.URL.Path, "exited with", code)
+			}
+		})
+	}
+	h := exitcode.New(exitcode.Options{})(audit(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path != "/" {
+			exitcode.Exit(r.Context(), exitcode.Close)
+		}
+	})))
+	show(h, "/")
+	show(h, "/wp-login.php")
+	// Output:
+	// 200  ""
+	// /wp-login.php exited with 444 Close
+	// no answer
+}
+
+func ExampleOf() {
+	err := fmt.Errorf("load profile: %w", exitcode.Code(404).Err())
+	fmt.Println(exitcode.Of(err))
+	fmt.Println(exitcode.Of(io.ErrUnexpectedEOF))
+	// Output:
+	// 404 Not Found true
+	// 0 OK false
+}
+
+func ExampleCode_Err() {
+	err := exitcode.Code(403).Err()
+	fmt.Println(err)
+	fmt.Println(errors.Is(err, &exitcode.ExitError{Code: 403}))
+	fmt.Println(exitcode.OK.Err())
+	// Output:
+	// exit 403 Forbidden
+	// true
+	// <nil>
+}

@@ -1,0 +1,178 @@
+package request
+
+import (
+	"crypto/tls"
+	"errors"
+	"net"
+	"net/http"
+	"time"
+
+	"github.com/lastbyte-go/lastbyte/internal/peer"
+)
+
+// whose says who ended a request's outer context, or made its reads and writes
+// fail.
+type whose int
+
+const (
+	nobody whose = iota // nobody: net/http was misled, or what is known is not enough
+	client
+	server // the server, or a handler outside of lastbyte
+)
+
+// verdict weighs what a witness says against what the socket says, and gives
+// the strongest reason known.
+func (r *Request) verdict(reason string, err error) (string, whose) {
+	if isReset(err) {
+		return reset, client
+	}
+	c := r.conn()
+	if c == nil {
+		return r.unseen(reason)
+	}
+	if reason == unverified && c.base.Err() != nil {
+		return "", server // BaseContext
+	}
+	switch c.peer.State() {
+	case peer.Reset:
+		return reset, client
+	case peer.Closed:
+		return r.half(reason, closed)
+	case peer.Local:
+		// On HTTP/2 net/http may have closed the socket because the client did.
+		if r.http1() || r.shuttingDown() {
+			return "", server
+		}
+		return closed, client
+	case peer.Alive:
+		return r.alive(c, reason)
+	}
+	return r.unseen(reason)
+}
+
+// unseen is the verdict where no socket can be asked.
+func (r *Request) unseen(reason string) (string, whose) {
+	if reason != unverified {
+		return reason, client
+	}
+	// A body read that is under way will say more when it fails.
+	if r.overdue() || r.reading() && r.mark(puzzled) && r.reading() {
+		return "", nobody
+	}
+	return reason, client
+}
+
+// alive is the verdict where the peer's connection is in order.
+func (r *Request) alive(c *Conn, reason string) (string, whose) {
+	switch {
+	case reason != unverified:
+		return reason, client
+	case !r.http1():
+		if r.overdue() {
+			return "", server // it has reset the stream
+		}
+		return streamReset, client
+	case r.overdue():
+		return "", nobody // golang/go#70834
+	}
+	if _, ok := c.peer.NetConn().(*tls.Conn); ok {
+		return r.half(reason, closed) // a close_notify ahead of its FIN, or without one
+	}
+	return "", server // a context between net/http and here
+}
+
+// half is the verdict on a client that shut down its sending side.
+func (r *Request) half(reason, strongest string) (string, whose) {
+	check := r.check.Load()
+	if check != nil && check.IgnoreHalfClose && reason != writeFailed && r.http1() {
+		return "", nobody
+	}
+	return strongest, client
+}
+
+func (r *Request) http1() bool { return r.body.from.ProtoMajor == 1 }
+
+// overdue reports whether a deadline has passed that net/http takes for the end
+// of the client: on HTTP/1 one for reading, on HTTP/2 one for writing.
+func (r *Request) overdue() bool {
+	if r.is(overdue) {
+		return true
+	}
+	r.mu.Lock()
+	set := r.extra != nil && !r.extra.deadline.IsZero() && !time.Now().Before(r.extra.deadline)
+	r.mu.Unlock()
+	srv := r.server()
+	if set || srv == nil {
+		return set
+	}
+	limit := srv.WriteTimeout
+	if r.http1() {
+		limit = srv.ReadTimeout
+	}
+	// The server's clock started with the request's first byte.
+	return limit > 0 && time.Since(r.start) >= limit-slack
+}
+
+// slack is how much later than its server a request may begin to count.
+const slack = 10 * time.Millisecond
+
+// deadlineSet notes a deadline of the handler's.
+func (r *Request) deadlineSet(t time.Time) {
+	if t.IsZero() {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.extraLocked().deadline = t
+}
+
+// shuttingDown reports whether the server was closed or is being shut down.
+// http.Server says so to nobody but those who want to serve with it.
+func (r *Request) shuttingDown() bool {
+	srv := r.server()
+	return srv != nil && errors.Is(srv.Serve(noListener{}), http.ErrServerClosed)
+}
+
+// noListener never has a connection.
+type noListener struct{}
+
+var errNoListener = errors.New("lastbyte: not a listener")
+
+func (noListener) Accept() (net.Conn, error) { return nil, errNoListener }
+func (noListener) Close() error              { return nil }
+func (noListener) Addr() net.Addr            { return &net.UnixAddr{Name: "lastbyte", Net: "none"} }
+
+// watchPeer has the request told when the peer goes, as long as that can be
+// known. It runs under the Node's mutex.
+func (r *Request) watchPeer() bool {
+	c := r.conn()
+	if c == nil || r.check.Load() == nil {
+		return false
+	}
+	if !r.http1() {
+		c.note() // each stream's context is its witness; the reason is the connection's
+		return false
+	}
+	return c.peer.Watch(r)
+}
+
+// PeerGone is called by the watcher of sockets, which it must not hold up.
+func (r *Request) PeerGone(s peer.State) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if !r.is(quiet) {
+		r.goLocked(r.lookAtPeer)
+	}
+}
+
+// lookAtPeer asks the socket alone.
+func (r *Request) lookAtPeer() {
+	c := r.conn()
+	if c == nil || !r.http1() {
+		return
+	}
+	switch c.peer.State() {
+	case peer.Closed, peer.Reset:
+		r.judge(unverified, nil)
+	}
+}

@@ -1,0 +1,247 @@
+package middleware_test
+
+import (
+	"bytes"
+	"encoding/json"
+	"io"
+	"log/slog"
+	"maps"
+	"net/http"
+	"reflect"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/go-chi/chi/v5"
+	chimiddleware "github.com/go-chi/chi/v5/middleware"
+
+	"github.com/lastbyte-go/lastbyte/abort"
+	"github.com/lastbyte-go/lastbyte/eof"
+	"github.com/lastbyte-go/lastbyte/exitcode"
+	"github.com/lastbyte-go/lastbyte/internal/pipenet"
+	"github.com/lastbyte-go/lastbyte/middleware"
+
+	"github.com/rs/zerolog"
+)
+
+// fields are those that a log line has in any case, changed by others.
+func fields(p pipenet.Proto, others map[string]any) map[string]any {
+	f := map[string]any{
+		"level": "info", "message": "request", "method": "GET", "path": "/item/7", "route": "/item/{id}",
+		"proto":  map[pipenet.Proto]string{pipenet.HTTP1: "HTTP/1.1", pipenet.HTTP2: "HTTP/2.0"}[p],
+		"status": 200., "sent": 200., "size": 0., "duration": 2000., "request_id": "the id",
+	}
+	maps.Copy(f, others)
+	return f
+}
+
+// logged is a handler and the fields of its request's log line.
+type logged struct {
+	name   string
+	mounts []mount
+	h      http.HandlerFunc
+	leaves bool
+	want   map[string]any
+}
+
+var logLines = []logged{
+	{"returned", mounts, func(w http.ResponseWriter, r *http.Request) {
+		time.Sleep(2 * time.Second)
+		w.WriteHeader(http.StatusCreated)
+		io.WriteString(w, "hello")
+	}, false, map[string]any{"status": 201., "sent": 201., "size": 5.}},
+	{"exit", mounts, func(w http.ResponseWriter, r *http.Request) {
+		time.Sleep(2 * time.Second)
+		exitcode.Exit(r.Context(), 404)
+	}, false, map[string]any{"status": 404., "sent": 404., "size": 14., "exit": 404.}},
+	{"drop", mounts, func(w http.ResponseWriter, r *http.Request) {
+		time.Sleep(2 * time.Second)
+		exitcode.Exit(r.Context(), exitcode.Close)
+	}, false, map[string]any{"status": 444., "sent": 0., "exit": 444.}},
+	{"drop without status", mounts, func(w http.ResponseWriter, r *http.Request) {
+		time.Sleep(2 * time.Second)
+		exitcode.Exit(r.Context(), exitcode.Error)
+	}, false, map[string]any{"status": 0., "sent": 0., "exit": -1.}},
+	{"abort", mounts, func(w http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, true, map[string]any{
+		"status": 499., "sent": 0., "aborted": true, "abort_reason": "unverified", "abort_after": 2000.,
+	}},
+	{"Send", mounts[1:], func(w http.ResponseWriter, r *http.Request) {
+		time.Sleep(2 * time.Second)
+		io.WriteString(w, "hello")
+		eof.Send(r.Context())
+		<-r.Context().Done() // the test releases it
+	}, false, map[string]any{"size": 5., "eof": 2000.}},
+	{"panic", mounts, func(w http.ResponseWriter, r *http.Request) {
+		time.Sleep(2 * time.Second)
+		panic(http.ErrAbortHandler)
+	}, false, map[string]any{"status": 500., "sent": 0., "panicked": true}},
+}
+
+func TestLog_OneLinePerRequest(t *testing.T) {
+	for _, l := range logLines {
+		for _, m := range l.mounts {
+			t.Run(l.name+"/"+m.name, func(t *testing.T) {
+				pipenet.Run(t, func(t *testing.T, p pipenet.Proto) { logLine(t, p, m, l) })
+			})
+		}
+	}
+}
+
+func logLine(t *testing.T, p pipenet.Proto, m mount, l logged) {
+	log := new(lines)
+	life := middleware.New(middleware.Options{
+		Logger:     zerolog.New(log),
+		Background: eof.Options{Timeout: time.Hour},
+	})
+	r := chi.NewRouter()
+	r.Use(chimiddleware.RequestID)
+	r.With(func(h http.Handler) http.Handler { return m.wrap(life, h) }).Get("/item/{id}", l.h)
+	want := fields(p, l.want)
+	s := pipenet.Start(t, p, r)
+	req := s.NewRequest("GET", "/item/7?secret=1", nil)
+	req.Header.Set(chimiddleware.RequestIDHeader, "the id")
+	call := s.Begin(req)
+	time.Sleep(2 * time.Second)
+	if l.leaves {
+		call.Cancel()
+	}
+	got := log.take(t)
+	if len(got) != 1 || !reflect.DeepEqual(got[0], want) {
+		t.Errorf("log = %v, want one line %v", got, want)
+	}
+	time.Sleep(2 * time.Hour)
+	got = log.take(t)
+	if l.name != "Send" {
+		if len(got) != 0 {
+			t.Errorf("later log = %v, want nothing", got)
+		}
+		return
+	}
+	want = map[string]any{
+		"level": "info", "message": "detached work ended", "method": "GET", "path": "/item/7",
+		"eof": 2000., "worked": 3602000.,
+	}
+	if len(got) != 1 || !reflect.DeepEqual(got[0], want) {
+		t.Errorf("log after the work = %v, want one line %v", got, want)
+	}
+}
+
+// Where the routing is inside of the Lifecycle, the line has the route as well.
+func TestLog_RouteInside(t *testing.T) {
+	for _, l := range logLines {
+		if l.name != "returned" && l.name != "exit" && l.name != "panic" {
+			continue
+		}
+		t.Run(l.name, func(t *testing.T) {
+			each(t, func(t *testing.T, p pipenet.Proto, m mount) {
+				log := new(lines)
+				life := middleware.New(middleware.Options{Logger: zerolog.New(log)})
+				r := chi.NewRouter()
+				r.Use(func(h http.Handler) http.Handler { return m.wrap(life, h) })
+				r.Get("/item/{id}", l.h)
+				s := pipenet.Start(t, p, r)
+				if res, err := s.Get("/item/7"); err == nil {
+					res.Body.Close()
+				}
+				if got := log.take(t); len(got) != 1 || got[0]["route"] != "/item/{id}" {
+					t.Errorf("log = %v, want one line with the route", got)
+				}
+			})
+		})
+	}
+}
+
+// Without chi around it there is no route, and without RequestID no id.
+func TestLog_Plain(t *testing.T) {
+	each(t, func(t *testing.T, p pipenet.Proto, m mount) {
+		s := start(t, p, m, middleware.Options{}, func(http.ResponseWriter, *http.Request) { time.Sleep(2 * time.Second) })
+		get(t, s.Server, "/item/7")
+		want := fields(p, nil)
+		delete(want, "route")
+		delete(want, "request_id")
+		if got := s.log.take(t); len(got) != 1 || !reflect.DeepEqual(got[0], want) {
+			t.Errorf("log = %v, want one line %v", got, want)
+		}
+	})
+}
+
+// What goes wrong goes to the Logger, and to http.Server.ErrorLog if that is
+// silent.
+func TestLog_Problems(t *testing.T) {
+	const text = "lastbyte: exit with status 503 after the header with status 202 was sent"
+	late := func(w http.ResponseWriter, r *http.Request) {
+		w.WriteHeader(http.StatusAccepted)
+		flush(w)
+		exitcode.Exit(r.Context(), 503)
+	}
+	each(t, func(t *testing.T, p pipenet.Proto, m mount) {
+		s := start(t, p, m, middleware.Options{}, late)
+		get(t, s.Server, "/item/7")
+		want := map[string]any{"level": "error", "method": "GET", "path": "/item/7", "message": text}
+		if got := s.log.take(t); len(got) != 2 || !reflect.DeepEqual(got[0], want) {
+			t.Errorf("log = %v, want the problem %v, then the request", got, want)
+		}
+		if s.Logs() != "" {
+			t.Errorf("ErrorLog = %q, want nothing", s.Logs())
+		}
+	})
+	for name, log := range map[string]zerolog.Logger{"zero": {}, "Nop": zerolog.Nop()} {
+		t.Run(name, func(t *testing.T) {
+			each(t, func(t *testing.T, p pipenet.Proto, m mount) {
+				life := middleware.New(middleware.Options{Logger: log})
+				s := pipenet.Start(t, p, m.wrap(life, http.HandlerFunc(late)))
+				get(t, s, "/item/7")
+				synctest.Wait()
+				if s.Logs() != text+"\n" {
+					t.Errorf("ErrorLog = %q, want %q alone", s.Logs(), text)
+				}
+			})
+		})
+	}
+}
+
+var fullOutcome = middleware.Outcome{
+	Status: 499, Sent: 200, Bytes: 5, Start: time.Unix(1, 0), Duration: 1500 * time.Millisecond,
+	Exit: exitcode.ClientClosedRequest, Exited: true,
+	Abort: &abort.Error{Reason: abort.Reset, After: time.Second}, EOF: 2 * time.Second,
+	Hijacked: true, Panicked: true,
+}
+
+func TestOutcome_Zerolog(t *testing.T) {
+	for _, c := range []struct {
+		o    middleware.Outcome
+		want string
+	}{
+		{middleware.Outcome{Status: 200, Sent: 200, Bytes: 5, Duration: time.Second},
+			`{"o":{"status":200,"sent":200,"size":5,"duration":1000}}`},
+		{fullOutcome, `{"o":{"status":499,"sent":200,"size":5,"duration":1500,"exit":499,"aborted":true,` +
+			`"abort_reason":"reset","abort_after":1000,"eof":2000,"hijacked":true,"panicked":true}}`},
+	} {
+		var b bytes.Buffer
+		log := zerolog.New(&b)
+		log.Log().Object("o", c.o).Send()
+		if got := strings.TrimSpace(b.String()); got != c.want {
+			t.Errorf("Object(%+v) = %s, want %s", c.o, got, c.want)
+		}
+	}
+}
+
+func TestOutcome_Slog(t *testing.T) {
+	for _, c := range []struct {
+		o    middleware.Outcome
+		want string
+	}{
+		{middleware.Outcome{Status: 200, Sent: 200, Bytes: 5, Duration: time.Second},
+			`{"status":200,"sent":200,"size":5,"duration":1000000000}`},
+		{fullOutcome, `{"status":499,"sent":200,"size":5,"duration":1500000000,"exit":499,"aborted":true,` +
+			`"abort_reason":"reset","abort_after":1000000000,"eof":2000000000,"hijacked":true,"panicked":true}`},
+	} {
+		var b bytes.Buffer
+		slog.New(slog.NewJSONHandler(&b, nil)).Info("", "o", c.o)
+		var line struct{ O json.RawMessage }
+		if err := json.Unmarshal(b.Bytes(), &line); err != nil || string(line.O) != c.want {
+			t.Errorf("LogValue of %+v = %s, %v, want %s", c.o, line.O, err, c.want)
+		}
+	}
+}

@@ -1,0 +1,230 @@
+package thread_test
+
+import (
+	"context"
+	"errors"
+	"io"
+	"net/http"
+	"runtime"
+	"strings"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/lastbyte-go/lastbyte/abort"
+	"github.com/lastbyte-go/lastbyte/exitcode"
+	"github.com/lastbyte-go/lastbyte/internal/pipenet"
+	"github.com/lastbyte-go/lastbyte/thread"
+)
+
+func TestT1_ResponseEndsAfterTheLastThread(t *testing.T) {
+	run(t, func(t *testing.T, serve func(http.HandlerFunc) *pipenet.Server) {
+		during, after := make(chan error, 2), make(chan context.Context, 1)
+		s := serve(func(w http.ResponseWriter, r *http.Request) {
+			w.Write([]byte("handler "))
+			var mu sync.Mutex
+			for i, d := range []time.Duration{2 * time.Second, time.Second} {
+				thread.Spawn(r.Context(), func(ctx context.Context) error {
+					time.Sleep(d)
+					mu.Lock()
+					defer mu.Unlock()
+					w.Write([]byte{'0' + byte(i), ' '})
+					during <- errors.Join(ctx.Err(), r.Context().Err())
+					return nil
+				})
+			}
+			after <- r.Context()
+		})
+		start := time.Now()
+		wantAnswer(t, s, "/", 200, "handler 1 0 ")
+		at(t, "the end of the response", start, 2*time.Second)
+		for range 2 {
+			wantErr(t, "ctx.Err() in a thread, the handler has returned", <-during, nil)
+		}
+		synctest.Wait()
+		wantErr(t, "the cause of ctx after the end", context.Cause(<-after), context.Canceled)
+	})
+}
+
+// A thread of a thread counts as well, also when the handler is long gone.
+func TestT1_ThreadOfAThread(t *testing.T) {
+	run(t, func(t *testing.T, serve func(http.HandlerFunc) *pipenet.Server) {
+		s := serve(func(w http.ResponseWriter, r *http.Request) {
+			thread.Spawn(r.Context(), func(ctx context.Context) error {
+				time.Sleep(time.Second)
+				_, err := thread.Spawn(ctx, func(context.Context) error {
+					time.Sleep(time.Second)
+					io.WriteString(w, "inner")
+					return nil
+				})
+				return err
+			})
+		})
+		start := time.Now()
+		wantAnswer(t, s, "/", 200, "inner")
+		at(t, "the end of the response", start, 2*time.Second)
+	})
+}
+
+// The handler panics: its threads are called back, the connection is dropped.
+func TestT1_HandlerPanics(t *testing.T) {
+	run(t, func(t *testing.T, serve func(http.HandlerFunc) *pipenet.Server) {
+		got := make(chan error, 1)
+		s := serve(func(w http.ResponseWriter, r *http.Request) {
+			thread.Spawn(r.Context(), func(ctx context.Context) error {
+				<-ctx.Done()
+				got <- ctx.Err()
+				return nil
+			})
+			panic(http.ErrAbortHandler)
+		})
+		if res, err := s.Get("/"); err == nil {
+			t.Errorf("Get = %v, want an error", res.Status)
+		}
+		wantErr(t, "ctx.Err() in the thread", <-got, context.Canceled)
+	})
+}
+
+// panicsHere has a name to look for in stacks.
+func panicsHere(v any) error { panic(v) }
+
+func TestT2_PanicInAThread(t *testing.T) {
+	boom := errors.New("boom")
+	for name, v := range map[string]any{"error": boom, "string": "boom", "wrapped": errors.Join(boom)} {
+		t.Run(name, func(t *testing.T) {
+			run(t, func(t *testing.T, serve func(http.HandlerFunc) *pipenet.Server) {
+				got := make(chan error, 1)
+				s := serve(func(w http.ResponseWriter, r *http.Request) {
+					th, _ := thread.Spawn(r.Context(), func(context.Context) error { return panicsHere(v) })
+					got <- th.Wait(r.Context())
+					time.Sleep(time.Second)
+					if r.Context().Err() == nil {
+						io.WriteString(w, "goes on")
+					}
+				})
+				wantAnswer(t, s, "/", 200, "goes on")
+				err := <-got
+				e, ok := errors.AsType[*thread.PanicError](err)
+				if !ok || e.Value != v || err.Error() != "thread: panic: boom" {
+					t.Fatalf("Wait = %#v, want a *PanicError with %v", err, v)
+				}
+				if !strings.Contains(string(e.Stack), "thread_test.panicsHere") {
+					t.Errorf("PanicError.Stack =\n%s\nwant the panic's", e.Stack)
+				}
+				if _, isErr := v.(error); isErr != errors.Is(err, boom) {
+					t.Errorf("errors.Is(%v, boom) = %v, want %v", err, !isErr, isErr)
+				}
+				if l := s.Logs(); strings.Count(l, "boom") != 1 || !strings.Contains(l, "thread_test.panicsHere") {
+					t.Errorf("logged %q, want the panic once, with its stack", l)
+				}
+			})
+		})
+	}
+}
+
+func TestT2_GoexitInAThread(t *testing.T) {
+	run(t, func(t *testing.T, serve func(http.HandlerFunc) *pipenet.Server) {
+		got := make(chan error, 1)
+		s := serve(func(w http.ResponseWriter, r *http.Request) {
+			th, _ := thread.Spawn(r.Context(), func(context.Context) error { runtime.Goexit(); return nil })
+			got <- th.Wait(r.Context())
+			io.WriteString(w, "goes on")
+		})
+		wantAnswer(t, s, "/", 200, "goes on")
+		if err := <-got; err == nil || !strings.Contains(err.Error(), "Goexit") {
+			t.Errorf("Wait = %v, want an error that says Goexit", err)
+		}
+	})
+}
+
+func TestT3_ErrorInAThread(t *testing.T) {
+	run(t, func(t *testing.T, serve func(http.HandlerFunc) *pipenet.Server) {
+		mine := errors.New("mine")
+		got := make(chan error, 2)
+		s := serve(func(w http.ResponseWriter, r *http.Request) {
+			th, _ := thread.Spawn(r.Context(), func(context.Context) error { return mine })
+			got <- th.Wait(r.Context())
+			got <- r.Context().Err()
+			io.WriteString(w, "goes on")
+		})
+		wantAnswer(t, s, "/", 200, "goes on")
+		if err := <-got; err != mine {
+			t.Errorf("Wait = %v, want %v itself", err, mine)
+		}
+		wantErr(t, "ctx.Err() after it", <-got, nil)
+		if s.Logs() != "" {
+			t.Errorf("logged %q, want nothing", s.Logs())
+		}
+	})
+}
+
+func TestT4_ExitInAThread(t *testing.T) {
+	for name, exit := range map[string]func(context.Context) error{
+		"Exit":  func(ctx context.Context) error { return exitcode.Exit(ctx, 503) },
+		"Throw": func(ctx context.Context) error { exitcode.Throw(ctx, 503); return nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			run(t, func(t *testing.T, serve func(http.HandlerFunc) *pipenet.Server) {
+				causes, refused := make(chan error, 2), make(chan error, 1)
+				s := serve(func(w http.ResponseWriter, r *http.Request) {
+					ctx := r.Context()
+					thread.Spawn(ctx, func(ctx context.Context) error {
+						<-ctx.Done()
+						causes <- context.Cause(ctx)
+						return nil
+					})
+					thread.Spawn(ctx, exit)
+					<-ctx.Done()
+					causes <- context.Cause(ctx)
+					_, err := thread.Spawn(ctx, func(context.Context) error { return nil })
+					refused <- err
+				})
+				wantAnswer(t, s, "/", 503, "503 Service Unavailable\n")
+				for range 2 {
+					err := <-causes
+					if e, ok := errors.AsType[*exitcode.ExitError](err); !ok || e.Code != 503 {
+						t.Errorf("the cause in handler and thread = %v, want the exit with 503", err)
+					}
+				}
+				wantErr(t, "Spawn after the exit", <-refused, thread.ErrExited)
+				if s.Logs() != "" {
+					t.Errorf("logged %q, want nothing", s.Logs())
+				}
+			})
+		})
+	}
+}
+
+// The handler has returned, and its last thread decides.
+func TestT4_ExitInTheLastThread(t *testing.T) {
+	run(t, func(t *testing.T, serve func(http.HandlerFunc) *pipenet.Server) {
+		s := serve(func(w http.ResponseWriter, r *http.Request) {
+			thread.Spawn(r.Context(), func(ctx context.Context) error {
+				time.Sleep(time.Second)
+				return exitcode.Exit(ctx, 404)
+			})
+		})
+		wantAnswer(t, s, "/", 404, "404 Not Found\n")
+	})
+}
+
+// A client that leaves ends the threads, too.
+func TestT4_AbortEndsThreads(t *testing.T) {
+	pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
+		cause := make(chan error, 1)
+		s := pipenet.Start(t, p, abort.Check(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			thread.Spawn(r.Context(), func(ctx context.Context) error {
+				<-ctx.Done()
+				cause <- context.Cause(ctx)
+				return nil
+			})
+		})))
+		call := s.Begin(s.NewRequest("GET", "/", nil))
+		synctest.Wait()
+		call.Cancel()
+		if err := <-cause; !errors.Is(err, abort.ErrClientAborted) {
+			t.Errorf("the cause in the thread = %v, want %v", err, abort.ErrClientAborted)
+		}
+	})
+}
