@@ -105,9 +105,7 @@ func TestB10_NoGoroutineLeft(t *testing.T) {
 		}
 		shutdown(t, life)
 		synctest.Wait()
-		stacks := make([]byte, 1<<20)
-		stacks = stacks[:runtime.Stack(stacks, true)]
-		for g := range strings.SplitSeq(string(stacks), "\n\n") {
+		for _, g := range bubbleStacks(t) {
 			for _, pkg := range []string{"abort", "eof", "thread", "middleware", "internal/request", "internal/peer"} {
 				if strings.Contains(g, "lastbyte-go/lastbyte/"+pkg+".") {
 					t.Errorf("a goroutine is left:\n%s", g)
@@ -115,4 +113,21 @@ func TestB10_NoGoroutineLeft(t *testing.T) {
 			}
 		}
 	})
+}
+
+// bubbleStacks gives the stacks of the goroutines in the caller's bubble.
+func bubbleStacks(t *testing.T) (stacks []string) {
+	t.Helper()
+	buf := make([]byte, 1<<20)
+	all := strings.Split(string(buf[:runtime.Stack(buf, true)]), "\n\n")
+	_, mine, ok := strings.Cut(strings.SplitN(all[0], "]", 2)[0], "synctest bubble ")
+	if !ok {
+		t.Fatalf("no bubble in %q", all[0])
+	}
+	for _, g := range all[1:] {
+		if strings.Contains(strings.SplitN(g, ":\n", 2)[0], "synctest bubble "+mine+"]") {
+			stacks = append(stacks, g)
+		}
+	}
+	return stacks
 }

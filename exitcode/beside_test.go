@@ -15,8 +15,8 @@ import (
 
 // A beside is a goroutine beside the handler's that may exit.
 type beside struct {
-	name string
-	go_  func(ctx context.Context, f func(context.Context))
+	name  string
+	spawn func(ctx context.Context, f func(context.Context))
 }
 
 // ownCtx are goroutines that exit with the handler's own context.
@@ -40,7 +40,7 @@ var threadCtx = beside{"thread", func(ctx context.Context, f func(context.Contex
 
 // exitAfter has b exit with code after a second, and checks what Exit says.
 func (b beside) exitAfter(t *testing.T, ctx context.Context, code exitcode.Code, want error) {
-	b.go_(ctx, func(ctx context.Context) {
+	b.spawn(ctx, func(ctx context.Context) {
 		time.Sleep(time.Second)
 		isErr(t, fmt.Sprintf("Exit(%d) in a %s", int(code), b.name), exitcode.Exit(ctx, code), want)
 	})

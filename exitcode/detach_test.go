@@ -124,7 +124,7 @@ func headerMapInUse(t *testing.T, besides ...beside) {
 		for _, b := range besides {
 			s := start(t, p, in, func(w http.ResponseWriter, r *http.Request) {
 				busy := make(chan bool)
-				b.go_(r.Context(), func(ctx context.Context) {
+				b.spawn(r.Context(), func(ctx context.Context) {
 					<-busy
 					isErr(t, "Exit", exitcode.Exit(ctx, 503), nil)
 				})

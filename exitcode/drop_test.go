@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -108,7 +107,7 @@ func TestX5_UnflushedIsLost(t *testing.T) {
 func TestX5_OtherStreamsLive(t *testing.T) {
 	run(t, func(t *testing.T, p pipenet.Proto, in wrap) {
 		if p == pipenet.HTTP1 {
-			return
+			return // one request at a time
 		}
 		s := start(t, p, in, func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path == "/long" {
@@ -139,73 +138,38 @@ func TestX5_OtherStreamsLive(t *testing.T) {
 
 // A request body that is not read does not keep the connection open: small, so
 // that net/http would read it; large; chunked; partly sent; partly read.
-func TestX5_UnreadBody(t *testing.T) {
+func TestX5_X6_X7_UnreadBody(t *testing.T) {
 	run(t, func(t *testing.T, p pipenet.Proto, in wrap) {
-		s := start(t, p, in, func(w http.ResponseWriter, r *http.Request) {
-			if n := r.Header.Get("Read"); n != "" {
-				_, err := io.ReadFull(r.Body, make([]byte, 5))
-				isErr(t, "reading 5 bytes", err, nil)
-			}
-			isErr(t, "Exit", exitcode.Exit(r.Context(), pathCode(r)), nil)
-		})
-		for _, path := range []string{"/444", "/499", "/408", "/-1"} {
-			recorded := max(0, int(pathCode(s.NewRequest("GET", path, nil))))
-			for _, b := range unreadBodies {
-				what := fmt.Sprintf("%s, %s", path, b.name)
-				if p == pipenet.HTTP1 {
-					got, after := s.bytes("POST " + path + " HTTP/1.1\r\nHost: example.com\r\n" + b.text)
-					check(t, what+": the wire", got, "")
-					check(t, what+": end of the connection", after, 0)
-				} else if a := s.do(b.request(s, path)); a.err == nil || a.after != 0 {
-					t.Errorf("%s = %d after %v, want an error at once", what, a.status, a.after)
+		for _, configure := range []func(*http.Server){func(*http.Server) {}, attach} {
+			s := start(t, p, in, func(w http.ResponseWriter, r *http.Request) {
+				if r.Header.Get("Read") != "" {
+					_, err := io.ReadFull(r.Body, make([]byte, 5))
+					isErr(t, "reading 5 bytes", err, nil)
 				}
-				s.recorded(recorded)
+				isErr(t, "Exit", exitcode.Exit(r.Context(), pathCode(r)), nil)
+			}, configure)
+			for _, code := range []int{444, 499, 408, -1} {
+				for _, b := range unreadBodies {
+					s.dropsUnread(b, code)
+				}
 			}
+			check(t, "log", s.Logs(), "")
 		}
 	})
 }
 
-// unreadBody is a request body of which the client holds something back.
-type unreadBody struct {
-	name, text string // what an HTTP/1 client sends after the first lines
-	length     int64  // the same for the other client: declared, -1 for none
-	sent, read string
-}
-
-var unreadBodies = []unreadBody{
-	{"small", "Content-Length: 10\r\n\r\n", 10, "", ""},
-	{"256 KB", "Content-Length: 262144\r\n\r\n", 256 << 10, "", ""},
-	{"large", "Content-Length: 104857600\r\n\r\n", 100 << 20, "", ""},
-	{"chunked", "Transfer-Encoding: chunked\r\n\r\n", -1, "", ""},
-	{"partly sent", "Content-Length: 1000\r\n\r\n01234", 1000, "01234", ""},
-	{"partly read", "Read: 5\r\nContent-Length: 1000\r\n\r\n0123456789", 1000, "0123456789", "5"},
-}
-
-func (b unreadBody) request(s *server, path string) *http.Request {
-	end := make(chan struct{})
-	r := s.NewRequest("POST", path, &held{strings.NewReader(b.sent), end, sync.OnceFunc(func() { close(end) })})
-	if r.ContentLength = b.length; b.read != "" {
-		r.Header.Set("Read", b.read)
+// dropsUnread fails the test if a POST whose body is held back is not dropped
+// at once.
+func (s *server) dropsUnread(b unreadBody, code int) {
+	s.t.Helper()
+	path := fmt.Sprintf("/%d", code)
+	what := fmt.Sprintf("POST %s, %s", path, b.name)
+	if s.proto == pipenet.HTTP1 {
+		got, after := s.bytes("POST " + path + " HTTP/1.1\r\nHost: example.com\r\n" + b.text)
+		check(s.t, what+": the wire", got, "")
+		check(s.t, what+": end of the connection", after, 0)
+	} else if a := s.do(b.request(s, path)); a.err == nil || a.after != 0 {
+		s.t.Errorf("%s = %d after %v, want an error at once", what, a.status, a.after)
 	}
-	return r
-}
-
-// held is a body whose rest never comes.
-type held struct {
-	first *strings.Reader
-	end   <-chan struct{}
-	close func()
-}
-
-func (b *held) Read(p []byte) (int, error) {
-	if b.first.Len() > 0 {
-		return b.first.Read(p)
-	}
-	<-b.end
-	return 0, io.ErrClosedPipe
-}
-
-func (b *held) Close() error {
-	b.close()
-	return nil
+	s.recorded(max(0, code))
 }

@@ -157,8 +157,7 @@ func (s *server) same() {
 	}
 }
 
-// check fails the test if got is not want. Its values are errors, too: errors
-// that want wraps do not count.
+// check fails the test if got is not want.
 func check[T comparable](t testing.TB, what string, got, want T) {
 	t.Helper()
 	if got != want {
@@ -166,7 +165,7 @@ func check[T comparable](t testing.TB, what string, got, want T) {
 	}
 }
 
-// isErr fails the test if got is not want, by errors.Is; nil is nil only.
+// isErr fails the test if got is not want, as errors.Is sees it.
 func isErr(t testing.TB, what string, got, want error) {
 	t.Helper()
 	if !errors.Is(got, want) {

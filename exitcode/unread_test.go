@@ -6,6 +6,7 @@ import (
 	"io"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -121,4 +122,49 @@ func TestX15_ReadBodyKeepsConnection(t *testing.T) {
 		}
 		s.same()
 	})
+}
+
+// unreadBody is a request body of which the client holds something back.
+type unreadBody struct {
+	name, text string // what an HTTP/1 client sends after the first lines
+	length     int64  // the same for the other client: declared, -1 for none
+	sent, read string
+}
+
+var unreadBodies = []unreadBody{
+	{"small", "Content-Length: 10\r\n\r\n", 10, "", ""},
+	{"256 KB", "Content-Length: 262144\r\n\r\n", 256 << 10, "", ""},
+	{"large", "Content-Length: 104857600\r\n\r\n", 100 << 20, "", ""},
+	{"chunked", "Transfer-Encoding: chunked\r\n\r\n", -1, "", ""},
+	{"partly sent", "Content-Length: 1000\r\n\r\n01234", 1000, "01234", ""},
+	{"partly read", "Read: 5\r\nContent-Length: 1000\r\n\r\n0123456789", 1000, "0123456789", "5"},
+}
+
+func (b unreadBody) request(s *server, path string) *http.Request {
+	end := make(chan struct{})
+	r := s.NewRequest("POST", path, &held{strings.NewReader(b.sent), end, sync.OnceFunc(func() { close(end) })})
+	if r.ContentLength = b.length; b.read != "" {
+		r.Header.Set("Read", b.read)
+	}
+	return r
+}
+
+// held is a body whose rest never comes.
+type held struct {
+	first *strings.Reader
+	end   <-chan struct{}
+	close func()
+}
+
+func (b *held) Read(p []byte) (int, error) {
+	if b.first.Len() > 0 {
+		return b.first.Read(p)
+	}
+	<-b.end
+	return 0, io.ErrClosedPipe
+}
+
+func (b *held) Close() error {
+	b.close()
+	return nil
 }

@@ -2,9 +2,9 @@ package middleware_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"net/http"
 	"net/http/httptest"
 	"os"
@@ -16,71 +16,154 @@ import (
 	"github.com/lastbyte-go/lastbyte/eof"
 	"github.com/lastbyte-go/lastbyte/exitcode"
 	"github.com/lastbyte-go/lastbyte/middleware"
-
-	"github.com/rs/zerolog"
 )
 
-// request sends a request to h and prints the answer.
-func request(h http.Handler) {
-	srv := httptest.NewServer(h)
-	defer srv.Close()
-	res, err := srv.Client().Get(srv.URL)
+// fetch sends a GET request for path to a server and prints the answer.
+func fetch(srv *httptest.Server, path string) {
+	res, err := srv.Client().Get(srv.URL + path)
 	if err != nil {
 		fmt.Println("no answer")
 		return
 	}
 	defer res.Body.Close()
 	body, _ := io.ReadAll(res.Body)
-	fmt.Printf("%d %s\n", res.StatusCode, body)
+	fmt.Printf("%d %q\n", res.StatusCode, body)
 }
 
-// leave sends a request to h and leaves while h is at work.
-func leave(h http.Handler) {
-	ctx, cancel := context.WithCancel(context.Background())
-	srv := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		cancel()
-		h.ServeHTTP(w, r)
-	}))
+// serve has h answer one request, and prints the answer.
+func serve(h http.Handler) {
+	srv := httptest.NewServer(h)
 	defer srv.Close()
-	req, _ := http.NewRequestWithContext(ctx, "GET", srv.URL, nil)
-	if res, err := srv.Client().Do(req); err == nil {
-		res.Body.Close()
-	}
+	fetch(srv, "/")
 }
 
 func Example() {
 	life := middleware.New(middleware.Options{})
-	defer life.Shutdown(context.Background())
+	answered := make(chan struct{})
 
 	r := chi.NewRouter()
 	r.Use(life.Handler)
-	r.With(life.Detach).Get("/", func(w http.ResponseWriter, r *http.Request) {
+	r.With(life.Detach).Get("/tasks", func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(w, "got the task!")
 		eof.Send(r.Context()) // the client has its whole answer, its connection is free
-		fmt.Println("at work")
-	})
-	r.Get("/none", func(w http.ResponseWriter, r *http.Request) {
-		exitcode.Exit(r.Context(), 404)
+		<-answered
+		fmt.Println("task done")
 	})
 
-	rec := httptest.NewRecorder()
-	r.ServeHTTP(rec, httptest.NewRequest("GET", "http://example.com/none", nil))
-	fmt.Print(rec.Body)
-	// Output: 404 Not Found
+	srv := httptest.NewUnstartedServer(r)
+	life.Attach(srv.Config)
+	srv.Start()
+	fetch(srv, "/tasks")
+	close(answered)
+	srv.Close()
+	life.Shutdown(context.Background()) // waits for the task
+	// Output:
+	// 200 "got the task!"
+	// task done
 }
 
 func ExampleNew() {
 	life := middleware.New(middleware.Options{
-		Logger: zerolog.New(os.Stdout).Hook(zerolog.HookFunc(func(e *zerolog.Event, _ zerolog.Level, _ string) {
-			e.Str("service", "shop")
-		})),
-		OnEnd: func(o middleware.Outcome) { fmt.Println("ended with", o.Status) },
 		Exit:  exitcode.Options{ErrorPage: exitcode.ProblemJSON},
+		OnEnd: func(o middleware.Outcome) { fmt.Println("ended:", o.Status, o.Exit) },
 	})
-	h := life.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		exitcode.Exit(r.Context(), exitcode.Close)
+	serve(life.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		exitcode.Exit(r.Context(), 403)
+	})))
+	// Output:
+	// ended: 403 403 Forbidden
+	// 403 "{\"type\":\"about:blank\",\"title\":\"Forbidden\",\"status\":403}\n"
+}
+
+func ExampleLifecycle_Handler() {
+	life := middleware.New(middleware.Options{})
+	r := chi.NewRouter()
+	r.Use(life.Handler)
+	r.Get("/", func(w http.ResponseWriter, r *http.Request) {
+		abort.On(r.Context(), func(context.Context) {}) // the check is on
+		eof.Defer(r.Context(), func(context.Context) { fmt.Println("deferred") })
+		fmt.Fprint(w, "hello")
+	})
+	serve(r)
+	life.Shutdown(context.Background())
+	// Unordered output:
+	// 200 "hello"
+	// deferred
+}
+
+func ExampleLifecycle_Detach() {
+	life := middleware.New(middleware.Options{})
+	answered := make(chan struct{})
+	r := chi.NewRouter()
+	r.With(life.Detach).Get("/", func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, "at once")
+		eof.Send(r.Context())
+		<-answered // the handler is still at work
+		fmt.Println("and now the work")
+	})
+	serve(r)
+	close(answered)
+	life.Shutdown(context.Background())
+	// Output:
+	// 200 "at once"
+	// and now the work
+}
+
+func ExampleLifecycle_Attach() {
+	life := middleware.New(middleware.Options{})
+	srv := httptest.NewUnstartedServer(life.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, "hello")
+	})))
+	life.Attach(srv.Config) // before it serves
+	srv.Start()
+	defer srv.Close()
+	fetch(srv, "/")
+	// Output: 200 "hello"
+}
+
+func ExampleLifecycle_Shutdown() {
+	life := middleware.New(middleware.Options{})
+	serve(life.Detach(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		eof.Send(r.Context())
+		<-r.Context().Done() // ends when the shutdown gives up
+	})))
+	ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
+	defer cancel()
+	fmt.Println(life.Shutdown(ctx))
+	// Output:
+	// 200 ""
+	// eof: shutdown gave up 1 tasks and handlers: context deadline exceeded
+}
+
+func ExampleLifecycle_Stats() {
+	life := middleware.New(middleware.Options{})
+	serve(life.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		exitcode.Exit(r.Context(), 404)
+	})))
+	st := life.Stats()
+	fmt.Println(st.Requests, st.Exits, st.Aborts, st.Active)
+	// Output:
+	// 404 "404 Not Found\n"
+	// 1 1 0 0
+}
+
+func ExampleOutcome() {
+	log := slog.New(slog.NewTextHandler(os.Stdout, &slog.HandlerOptions{
+		ReplaceAttr: func(_ []string, a slog.Attr) slog.Attr {
+			if a.Key == slog.TimeKey {
+				return slog.Attr{}
+			}
+			return a
+		},
 	}))
-	h = noTimes(h)
-	h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "http://example.com/", nil))
-	// Output: ended with 444
+	life := middleware.New(middleware.Options{OnEnd: func(o middleware.Outcome) {
+		o.Duration = 2 * time.Millisecond // for the example's sake
+		log.Info("request", "o", o)
+	}})
+	serve(life.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		exitcode.Exit(r.Context(), 404)
+	})))
+	// Output:
+	// level=INFO msg=request o.status=404 o.sent=404 o.size=14 o.duration=2ms o.exit=404
+	// 404 "404 Not Found\n"
 }

@@ -32,6 +32,7 @@ type Detached struct {
 
 	own      http.Header // the handler's map; nil before it asked
 	begun    atomic.Bool // the status was said; its headers are those of that moment
+	trailer  []string    // the Trailer header of that moment
 	declared int64       // Content-Length said, plus 1; 0: none
 	written  atomic.Int64
 
@@ -176,7 +177,7 @@ func (d *Detached) finish(panicked bool, v any, stack []byte) {
 	}
 	r.mu.Unlock()
 	if alone {
-		d.owner.Over(d, panicked)
+		d.owner.Over(d, v != nil) // runtime.Goexit is no panic
 		if obs != nil {
 			obs.Done(r)
 		}
@@ -286,6 +287,7 @@ func (d *Detached) stopped() error {
 
 func (d *Detached) begin(status int) {
 	d.sync()
+	d.trailer = append(d.trailer, d.own["Trailer"]...)
 	if cl := d.own["Content-Length"]; len(cl) > 0 && status != http.StatusNotModified && d.body.from.Method != http.MethodHead {
 		if n, err := strconv.ParseInt(cl[0], 10, 64); err == nil && n >= 0 {
 			d.declared = n + 1
@@ -329,7 +331,7 @@ func (d *Detached) trailers() {
 			h[k] = append([]string(nil), v...)
 		}
 	}
-	for _, line := range d.own["Trailer"] {
+	for _, line := range d.trailer {
 		for k := range strings.SplitSeq(line, ",") {
 			k = http.CanonicalHeaderKey(strings.TrimSpace(k))
 			if v, ok := d.own[k]; ok {

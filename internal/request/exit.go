@@ -3,7 +3,6 @@ package request
 import (
 	"bytes"
 	"context"
-	"crypto/tls"
 	"fmt"
 	"net/http"
 	"strconv"
@@ -134,25 +133,24 @@ func (r *Request) dropNow() {
 // A TLS record that fails by deadline has used up its number, and what follows
 // it is noise to the client: so a close_notify goes out first, if no record can
 // be under way.
+//
+// It acts once, whoever comes first: a second reset of an HTTP/2 stream would be
+// an error of ours.
 func (r *Request) cut() bool {
-	if r.is(severed) {
-		return true // a second reset of a stream would be an error of ours
-	}
-	rc := http.NewResponseController(r.w.inner)
-	if c := r.conn(); c != nil && r.http1() && r.w.gate.n.Load() == 1 {
-		switch c := c.peer.NetConn().(type) {
-		case *tls.Conn:
-			_ = c.CloseWrite() // it fails where there is nobody left to tell
-		case interface{ CloseWrite() error }:
-			_ = c.CloseWrite()
+	r.mu.Lock()
+	x := r.extraLocked()
+	r.mu.Unlock()
+	x.cut.Do(func() {
+		if c := r.conn(); c != nil && r.http1() && r.w.gate.n.Load() == 1 {
+			if c, ok := c.peer.NetConn().(interface{ CloseWrite() error }); ok {
+				_ = c.CloseWrite() // it fails where there is nobody left to tell
+			}
 		}
-	}
-	_ = rc.SetReadDeadline(past) // what is left of the body is of no use; unsupported is fine
-	if rc.SetWriteDeadline(past) != nil {
-		return false
-	}
-	r.mark(severed)
-	return true
+		rc := http.NewResponseController(r.w.inner)
+		_ = rc.SetReadDeadline(past) // what is left of the body is of no use; unsupported is fine
+		x.severed = rc.SetWriteDeadline(past) == nil
+	})
+	return x.severed
 }
 
 // drop ends the request without a byte, on the serving goroutine. Outer

@@ -57,6 +57,9 @@ type extra struct {
 	conn     net.Conn  // hijacked
 	deadline time.Time // of the handler's, on the side that net/http takes for the client's end
 	panicked bool
+
+	cut     sync.Once // guards itself and severed
+	severed bool      // the cut worked
 }
 
 // Config says what a middleware switches on for the handlers inside it. It is

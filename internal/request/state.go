@@ -19,7 +19,6 @@ const (
 	rendered                           // the exit's page is, or is being, written
 	dropping                           // the connection, or stream, is being cut
 	flushed                            // the header is out for sure
-	severed                            // the connection, or stream, is cut
 	short                              // Send found fewer bytes than the declared Content-Length
 	filtering                          // a HeaderFilter runs
 	back                               // the handler is
