@@ -135,26 +135,26 @@ func panics(context.Context) { panic("on purpose") }
 func exits(t *testing.T, code exitcode.Code, status int) {
 	t.Run(fmt.Sprint(int(code)), func(t *testing.T) {
 		each(t, func(t *testing.T, p pipenet.Proto, m mount) {
-			ends, errs := make(chan end, 1), make(chan error, 2)
+			ends, exits, writes := make(chan end, 1), make(chan error, 1), make(chan error, 1)
 			wait := waitEnd(ends)
 			s := start(t, p, m, func(w http.ResponseWriter, r *http.Request) {
-				abort.On(r.Context(), func(ctx context.Context) { errs <- exitcode.Exit(ctx, code) })
+				abort.On(r.Context(), func(ctx context.Context) { exits <- exitcode.Exit(ctx, code) })
 				wait(w, r)
 				w.WriteHeader(http.StatusCreated)
 				_, err := io.WriteString(w, "to nobody")
-				errs <- err
+				writes <- err
 			})
 			call := s.Begin(s.NewRequest("GET", "/", nil))
 			synctest.Wait()
 			call.Cancel()
-			if err := take(t, errs, "Exit"); err != nil {
+			if err := take(t, exits, "Exit"); err != nil {
 				t.Errorf("Exit(%d) = %v, want nil", code, err)
 			}
 			e := take(t, ends, "the context")
 			if x, ok := e.cause.(*exitcode.ExitError); !ok || x.Code != code || e.err != context.Canceled {
 				t.Errorf("Err, Cause = %v, %v, want context canceled, exit %d", e.err, e.cause, code)
 			}
-			if err := take(t, errs, "write"); !errors.Is(err, exitcode.ErrExited) {
+			if err := take(t, writes, "write"); !errors.Is(err, exitcode.ErrExited) {
 				t.Errorf("write after the exit = %v, want %v", err, exitcode.ErrExited)
 			}
 			o := take(t, s.ended, "OnEnd")

@@ -23,20 +23,40 @@ type sockets struct {
 	conns  chan *net.TCPConn // the client's, as they are dialed
 }
 
-// kernel starts h on real sockets: without TLS it is HTTP/1, with it HTTP/2.
-func kernel(t *testing.T, h http.Handler, secure bool, configure ...func(*http.Server)) *sockets {
+// wire is what a server speaks on its sockets.
+type wire string
+
+const (
+	tcp wire = "TCP" // HTTP/1
+	h2c wire = "h2c"
+	tls wire = "TLS h2"
+)
+
+// kernel starts h on real sockets.
+func kernel(t *testing.T, h http.Handler, wr wire, configure ...func(*http.Server)) *sockets {
 	t.Helper()
 	s := &sockets{Server: httptest.NewUnstartedServer(h), conns: make(chan *net.TCPConn, 2048)}
 	for _, c := range configure {
 		c(s.Config)
 	}
-	if secure {
+	protocols := new(http.Protocols)
+	switch wr {
+	case tcp:
+		protocols.SetHTTP1(true)
+	case h2c:
+		protocols.SetUnencryptedHTTP2(true)
+	}
+	if wr == tls {
 		s.EnableHTTP2 = true
 		s.StartTLS()
 	} else {
+		s.Config.Protocols = protocols
 		s.Start()
 	}
 	tr := s.Client().Transport.(*http.Transport)
+	if wr != tls {
+		tr.Protocols = protocols
+	}
 	tr.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
 		c, err := new(net.Dialer).DialContext(ctx, network, addr)
 		if err == nil {
@@ -69,7 +89,7 @@ func withConnContext(srv *http.Server) { srv.ConnContext = abort.ConnContext }
 // leaving is how a client leaves on a socket, and the reasons it may give.
 type leaving struct {
 	id      string
-	secure  bool
+	wire    wire
 	how     string
 	leave   func(c *net.TCPConn, cancel func())
 	reasons []abort.Reason
@@ -88,19 +108,22 @@ var (
 )
 
 var leavings = []leaving{
-	{"A1", false, "FIN", fin, closedOnly},
-	{"A1", false, "close", closing, closedOnly},
-	{"A2", false, "RST", rst, []abort.Reason{abort.Reset}},
-	{"A8", true, "RST_STREAM", stream, []abort.Reason{abort.StreamReset}},
-	{"A8", true, "FIN", fin, closedOnly},
-	{"A8", true, "close", closing, closedOrReset},
-	{"A8", true, "RST", rst, closedOrReset},
+	{"A1", tcp, "FIN", fin, closedOnly},
+	{"A1", tcp, "close", closing, closedOnly},
+	{"A2", tcp, "RST", rst, []abort.Reason{abort.Reset}},
+	{"A8", h2c, "RST_STREAM", stream, []abort.Reason{abort.StreamReset}},
+	{"A8", h2c, "FIN", fin, closedOnly},
+	{"A8", h2c, "close", closing, closedOrReset},
+	{"A8", h2c, "RST", rst, closedOrReset},
+	{"A8", tls, "RST_STREAM", stream, []abort.Reason{abort.StreamReset}},
+	{"A8", tls, "FIN", fin, closedOnly},
+	{"A8", tls, "close", closing, closedOrReset},
+	{"A8", tls, "RST", rst, closedOrReset},
 }
 
 func TestSocket_Reasons(t *testing.T) {
 	for _, l := range leavings {
-		proto := map[bool]string{false: "TCP", true: "TLS h2"}[l.secure]
-		t.Run(l.id+" "+proto+" "+l.how, func(t *testing.T) {
+		t.Run(l.id+" "+string(l.wire)+" "+l.how, func(t *testing.T) {
 			t.Run("ConnContext", func(t *testing.T) { reasonGiven(t, l, l.reasons, withConnContext) })
 			t.Run("without", func(t *testing.T) { reasonGiven(t, l, []abort.Reason{abort.Unverified}) })
 		})
@@ -114,7 +137,7 @@ func reasonGiven(t *testing.T, l leaving, want []abort.Reason, configure ...func
 		begun <- r.ProtoMajor
 		<-r.Context().Done()
 		ended <- context.Cause(r.Context())
-	})), l.secure, configure...)
+	})), l.wire, configure...)
 	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
 	req, err := http.NewRequestWithContext(ctx, "GET", s.URL, nil)
@@ -129,8 +152,8 @@ func reasonGiven(t *testing.T, l leaving, want []abort.Reason, configure ...func
 		}
 		answered <- err
 	}()
-	if proto := await(t, begun, "request"); (proto == 2) != l.secure {
-		t.Fatalf("HTTP/%d, want HTTP/2 with TLS alone", proto)
+	if proto := await(t, begun, "request"); (proto == 1) != (l.wire == tcp) {
+		t.Fatalf("HTTP/%d on %s, want HTTP/1 on TCP alone", proto, l.wire)
 	}
 	l.leave(<-s.conns, cancel)
 	cause := await(t, ended, "end of the context")
@@ -143,7 +166,7 @@ func reasonGiven(t *testing.T, l leaving, want []abort.Reason, configure ...func
 // 1,000 clients that leave right after their request: each is noticed, once.
 func TestA6_Socket_FIN(t *testing.T) {
 	t.Parallel()
-	races(t, false, func(s *sockets, ctx context.Context, path string) error {
+	races(t, tcp, func(s *sockets, ctx context.Context, path string) error {
 		c, err := new(net.Dialer).DialContext(ctx, "tcp", s.Listener.Addr().String())
 		if err != nil {
 			return err
@@ -155,7 +178,7 @@ func TestA6_Socket_FIN(t *testing.T) {
 
 func TestA6_Socket_StreamReset(t *testing.T) {
 	t.Parallel()
-	races(t, true, func(s *sockets, ctx context.Context, path string) error {
+	races(t, tls, func(s *sockets, ctx context.Context, path string) error {
 		req, err := http.NewRequestWithContext(ctx, "GET", s.URL+path, nil)
 		if err != nil {
 			return err
@@ -168,7 +191,7 @@ func TestA6_Socket_StreamReset(t *testing.T) {
 	})
 }
 
-func races(t *testing.T, secure bool, send func(s *sockets, ctx context.Context, path string) error) {
+func races(t *testing.T, wr wire, send func(s *sockets, ctx context.Context, path string) error) {
 	const n, clients = 1000, 8
 	var called [n]atomic.Int32
 	ended := make(chan error, n)
@@ -188,7 +211,7 @@ func races(t *testing.T, secure bool, send func(s *sockets, ctx context.Context,
 			}
 		}
 		ended <- err
-	})), secure, withConnContext)
+	})), wr, withConnContext)
 
 	var senders sync.WaitGroup
 	next := new(atomic.Int32)

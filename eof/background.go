@@ -37,8 +37,9 @@ type Options struct {
 // and drains it. All its methods may be called from any goroutine. It starts no
 // goroutine before there is work, and none outlives that.
 type Background struct {
-	o      Options
-	config *request.Config
+	o       Options
+	config  *request.Config
+	workers workers
 
 	mu       sync.Mutex // guards what follows
 	stats    Stats
@@ -176,6 +177,7 @@ func (b *Background) giveUp(ctx context.Context) error {
 // endedLocked wakes Shutdown if there is no work.
 func (b *Background) endedLocked() {
 	if b.idle != nil && b.handlers == 0 && b.stats.Pending == 0 && len(b.running) == 0 {
+		b.workers.close()
 		close(b.idle)
 		b.idle = nil
 	}
@@ -198,20 +200,18 @@ func (b *Background) panicked(v any, stack []byte) {
 // owner is a Background as the request sees it.
 type owner Background
 
-func (o *owner) Go(f func()) {
-	b := (*Background)(o)
-	b.mu.Lock()
-	b.handlers++
-	b.mu.Unlock()
-	go func() {
-		defer func() {
-			b.mu.Lock()
-			b.handlers--
-			b.endedLocked()
-			b.mu.Unlock()
-		}()
-		f()
-	}()
+func (o *owner) Go(job request.Job) {
+	o.mu.Lock()
+	o.handlers++
+	o.mu.Unlock()
+	o.workers.run(job)
+}
+
+func (o *owner) Finished() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.handlers--
+	(*Background)(o).endedLocked()
 }
 
 func (o *owner) Sent(w request.Work) error {

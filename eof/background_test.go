@@ -1,11 +1,9 @@
 package eof_test
 
 import (
-	"bufio"
 	"context"
 	"errors"
 	"fmt"
-	"io"
 	"net/http"
 	"testing"
 	"testing/synctest"
@@ -13,108 +11,7 @@ import (
 
 	"github.com/lastbyte-go/lastbyte/eof"
 	"github.com/lastbyte-go/lastbyte/internal/pipenet"
-	"github.com/lastbyte-go/lastbyte/middleware"
 )
-
-// inRequest has f run in a request to a server of its own, and gives the
-// response.
-func inRequest(t *testing.T, p pipenet.Proto, wrap func(http.Handler) http.Handler, f http.HandlerFunc) reply {
-	t.Helper()
-	s := serve(t, p, wrap, f)
-	return get(t, s, "/")
-}
-
-func TestB1_DeferAfterTheHandlerReturned(t *testing.T) {
-	pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
-		var order book
-		b := background(t, eof.Options{})
-		outer := func(next http.Handler) http.Handler {
-			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				next.ServeHTTP(w, r)
-				order.add("middleware")
-			})
-		}
-		wrap := func(h http.Handler) http.Handler { return b.Handler(outer(h)) }
-		s := serve(t, p, wrap, func(w http.ResponseWriter, r *http.Request) {
-			eof.Defer(r.Context(), func(context.Context) { order.add("task") })
-			time.Sleep(time.Second)
-			order.add("handler")
-		})
-		get(t, s, "/")
-		synctest.Wait()
-		if got, want := order.String(), "handler middleware task"; got != want {
-			t.Errorf("order = %q, want %q", got, want)
-		}
-	})
-}
-
-// The handler fills the connection, so that the end of the response has to wait
-// for the client: with Attach a task of HTTP/1 waits, too.
-func TestB1_AttachedDeferAfterTheLastByte(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		for _, attach := range []bool{true, false} {
-			life := middleware.New(middleware.Options{})
-			t.Cleanup(func() { shutdown(t, life) })
-			ran := make(chan struct{}, 1)
-			h := life.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-				w.Header().Set("Content-Length", fmt.Sprint(pipenet.Window+1000))
-				w.Write(make([]byte, pipenet.Window-1000))
-				http.NewResponseController(w).Flush()
-				w.Write(make([]byte, 2000)) // stays in net/http's buffer until the handler is back
-				eof.Defer(r.Context(), func(context.Context) { ran <- struct{}{} })
-			}))
-			s := pipenet.Start(t, pipenet.HTTP1, h, func(srv *http.Server) {
-				if attach {
-					life.Attach(srv)
-				}
-			})
-			c := s.Dial()
-			io.WriteString(c, "GET / HTTP/1.1\r\nHost: example.com\r\n\r\n")
-			time.Sleep(time.Minute)
-			if got := len(ran) > 0; got == attach {
-				t.Errorf("attached %v: the task has run %v, want %v: bytes of the response are unwritten", attach, got, !attach)
-			}
-			res, err := http.ReadResponse(bufio.NewReader(c), nil)
-			if r := read(t, res, err); len(r.body) != pipenet.Window+1000 || r.err != nil {
-				t.Errorf("attached %v: the client reads %d bytes, %v", attach, len(r.body), r.err)
-			}
-			<-ran
-		}
-	})
-}
-
-// However a response ends, its tasks run.
-func TestB1_DeferHoweverItEnds(t *testing.T) {
-	for name, end := range map[string]func(w http.ResponseWriter, r *http.Request){
-		"return":          func(http.ResponseWriter, *http.Request) {},
-		"panic":           func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) },
-		"client left":     func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() },
-		"connection gone": func(w http.ResponseWriter, r *http.Request) { <-r.Context().Done(); io.WriteString(w, answer) },
-	} {
-		for _, attach := range []bool{true, false} {
-			t.Run(fmt.Sprint(name, ", attached ", attach), func(t *testing.T) {
-				pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
-					life := middleware.New(middleware.Options{})
-					t.Cleanup(func() { shutdown(t, life) })
-					ran := make(chan error, 1)
-					h := life.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-						eof.Defer(r.Context(), func(ctx context.Context) { ran <- ctx.Err() })
-						end(w, r)
-					}))
-					s := pipenet.Start(t, p, h, func(srv *http.Server) {
-						if attach {
-							life.Attach(srv)
-						}
-					})
-					call := s.Begin(s.NewRequest("POST", "/", nil))
-					synctest.Wait()
-					call.Cancel()
-					wantErr(t, "ctx.Err() in the task", <-ran, nil)
-				})
-			})
-		}
-	}
-}
 
 func TestB2_TasksWaitTheirTurn(t *testing.T) {
 	pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
@@ -164,6 +61,27 @@ func TestB2_FirstInFirstOut(t *testing.T) {
 		if got, want := order.String(), "/a0 /a1 /a2 /b0 /b1 /b2 /c0 /c1 /c2"; got != want {
 			t.Errorf("order = %s, want %s", got, want)
 		}
+	})
+}
+
+// Detached handlers take no task's place, and no task takes theirs.
+func TestB2_DetachedHandlersAreNotCounted(t *testing.T) {
+	pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
+		b := background(t, eof.Options{Running: 1, Pending: 1})
+		s := serve(t, p, b.Detach, func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/task" {
+				eof.Defer(r.Context(), func(context.Context) { time.Sleep(time.Second) })
+			}
+			eof.Send(r.Context())
+			time.Sleep(time.Second)
+		})
+		for _, path := range []string{"/", "/", "/task", "/"} {
+			get(t, s, path).want(t, 200, "")
+		}
+		synctest.Wait()
+		wantStats(t, b, eof.Stats{Running: 1, Detached: 4})
+		shutdown(t, b)
+		wantStats(t, b, eof.Stats{Done: 5})
 	})
 }
 
@@ -229,4 +147,38 @@ func TestNew_NegativeOptions(t *testing.T) {
 			eof.New(o)
 		}()
 	}
+}
+
+// Work of every kind and end: each is counted once.
+func TestStats_AddUp(t *testing.T) {
+	pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
+		b := background(t, eof.Options{Running: 2, Pending: 5, OnPanic: func(any, []byte) {}})
+		tasks := 0
+		s := serve(t, p, b.Detach, func(w http.ResponseWriter, r *http.Request) {
+			ctx := r.Context()
+			for i := range 8 { // 5 are taken
+				if eof.After(ctx, time.Duration(i)*time.Second, func(context.Context) {
+					time.Sleep(time.Second)
+					if i%2 == 1 {
+						panic("a task")
+					}
+				}) == nil {
+					tasks++
+				}
+			}
+			if r.URL.Path == "/send" {
+				eof.Send(ctx)
+				time.Sleep(time.Second)
+				panic("a handler")
+			}
+		})
+		get(t, s, "/send").want(t, 200, "")
+		synctest.Wait()
+		wantStats(t, b, eof.Stats{Running: 1, Pending: 4, Detached: 1, Rejected: 3})
+		shutdown(t, b)
+		if tasks != 5 {
+			t.Errorf("%d tasks were taken, want 5", tasks)
+		}
+		wantStats(t, b, eof.Stats{Done: 3, Panicked: 3, Rejected: 3})
+	})
 }

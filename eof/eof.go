@@ -101,6 +101,9 @@ func after(ctx context.Context, d time.Duration, fn func(context.Context), name 
 // Premature reports, in a task of [After], that it runs early because the
 // server is shutting down.
 func Premature(ctx context.Context) bool {
+	if ctx == nil {
+		return false
+	}
 	t, ok := ctx.Value(taskKey{}).(*task)
 	return ok && t.premature
 }

@@ -78,18 +78,20 @@ func TestSend_InHeaderFilter(t *testing.T) {
 
 // The functions of a context without a request change nothing and say so.
 func TestMisuse_NoRequest(t *testing.T) {
-	ctx, fn := context.Background(), func(context.Context) { t.Error("a function without a request has run") }
-	for call, got := range map[string]error{
-		"Send":        eof.Send(ctx),
-		"Defer":       eof.Defer(ctx, fn),
-		"After":       eof.After(ctx, 1, fn),
-		"After at 0":  eof.After(ctx, 0, fn),
-		"After at -1": eof.After(ctx, -1, fn),
-	} {
-		wantErr(t, call+" without a request", got, eof.ErrNoRequest)
-	}
-	if eof.Premature(ctx) {
-		t.Error("Premature without a request = true, want false")
+	fn := func(context.Context) { t.Error("a function without a request has run") }
+	for _, ctx := range []context.Context{context.Background(), nil} {
+		for call, got := range map[string]error{
+			"Send":        eof.Send(ctx),
+			"Defer":       eof.Defer(ctx, fn),
+			"After":       eof.After(ctx, 1, fn),
+			"After at 0":  eof.After(ctx, 0, fn),
+			"After at -1": eof.After(ctx, -1, fn),
+		} {
+			wantErr(t, fmt.Sprint(call, " with ", ctx), got, eof.ErrNoRequest)
+		}
+		if eof.Premature(ctx) {
+			t.Errorf("Premature with %v = true, want false", ctx)
+		}
 	}
 }
 

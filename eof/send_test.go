@@ -1,7 +1,6 @@
 package eof_test
 
 import (
-	"bufio"
 	"fmt"
 	"io"
 	"net/http"
@@ -60,66 +59,6 @@ func TestE1_WholeAnswerAtOnce(t *testing.T) {
 				}
 				wantErr(t, "Send, and ctx.Err() after it", <-done, nil)
 				at(t, "the handler's end", start, time.Second)
-			})
-		})
-	}
-}
-
-// Large bodies, of which the handler reads nothing. (The Transport of HTTP/1
-// holds the end of such an answer back for 50 ms, hence the bare connection.)
-func TestE1_BodyUnread(t *testing.T) {
-	big := strings.Repeat("x", 1<<20)
-	for _, c := range []struct{ name, header, body string }{
-		{"50 KB", "Content-Length: 51200\r\n", big[:50<<10]},
-		{"200 KB", "Content-Length: 204800\r\n", big[:200<<10]},
-		{"1 MB", "Content-Length: 1048576\r\n", big},
-		{"1 MB in chunks", "Transfer-Encoding: chunked\r\n", "100000\r\n" + big + "\r\n0\r\n\r\n"},
-	} {
-		t.Run(c.name, func(t *testing.T) {
-			bubble(t, func(t *testing.T) {
-				done := make(chan error, 1)
-				s := serve(t, pipenet.HTTP1, background(t, eof.Options{}).Detach, worker(done))
-				conn := s.Dial()
-				start := time.Now()
-				go io.WriteString(conn, "POST / HTTP/1.1\r\nHost: example.com\r\n"+c.header+"\r\n"+c.body)
-				res, err := http.ReadResponse(bufio.NewReader(conn), nil)
-				r := read(t, res, err)
-				at(t, "the whole answer", start, 0)
-				r.want(t, 200, answer)
-				wantErr(t, "Send, and ctx.Err() after it", <-done, nil)
-				if s.Logs() != "" {
-					t.Errorf("the server logged %q, want nothing", s.Logs())
-				}
-			})
-		})
-	}
-}
-
-func TestE1_BodyUnreadHTTP2(t *testing.T) {
-	bubble(t, func(t *testing.T) {
-		done := make(chan error, 1)
-		s := serve(t, pipenet.HTTP2, background(t, eof.Options{}).Detach, worker(done))
-		start := time.Now()
-		r := do(t, s, s.NewRequest("POST", "/", strings.NewReader(strings.Repeat("x", 1<<20))))
-		at(t, "the whole answer", start, 0)
-		r.want(t, 200, answer)
-		wantErr(t, "Send, and ctx.Err() after it", <-done, nil)
-	})
-}
-
-// The client has promised a body and sends nothing of it.
-func TestE1_BodyNeverSent(t *testing.T) {
-	for _, header := range []string{"Content-Length: 100\r\n", "Transfer-Encoding: chunked\r\n",
-		"Content-Length: 100\r\nExpect: 100-continue\r\n"} {
-		t.Run(strings.ReplaceAll(strings.TrimSpace(header), "\r\n", ", "), func(t *testing.T) {
-			bubble(t, func(t *testing.T) {
-				done := make(chan error, 1)
-				s := serve(t, pipenet.HTTP1, background(t, eof.Options{}).Detach, worker(done))
-				start := time.Now()
-				r, _ := raw(t, s, "POST / HTTP/1.1\r\nHost: example.com\r\n"+header+"\r\n")
-				at(t, "the whole answer", start, 0)
-				r.want(t, 200, answer)
-				wantErr(t, "Send, and ctx.Err() after it", <-done, nil)
 			})
 		})
 	}

@@ -2,9 +2,9 @@ package eof_test
 
 import (
 	"context"
+	"fmt"
 	"io"
 	"net/http"
-	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -13,7 +13,6 @@ import (
 	"github.com/lastbyte-go/lastbyte/abort"
 	"github.com/lastbyte-go/lastbyte/eof"
 	"github.com/lastbyte-go/lastbyte/internal/pipenet"
-	"github.com/lastbyte-go/lastbyte/middleware"
 	"github.com/lastbyte-go/lastbyte/thread"
 )
 
@@ -81,53 +80,88 @@ func TestB7_ForcedEndsThreadsAndCallbacks(t *testing.T) {
 	})
 }
 
-// Every kind of goroutine has been at work when Shutdown returns; then none is
-// left. A bubble that ends with one of them would panic, too.
-func TestB10_NoGoroutineLeft(t *testing.T) {
+func TestB7_ForcedShutdown(t *testing.T) {
 	pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
-		life := middleware.New(middleware.Options{})
-		s := pipenet.Start(t, p, life.Handler(life.Detach(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		causes, refused := make(chan error, 3), make(chan error, 1)
+		b := background(t, eof.Options{Running: 2})
+		s := serve(t, p, b.Detach, func(w http.ResponseWriter, r *http.Request) {
 			ctx := r.Context()
-			abort.On(ctx, func(context.Context) {})
-			for range 300 { // more than run at once
-				eof.Defer(ctx, func(context.Context) { time.Sleep(time.Second) })
+			for i := range 3 { // the third one waits, and never runs
+				eof.Defer(ctx, func(ctx context.Context) {
+					if i == 2 {
+						t.Error("a task that was given up has run")
+					}
+					<-ctx.Done()
+					if i == 0 {
+						refused <- eof.Defer(ctx, func(context.Context) {})
+					}
+					causes <- context.Cause(ctx)
+				})
 			}
-			eof.After(ctx, time.Hour, func(context.Context) {})
-			th, _ := thread.Spawn(ctx, func(ctx context.Context) error { <-ctx.Done(); return nil })
-			child, cancel := context.WithTimeout(ctx, time.Second)
-			defer cancel()
+			io.WriteString(w, answer)
 			eof.Send(ctx)
-			<-child.Done()
-			th.Kill()
-		}))), life.Attach)
-		for range 3 {
-			get(t, s, "/").want(t, 200, "")
-		}
-		shutdown(t, life)
+			<-ctx.Done()
+			causes <- context.Cause(ctx)
+		})
+		get(t, s, "/").want(t, 200, answer)
 		synctest.Wait()
-		for _, g := range bubbleStacks(t) {
-			for _, pkg := range []string{"abort", "eof", "thread", "middleware", "internal/request", "internal/peer"} {
-				if strings.Contains(g, "lastbyte-go/lastbyte/"+pkg+".") {
-					t.Errorf("a goroutine is left:\n%s", g)
-				}
-			}
+		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
+		defer cancel()
+		start := time.Now()
+		err := b.Shutdown(ctx)
+		at(t, "Shutdown's return", start, time.Minute)
+		wantErr(t, "Shutdown", err, ctx.Err())
+		if want := "eof: shutdown gave up 4 tasks and handlers: context deadline exceeded"; err.Error() != want {
+			t.Errorf("Shutdown = %q, want %q", err, want)
 		}
+		for range 3 {
+			wantErr(t, "the cause of a context given up", <-causes, eof.ErrShuttingDown)
+		}
+		wantErr(t, "Defer after a forced shutdown", <-refused, eof.ErrShuttingDown)
+		synctest.Wait()
+		wantStats(t, b, eof.Stats{Lost: 4, Rejected: 1})
+		wantErr(t, "Shutdown once more", b.Shutdown(t.Context()), nil)
 	})
 }
 
-// bubbleStacks gives the stacks of the goroutines in the caller's bubble.
-func bubbleStacks(t *testing.T) (stacks []string) {
-	t.Helper()
-	buf := make([]byte, 1<<20)
-	all := strings.Split(string(buf[:runtime.Stack(buf, true)]), "\n\n")
-	_, mine, ok := strings.Cut(strings.SplitN(all[0], "]", 2)[0], "synctest bubble ")
-	if !ok {
-		t.Fatalf("no bubble in %q", all[0])
-	}
-	for _, g := range all[1:] {
-		if strings.Contains(strings.SplitN(g, ":\n", 2)[0], "synctest bubble "+mine+"]") {
-			stacks = append(stacks, g)
+// Work that is deaf to its context is counted as lost, once, also by a second
+// shutdown that gives up.
+func TestB7_ForcedTwice(t *testing.T) {
+	pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
+		ended, cancel := context.WithCancel(t.Context())
+		cancel()
+		b := background(t, eof.Options{})
+		inRequest(t, p, b.Handler, func(w http.ResponseWriter, r *http.Request) {
+			eof.Defer(r.Context(), func(context.Context) { time.Sleep(time.Hour) })
+		})
+		synctest.Wait()
+		for range 2 {
+			err := b.Shutdown(ended)
+			wantErr(t, "Shutdown", err, context.Canceled)
+			if !strings.Contains(fmt.Sprint(err), "gave up 1 ") {
+				t.Errorf("Shutdown = %v, want it to say that 1 is left", err)
+			}
+			wantStats(t, b, eof.Stats{Running: 1, Lost: 1})
 		}
-	}
-	return stacks
+		shutdown(t, b)
+		wantStats(t, b, eof.Stats{Lost: 1})
+	})
+}
+
+// The tasks of a response that has not ended are given up with the others.
+func TestB7_ForcedBeforeTheResponseEnds(t *testing.T) {
+	pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
+		ended, cancel := context.WithCancel(t.Context())
+		cancel()
+		b := background(t, eof.Options{})
+		inRequest(t, p, b.Handler, func(w http.ResponseWriter, r *http.Request) {
+			never := func(context.Context) { t.Error("a task that was given up has run") }
+			eof.Defer(r.Context(), never)
+			eof.After(r.Context(), time.Second, never)
+			wantErr(t, "Shutdown", b.Shutdown(ended), context.Canceled)
+			wantErr(t, "Defer after it", eof.Defer(r.Context(), never), eof.ErrShuttingDown)
+		}).want(t, 200, "")
+		time.Sleep(time.Minute)
+		wantStats(t, b, eof.Stats{Lost: 2, Rejected: 1})
+	})
 }

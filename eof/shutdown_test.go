@@ -2,18 +2,15 @@ package eof_test
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"io"
 	"net/http"
-	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/lastbyte-go/lastbyte/abort"
 	"github.com/lastbyte-go/lastbyte/eof"
 	"github.com/lastbyte-go/lastbyte/internal/pipenet"
-	"github.com/lastbyte-go/lastbyte/middleware"
 )
 
 func TestB4_ShutdownWaits(t *testing.T) {
@@ -60,6 +57,30 @@ func TestB4_ShutdownWaits(t *testing.T) {
 			})
 		})
 	}
+}
+
+func TestB4_ShutdownWaitsForAbortCallbacks(t *testing.T) {
+	pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
+		b := background(t, eof.Options{})
+		called := make(chan error, 1)
+		wrap := func(h http.Handler) http.Handler { return abort.Check(b.Handler(h)) }
+		s := serve(t, p, wrap, func(w http.ResponseWriter, r *http.Request) {
+			abort.On(r.Context(), func(ctx context.Context) {
+				time.Sleep(time.Minute)
+				called <- ctx.Err()
+			})
+			time.Sleep(time.Second)
+		})
+		call := s.Begin(s.NewRequest("GET", "/", nil))
+		synctest.Wait()
+		call.Cancel()
+		synctest.Wait()
+		start := time.Now()
+		shutdown(t, b)
+		at(t, "Shutdown's return", start, time.Minute)
+		wantErr(t, "ctx.Err() in the callback", <-called, nil)
+		wantStats(t, b, eof.Stats{})
+	})
 }
 
 func TestB4_ShutdownWithoutWork(t *testing.T) {
@@ -136,6 +157,35 @@ func TestB5_TasksNotYetDueRunAtOnce(t *testing.T) {
 	})
 }
 
+// Drain is the beginning of a shutdown, and does not wait for its end.
+func TestB5_Drain(t *testing.T) {
+	pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
+		premature := make(chan bool, 1)
+		b := background(t, eof.Options{})
+		task := func(w http.ResponseWriter, r *http.Request) {
+			wantErr(t, "After", eof.After(r.Context(), time.Hour, func(ctx context.Context) {
+				time.Sleep(time.Second)
+				premature <- eof.Premature(ctx)
+			}), nil)
+		}
+		inRequest(t, p, b.Handler, task)
+		start := time.Now()
+		b.Drain()
+		b.Drain()
+		at(t, "Drain's return", start, 0)
+		if !<-premature {
+			t.Error("Premature = false, want true")
+		}
+		at(t, "the task's end", start, time.Second)
+		inRequest(t, p, b.Handler, func(w http.ResponseWriter, r *http.Request) {
+			wantErr(t, "After", eof.After(r.Context(), 1, func(context.Context) {}), eof.ErrShuttingDown)
+			wantErr(t, "Defer", eof.Defer(r.Context(), func(context.Context) {}), nil)
+		})
+		shutdown(t, b)
+		wantStats(t, b, eof.Stats{Done: 2, Rejected: 1})
+	})
+}
+
 // A request was being served when the shutdown began, and ends during it.
 func TestB5_ResponseEndsDuringShutdown(t *testing.T) {
 	pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
@@ -178,142 +228,5 @@ func TestB6_NewTasksDuringShutdown(t *testing.T) {
 			t.Error("want two tasks, neither of them premature")
 		}
 		wantStats(t, b, eof.Stats{Done: 3, Rejected: 1})
-	})
-}
-
-func TestB7_ForcedShutdown(t *testing.T) {
-	pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
-		causes, refused := make(chan error, 3), make(chan error, 1)
-		b := background(t, eof.Options{Running: 2})
-		s := serve(t, p, b.Detach, func(w http.ResponseWriter, r *http.Request) {
-			ctx := r.Context()
-			for i := range 3 { // the third one waits, and never runs
-				eof.Defer(ctx, func(ctx context.Context) {
-					if i == 2 {
-						t.Error("a task that was given up has run")
-					}
-					<-ctx.Done()
-					if i == 0 {
-						refused <- eof.Defer(ctx, func(context.Context) {})
-					}
-					causes <- context.Cause(ctx)
-				})
-			}
-			io.WriteString(w, answer)
-			eof.Send(ctx)
-			<-ctx.Done()
-			causes <- context.Cause(ctx)
-		})
-		get(t, s, "/").want(t, 200, answer)
-		synctest.Wait()
-		ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
-		defer cancel()
-		start := time.Now()
-		err := b.Shutdown(ctx)
-		at(t, "Shutdown's return", start, time.Minute)
-		wantErr(t, "Shutdown", err, ctx.Err())
-		if want := "eof: shutdown gave up 4 tasks and handlers: context deadline exceeded"; err.Error() != want {
-			t.Errorf("Shutdown = %q, want %q", err, want)
-		}
-		for range 3 {
-			wantErr(t, "the cause of a context given up", <-causes, eof.ErrShuttingDown)
-		}
-		wantErr(t, "Defer after a forced shutdown", <-refused, eof.ErrShuttingDown)
-		synctest.Wait()
-		wantStats(t, b, eof.Stats{Lost: 4, Rejected: 1})
-		wantErr(t, "Shutdown once more", b.Shutdown(t.Context()), nil)
-	})
-}
-
-// Work that is deaf to its context is counted as lost, once, also by a second
-// shutdown that gives up.
-func TestB7_ForcedTwice(t *testing.T) {
-	pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
-		ended, cancel := context.WithCancel(t.Context())
-		cancel()
-		b := background(t, eof.Options{})
-		inRequest(t, p, b.Handler, func(w http.ResponseWriter, r *http.Request) {
-			eof.Defer(r.Context(), func(context.Context) { time.Sleep(time.Hour) })
-		})
-		synctest.Wait()
-		for range 2 {
-			err := b.Shutdown(ended)
-			wantErr(t, "Shutdown", err, context.Canceled)
-			if !strings.Contains(fmt.Sprint(err), "gave up 1 ") {
-				t.Errorf("Shutdown = %v, want it to say that 1 is left", err)
-			}
-			wantStats(t, b, eof.Stats{Running: 1, Lost: 1})
-		}
-		shutdown(t, b)
-		wantStats(t, b, eof.Stats{Lost: 1})
-	})
-}
-
-// The tasks of a response that has not ended are given up with the others.
-func TestB7_ForcedBeforeTheResponseEnds(t *testing.T) {
-	pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
-		ended, cancel := context.WithCancel(t.Context())
-		cancel()
-		b := background(t, eof.Options{})
-		inRequest(t, p, b.Handler, func(w http.ResponseWriter, r *http.Request) {
-			never := func(context.Context) { t.Error("a task that was given up has run") }
-			eof.Defer(r.Context(), never)
-			eof.After(r.Context(), time.Second, never)
-			wantErr(t, "Shutdown", b.Shutdown(ended), context.Canceled)
-			wantErr(t, "Defer after it", eof.Defer(r.Context(), never), eof.ErrShuttingDown)
-		}).want(t, 200, "")
-		time.Sleep(time.Minute)
-		wantStats(t, b, eof.Stats{Lost: 2, Rejected: 1})
-	})
-}
-
-func TestB8_ServerShutdownReturnsFirst(t *testing.T) {
-	pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
-		life := middleware.New(middleware.Options{})
-		done := make(chan error, 1)
-		h := life.Handler(life.Detach(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			io.WriteString(w, answer)
-			eof.Send(r.Context())
-			time.Sleep(time.Hour)
-			done <- r.Context().Err()
-		})))
-		s := pipenet.Start(t, p, h, life.Attach)
-		start := time.Now()
-		get(t, s, "/").want(t, 200, answer)
-		if err := s.Config.Shutdown(t.Context()); err != nil {
-			t.Errorf("Server.Shutdown() = %v, want nil", err)
-		}
-		if d := time.Since(start); d > time.Minute || len(done) > 0 {
-			t.Errorf("Server.Shutdown returns at +%v, want it before the work ends", d)
-		}
-		shutdown(t, life)
-		at(t, "Lifecycle.Shutdown's return", start, time.Hour)
-		wantErr(t, "ctx.Err() after Send", <-done, nil)
-	})
-}
-
-func TestB8_ServerShutdownBeginsDraining(t *testing.T) {
-	pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
-		life := middleware.New(middleware.Options{})
-		t.Cleanup(func() { shutdown(t, life) })
-		got := make(chan error, 3)
-		h := life.Detach(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			ctx := r.Context()
-			eof.After(ctx, time.Hour, func(ctx context.Context) {
-				if !eof.Premature(ctx) {
-					got <- errors.New("an After task ran, and not early")
-				}
-			})
-			eof.Send(ctx)
-			time.Sleep(time.Minute)
-			got <- eof.After(ctx, time.Second, func(context.Context) {})
-			got <- eof.Defer(ctx, func(context.Context) {})
-		}))
-		s := pipenet.Start(t, p, h, life.Attach)
-		get(t, s, "/").want(t, 200, "")
-		synctest.Wait()
-		s.Config.Shutdown(t.Context())
-		wantErr(t, "After during Server.Shutdown", <-got, eof.ErrShuttingDown)
-		wantErr(t, "Defer during Server.Shutdown", <-got, nil)
 	})
 }

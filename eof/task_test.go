@@ -3,7 +3,6 @@ package eof_test
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"runtime"
 	"strings"
@@ -15,33 +14,6 @@ import (
 	"github.com/lastbyte-go/lastbyte/exitcode"
 	"github.com/lastbyte-go/lastbyte/internal/pipenet"
 )
-
-func TestAfter_Timing(t *testing.T) {
-	pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
-		var order book
-		b := background(t, eof.Options{})
-		start := time.Now()
-		inRequest(t, p, b.Handler, func(w http.ResponseWriter, r *http.Request) {
-			for _, d := range []time.Duration{2 * time.Second, time.Second, 0, -time.Second} {
-				eof.After(r.Context(), d, func(ctx context.Context) {
-					order.add(fmt.Sprintf("%v@%v %v", d, time.Since(start), eof.Premature(ctx)))
-				})
-			}
-			time.Sleep(10 * time.Second) // d counts from the end of the response
-		})
-		synctest.Wait()
-		early := order.String()
-		if early != "0s@10s false -1s@10s false" && early != "-1s@10s false 0s@10s false" {
-			t.Errorf("tasks at the end of the response: %s, want those of 0 and -1s", early)
-		}
-		wantStats(t, b, eof.Stats{Pending: 2, Done: 2})
-		time.Sleep(3 * time.Second)
-		if got, want := strings.TrimPrefix(order.String(), early), " 1s@11s false 2s@12s false"; got != want {
-			t.Errorf("tasks later: %s, want %s", got, want)
-		}
-		wantStats(t, b, eof.Stats{Done: 4})
-	})
-}
 
 // A task has the request's values and nothing of its end, makes new tasks, and
 // can neither end the response nor exit.
@@ -178,39 +150,5 @@ func TestTimeout_Detached(t *testing.T) {
 		wantErr(t, "context.Cause after the Timeout", <-ends, context.DeadlineExceeded)
 		synctest.Wait()
 		wantStats(t, b, eof.Stats{Done: 1})
-	})
-}
-
-// Work of every kind and end: each is counted once.
-func TestStats_AddUp(t *testing.T) {
-	pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
-		b := background(t, eof.Options{Running: 2, Pending: 5, OnPanic: func(any, []byte) {}})
-		tasks := 0
-		s := serve(t, p, b.Detach, func(w http.ResponseWriter, r *http.Request) {
-			ctx := r.Context()
-			for i := range 8 { // 5 are taken
-				if eof.After(ctx, time.Duration(i)*time.Second, func(context.Context) {
-					time.Sleep(time.Second)
-					if i%2 == 1 {
-						panic("a task")
-					}
-				}) == nil {
-					tasks++
-				}
-			}
-			if r.URL.Path == "/send" {
-				eof.Send(ctx)
-				time.Sleep(time.Second)
-				panic("a handler")
-			}
-		})
-		get(t, s, "/send").want(t, 200, "")
-		synctest.Wait()
-		wantStats(t, b, eof.Stats{Running: 1, Pending: 4, Detached: 1, Rejected: 3})
-		shutdown(t, b)
-		if tasks != 5 {
-			t.Errorf("%d tasks were taken, want 5", tasks)
-		}
-		wantStats(t, b, eof.Stats{Done: 3, Panicked: 3, Rejected: 3})
 	})
 }

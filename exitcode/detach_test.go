@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/lastbyte-go/lastbyte/eof"
 	"github.com/lastbyte-go/lastbyte/exitcode"
 	"github.com/lastbyte-go/lastbyte/internal/pipenet"
 )
@@ -112,6 +113,27 @@ func TestX11b_HandlerItself(t *testing.T) {
 			s.recorded(401)
 		}
 		s.same()
+	})
+}
+
+// A handler that leaves by Throw, when the response has long gone out, has not
+// panicked.
+func TestX11_ThrowIsNoPanic(t *testing.T) {
+	pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
+		b := background(t)
+		s := start(t, p, b.Detach, func(w http.ResponseWriter, r *http.Request) {
+			threadCtx.exitAfter(t, r.Context(), 503, nil)
+			ends(t, r.Context(), 503)
+			time.Sleep(time.Minute)
+			exitcode.Throw(r.Context(), 500)
+		})
+		a := s.get("/")
+		a.is(t, "GET", 503, "503 Service Unavailable\n")
+		check(t, "whole after", a.whole, time.Second)
+		check(t, "handlers at work", b.Stats().Detached, 1)
+		time.Sleep(time.Hour)
+		check(t, "Stats()", b.Stats(), eof.Stats{Done: 1})
+		check(t, "log", s.Logs(), "")
 	})
 }
 

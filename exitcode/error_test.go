@@ -93,6 +93,7 @@ func TestX3_Headers(t *testing.T) {
 			for k, v := range kept {
 				check(t, path+", header "+k, a.header.Get(k), v)
 			}
+			check(t, path+", trailers", len(a.trailer), 0)
 			check(t, path+", Content-Length", a.length, int64(len(a.body)))
 			check(t, path+", Content-Type", a.header.Get("Content-Type"), "text/plain; charset=utf-8")
 		}

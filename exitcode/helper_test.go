@@ -111,13 +111,14 @@ func (s *server) recorded(want int) {
 
 // answer is what a client got.
 type answer struct {
-	status int
-	header http.Header
-	length int64 // the declared Content-Length, -1 without one
-	body   string
-	err    error         // of the request, else of reading the body
-	after  time.Duration // until the header was there
-	whole  time.Duration // until all was there
+	status  int
+	header  http.Header
+	trailer http.Header // trailers
+	length  int64       // the declared Content-Length, -1 without one
+	body    string
+	err     error         // of the request, else of reading the body
+	after   time.Duration // until the header was there
+	whole   time.Duration // until all was there
 }
 
 // do sends r and reads all of the response. It waits first: net/http's client
@@ -134,7 +135,7 @@ func (s *server) do(r *http.Request) (a answer) {
 	defer res.Body.Close()
 	b, err := io.ReadAll(res.Body)
 	a.status, a.header, a.length = res.StatusCode, res.Header, res.ContentLength
-	a.body, a.err, a.whole = string(b), err, time.Since(begin)
+	a.body, a.err, a.whole, a.trailer = string(b), err, time.Since(begin), res.Trailer
 	return a
 }
 

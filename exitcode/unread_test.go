@@ -104,6 +104,36 @@ func TestX15_SentButUnread(t *testing.T) {
 	})
 }
 
+// A client that is still writing must get to its reading: the server lets go of
+// the connection in a way that does not make its next write fail.
+func TestX15_ClientStillWriting(t *testing.T) {
+	run(t, func(t *testing.T, p pipenet.Proto, in wrap) {
+		if p == pipenet.HTTP2 {
+			return // a stream that is reset leaves the connection alone
+		}
+		s := start(t, p, in, func(w http.ResponseWriter, r *http.Request) { exitcode.Exit(r.Context(), pathCode(r)) })
+		for _, code := range []int{401, 503, 202} {
+			c := s.Dial()
+			fmt.Fprintf(c, "POST /%d HTTP/1.1\r\nHost: example.com\r\nContent-Length: 50000\r\n\r\n", code)
+			for i := range 5 {
+				synctest.Wait()
+				if _, err := c.Write(make([]byte, 10_000)); err != nil {
+					t.Errorf("%d: write of part %d of the body = %v, want nil", code, i+1, err)
+				}
+				time.Sleep(time.Millisecond)
+			}
+			_ = c.SetReadDeadline(time.Now().Add(time.Hour)) // a pipe's does not fail
+			res, err := http.ReadResponse(bufio.NewReader(c), nil)
+			if err != nil || res.StatusCode != code {
+				t.Errorf("%d: then the client reads %v, %v, want the answer", code, res, err)
+			}
+			c.Close()
+			s.recorded(code)
+		}
+		check(t, "log", s.Logs(), "")
+	})
+}
+
 // A body that the handler has read, and one that there is not, change nothing:
 // the connection is kept.
 func TestX15_ReadBodyKeepsConnection(t *testing.T) {

@@ -43,6 +43,7 @@ type logged struct {
 	h      http.HandlerFunc
 	leaves bool
 	want   map[string]any
+	eof    any // of the line that says when detached work ended; 0: there is none
 }
 
 var logLines = []logged{
@@ -50,32 +51,39 @@ var logLines = []logged{
 		time.Sleep(2 * time.Second)
 		w.WriteHeader(http.StatusCreated)
 		io.WriteString(w, "hello")
-	}, false, map[string]any{"status": 201., "sent": 201., "size": 5.}},
-	{"exit", mounts, func(w http.ResponseWriter, r *http.Request) {
-		time.Sleep(2 * time.Second)
-		exitcode.Exit(r.Context(), 404)
-	}, false, map[string]any{"status": 404., "sent": 404., "size": 14., "exit": 404.}},
-	{"drop", mounts, func(w http.ResponseWriter, r *http.Request) {
-		time.Sleep(2 * time.Second)
-		exitcode.Exit(r.Context(), exitcode.Close)
-	}, false, map[string]any{"status": 444., "sent": 0., "exit": 444.}},
-	{"drop without status", mounts, func(w http.ResponseWriter, r *http.Request) {
-		time.Sleep(2 * time.Second)
-		exitcode.Exit(r.Context(), exitcode.Error)
-	}, false, map[string]any{"status": 0., "sent": 0., "exit": -1.}},
-	{"abort", mounts, func(w http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, true, map[string]any{
-		"status": 499., "sent": 0., "aborted": true, "abort_reason": "unverified", "abort_after": 2000.,
-	}},
+	}, false, map[string]any{"status": 201., "sent": 201., "size": 5.}, 0},
+	{"exit", mounts, exitIn2s(404, 0), false, map[string]any{"status": 404., "sent": 404., "size": 14., "exit": 404.}, 0},
+	{"drop", mounts[:1], exitIn2s(exitcode.Close, 0), false, map[string]any{"status": 444., "sent": 0., "exit": 444.}, 0},
+	{"drop without status", mounts[:1], exitIn2s(exitcode.Error, 0), false, map[string]any{"status": 0., "sent": 0., "exit": -1.}, 0},
+	{"drop and work on", mounts[1:], exitIn2s(exitcode.Close, time.Hour), false,
+		map[string]any{"status": 444., "sent": 0., "exit": 444.}, nil},
+	{"abort", mounts[:1], func(w http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, true, aborted, 0},
+	{"abort and work on", mounts[1:], func(w http.ResponseWriter, r *http.Request) {
+		<-r.Context().Done()
+		time.Sleep(time.Hour)
+	}, true, aborted, nil},
 	{"Send", mounts[1:], func(w http.ResponseWriter, r *http.Request) {
 		time.Sleep(2 * time.Second)
 		io.WriteString(w, "hello")
 		eof.Send(r.Context())
-		<-r.Context().Done() // the test releases it
-	}, false, map[string]any{"size": 5., "eof": 2000.}},
+		time.Sleep(time.Hour)
+	}, false, map[string]any{"size": 5., "eof": 2000.}, 2000.},
 	{"panic", mounts, func(w http.ResponseWriter, r *http.Request) {
 		time.Sleep(2 * time.Second)
 		panic(http.ErrAbortHandler)
-	}, false, map[string]any{"status": 500., "sent": 0., "panicked": true}},
+	}, false, map[string]any{"status": 500., "sent": 0., "panicked": true}, 0},
+}
+
+var aborted = map[string]any{
+	"status": 499., "sent": 0., "aborted": true, "abort_reason": "unverified", "abort_after": 2000.,
+}
+
+func exitIn2s(code exitcode.Code, work time.Duration) http.HandlerFunc {
+	return func(_ http.ResponseWriter, r *http.Request) {
+		time.Sleep(2 * time.Second)
+		exitcode.Exit(r.Context(), code)
+		time.Sleep(work)
+	}
 }
 
 func TestLog_OneLinePerRequest(t *testing.T) {
@@ -90,10 +98,7 @@ func TestLog_OneLinePerRequest(t *testing.T) {
 
 func logLine(t *testing.T, p pipenet.Proto, m mount, l logged) {
 	log := new(lines)
-	life := middleware.New(middleware.Options{
-		Logger:     zerolog.New(log),
-		Background: eof.Options{Timeout: time.Hour},
-	})
+	life := middleware.New(middleware.Options{Logger: zerolog.New(log)})
 	r := chi.NewRouter()
 	r.Use(chimiddleware.RequestID)
 	r.With(func(h http.Handler) http.Handler { return m.wrap(life, h) }).Get("/item/{id}", l.h)
@@ -112,15 +117,17 @@ func logLine(t *testing.T, p pipenet.Proto, m mount, l logged) {
 	}
 	time.Sleep(2 * time.Hour)
 	got = log.take(t)
-	if l.name != "Send" {
+	if l.eof == 0 {
 		if len(got) != 0 {
 			t.Errorf("later log = %v, want nothing", got)
 		}
 		return
 	}
 	want = map[string]any{
-		"level": "info", "message": "detached work ended", "method": "GET", "path": "/item/7",
-		"eof": 2000., "worked": 3602000.,
+		"level": "info", "message": "detached work ended", "method": "GET", "path": "/item/7", "worked": 3602000.,
+	}
+	if l.eof != nil {
+		want["eof"] = l.eof
 	}
 	if len(got) != 1 || !reflect.DeepEqual(got[0], want) {
 		t.Errorf("log after the work = %v, want one line %v", got, want)
@@ -179,7 +186,8 @@ func TestLog_Problems(t *testing.T) {
 		s := start(t, p, m, middleware.Options{}, late)
 		get(t, s.Server, "/item/7")
 		want := map[string]any{"level": "error", "method": "GET", "path": "/item/7", "message": text}
-		if got := s.log.take(t); len(got) != 2 || !reflect.DeepEqual(got[0], want) {
+		got := s.log.take(t) // that of the request too, and with Detach that of the work's end
+		if len(got) < 2 || !reflect.DeepEqual(got[0], want) || got[1]["level"] != "info" {
 			t.Errorf("log = %v, want the problem %v, then the request", got, want)
 		}
 		if s.Logs() != "" {

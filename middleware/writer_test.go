@@ -228,3 +228,41 @@ func TestWriter_Unsupported(t *testing.T) {
 		})
 	}
 }
+
+// The rare ones work, too.
+func TestWriter_CloseNotify(t *testing.T) {
+	each(t, func(t *testing.T, p pipenet.Proto, m mount) {
+		begun, notified := make(chan struct{}, 1), make(chan bool, 1)
+		s := start(t, p, m, middleware.Options{}, func(w http.ResponseWriter, r *http.Request) {
+			gone := w.(interface{ CloseNotify() <-chan bool }).CloseNotify()
+			begun <- struct{}{}
+			notified <- <-gone
+		})
+		call := s.Begin(s.NewRequest("GET", "/", nil))
+		take(t, begun, "request")
+		none(t, notified, "CloseNotify while the client is there")
+		call.Cancel()
+		if !take(t, notified, "CloseNotify") {
+			t.Error("CloseNotify gives false, want true")
+		}
+	})
+}
+
+func TestWriter_Push(t *testing.T) {
+	for _, m := range mounts {
+		t.Run(m.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				errs := make(chan error, 2)
+				push := func(w http.ResponseWriter, r *http.Request) {
+					errs <- w.(http.Pusher).Push("/style.css", nil)
+				}
+				get(t, start(t, pipenet.HTTP2, m, middleware.Options{}, push).Server, "/")
+				get(t, pipenet.Start(t, pipenet.HTTP2, http.HandlerFunc(push)), "/")
+				got, want := take(t, errs, "Push inside"), take(t, errs, "Push without lastbyte")
+				if got != want || want == nil {
+					t.Errorf("Push() to a client that wants none = %v, without lastbyte %v, want the same error", got, want)
+				}
+			})
+		})
+	}
+}

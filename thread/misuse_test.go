@@ -2,6 +2,7 @@ package thread_test
 
 import (
 	"context"
+	"fmt"
 	"net/http"
 	"testing"
 	"testing/synctest"
@@ -25,7 +26,9 @@ func spawn(t *testing.T, ctx context.Context) error {
 }
 
 func TestMisuse_NoRequest(t *testing.T) {
-	wantErr(t, "Spawn without a request", spawn(t, context.Background()), thread.ErrNoRequest)
+	for _, ctx := range []context.Context{context.Background(), nil} {
+		wantErr(t, fmt.Sprint("Spawn with ", ctx), spawn(t, ctx), thread.ErrNoRequest)
+	}
 	if th, err := thread.WaitAny(context.Background()); th != nil || err != thread.ErrNoThreads {
 		t.Errorf("WaitAny() = %p, %v; want nil, %v", th, err, thread.ErrNoThreads)
 	}

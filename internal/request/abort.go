@@ -81,6 +81,9 @@ func (r *Request) abortMove(check *Check, reason string, err error) {
 		r.decideLocked(aborted)
 		r.mu.Unlock()
 		r.cancel(context.Canceled, cause)
+		if r.http1() && r.w.gate.busy() {
+			r.dropNow() // a Write that is stuck has nobody to wait for
+		}
 		r.wake()
 		return
 	}

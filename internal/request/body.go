@@ -124,12 +124,6 @@ func (r *Request) answerFirst() {
 			return
 		}
 	}
-	if !r.is(committed) {
-		r.w.inner.Header().Set("Connection", "close")
-		return
-	}
-	// The headers are settled, though not sent. The one call that has net/http
-	// close all the same is http.MaxBytesReader's.
 	w := r.w.inner
 	for {
 		u, ok := w.(interface{ Unwrap() http.ResponseWriter })
@@ -138,6 +132,12 @@ func (r *Request) answerFirst() {
 		}
 		w = u.Unwrap()
 	}
+	if !isHTTP1Writer(w) {
+		r.w.inner.Header().Set("Connection", "close") // it comes too late after WriteHeader
+		return
+	}
+	// The one call that has net/http close at any time is http.MaxBytesReader's,
+	// and then it lingers, so that a client which still writes gets its answer.
 	limited := http.MaxBytesReader(w, io.NopCloser(strings.NewReader("x")), 0)
 	_, _ = limited.Read(make([]byte, 1)) // it is over the limit, and says so to w
 }

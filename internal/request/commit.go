@@ -98,7 +98,7 @@ func (r *Request) hijackMove(c net.Conn) {
 func (w *Writer) superfluous() bool {
 	r := w.req
 	srv := r.server()
-	if srv == nil || reflect.TypeOf(w.inner).String() != "*http.response" {
+	if srv == nil || !isHTTP1Writer(w.inner) {
 		return false
 	}
 	what := "superfluous response.WriteHeader call"
@@ -112,6 +112,11 @@ func (w *Writer) superfluous() bool {
 	f := caller()
 	printf("http: %s from %s (%s:%d)", what, f.Function, path.Base(f.File), f.Line)
 	return true
+}
+
+// isHTTP1Writer finds the writer that net/http's HTTP/1 server makes.
+func isHTTP1Writer(w http.ResponseWriter) bool {
+	return reflect.TypeOf(w).String() == "*http.response"
 }
 
 // caller is the first frame outside this package and net/http.

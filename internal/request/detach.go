@@ -88,7 +88,7 @@ func (d *Detached) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		out.Body = &d.body
 	}
 	d.req.det.Store(d)
-	d.owner.Go(d.run)
+	d.owner.Go(d)
 	d.decided.Wait()
 	d.shut()
 	if !d.panicked {
@@ -109,9 +109,13 @@ func (d *Detached) shut() {
 	})
 }
 
-// run is the handler's goroutine.
-func (d *Detached) run() {
+// Context is the handler's.
+func (d *Detached) Context() context.Context { return &d.node }
+
+// Run is the handler's part, on a goroutine of its owner's.
+func (d *Detached) Run() {
 	returned := false
+	defer d.owner.Finished()
 	defer func() {
 		if returned {
 			d.finish(false, nil, nil)

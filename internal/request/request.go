@@ -75,8 +75,9 @@ type Config struct {
 
 // Owner is a Background as the request sees it.
 type Owner interface {
-	// Go runs f on a goroutine that a shutdown waits for.
-	Go(f func())
+	// Go runs j on a goroutine that a shutdown waits for, until Finished.
+	Go(j Job)
+	Finished()
 	// Sent says that w, a detached handler, works on without a client; Over, that
 	// it has ended. An error is the cause to cancel w with: it is too late.
 	Sent(w Work) error
@@ -86,6 +87,12 @@ type Owner interface {
 	// Track has w given up together with the rest, until Untrack.
 	Track(w Work)
 	Untrack(w Work)
+}
+
+// Job is a detached handler as what runs it sees it.
+type Job interface {
+	Run()                     // it does not panic, but may call runtime.Goexit
+	Context() context.Context // whose pprof labels apply
 }
 
 // Work is something that an Owner can give up.

@@ -1,0 +1,278 @@
+package abort_test
+
+import (
+	"bufio"
+	"context"
+	crypto "crypto/tls"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"sync/atomic"
+	"testing"
+
+	"github.com/lastbyte-go/lastbyte/abort"
+	"github.com/lastbyte-go/lastbyte/middleware"
+)
+
+// link is what a client and a server on the loopback interface speak.
+type link struct {
+	name       string
+	secure, h2 bool
+}
+
+var (
+	overTCP  = link{name: "TCP"}
+	overTLS = link{name: "TLS", secure: true}
+	overH2C    = link{name: "h2c", h2: true}
+	overH2S    = link{name: "TLS h2", secure: true, h2: true}
+
+	links = []link{overTCP, overTLS, overH2C, overH2S}
+)
+
+// site is a server on the loopback interface with a Lifecycle and
+// abort.ConnContext.
+type site struct {
+	*httptest.Server
+	link  link
+	life  *middleware.Lifecycle
+	ended chan middleware.Outcome
+	calls atomic.Int32 // callbacks of registered
+}
+
+type outerKey struct{}
+
+// outer is closed when the context that net/http gave has ended, whatever
+// lastbyte makes of that.
+func outer(ctx context.Context) <-chan struct{} {
+	return ctx.Value(outerKey{}).(context.Context).Done()
+}
+
+// open starts h inside m. Each configure may change the server first.
+func open(t *testing.T, w link, m mount, o abort.Options, h func(*site) http.HandlerFunc, configure ...func(*http.Server)) *site {
+	t.Helper()
+	s := &site{link: w, ended: make(chan middleware.Outcome, 4096)}
+	s.life = middleware.New(middleware.Options{
+		Abort: o,
+		OnEnd: func(o middleware.Outcome) { s.ended <- o },
+	})
+	inside := m.wrap(s.life, h(s))
+	s.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		inside.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), outerKey{}, r.Context())))
+	}))
+	s.Config.ConnContext = abort.ConnContext
+	s.Config.ErrorLog = log.New(t.Output(), "", 0)
+	s.Config.Protocols = new(http.Protocols)
+	s.Config.Protocols.SetHTTP1(true)
+	s.Config.Protocols.SetUnencryptedHTTP2(w.h2)
+	for _, c := range configure {
+		c(s.Config)
+	}
+	if w.secure {
+		// A session ticket that the client has not read when it closes would make
+		// a reset of its close.
+		s.TLS = &crypto.Config{SessionTicketsDisabled: true}
+		s.EnableHTTP2 = w.h2
+		s.Config.Protocols.SetHTTP2(w.h2)
+		s.StartTLS()
+	} else {
+		s.Start()
+	}
+	t.Cleanup(s.Close)
+	return s
+}
+
+// register registers the callback that s counts, and gives what it comes to.
+func (s *site) register(ctx context.Context) (<-chan *abort.Error, error) {
+	called := make(chan *abort.Error, 1)
+	return called, abort.On(ctx, func(context.Context) {
+		s.calls.Add(1)
+		e, _ := abort.Cause(ctx)
+		select {
+		case called <- e:
+		default: // the second one, which the count will show
+		}
+	})
+}
+
+// outcome gives the next request's, and asserts how many callbacks ran so far.
+func (s *site) outcome(t *testing.T, calls int32) middleware.Outcome {
+	t.Helper()
+	o := await(t, s.ended, "OnEnd")
+	if got := s.calls.Load(); got != calls {
+		t.Errorf("%d callbacks ran so far, want %d", got, calls)
+	}
+	return o
+}
+
+// guest is a client with one connection.
+type guest struct {
+	site *site
+	tcp  *net.TCPConn
+	conn net.Conn // HTTP/1: what is written to, tcp or TLS over it
+	in   *bufio.Reader
+
+	trans   *http.Transport // HTTP/2
+	cancel  context.CancelFunc
+	answers chan answer
+}
+
+type answer struct {
+	status int
+	text   string
+	err    error
+}
+
+// guest connects. On HTTP/2 it sends and gets a whole request before it
+// returns: then nothing of the server's is under way, and a close is no reset.
+func (s *site) guest(t *testing.T) *guest {
+	t.Helper()
+	c, err := new(net.Dialer).DialContext(t.Context(), "tcp", s.Listener.Addr().String())
+	if err != nil {
+		t.Fatalf("Dial() = %v, want a connection", err)
+	}
+	g := &guest{site: s, tcp: c.(*net.TCPConn), conn: c, answers: make(chan answer, 1)}
+	t.Cleanup(func() { g.tcp.Close() })
+	if s.link.secure {
+		conf := s.Client().Transport.(*http.Transport).TLSClientConfig.Clone()
+		conf.ServerName = "example.com"
+		if s.link.h2 {
+			conf.NextProtos = []string{"h2"}
+		}
+		tc := crypto.Client(c, conf)
+		if err := tc.HandshakeContext(t.Context()); err != nil {
+			t.Fatalf("Handshake() = %v, want nil", err)
+		}
+		g.conn = tc
+	}
+	if s.link.h2 {
+		g.greet(t)
+	} else {
+		g.in = bufio.NewReader(g.conn)
+	}
+	return g
+}
+
+// greet makes an HTTP/2 client of g.
+func (g *guest) greet(t *testing.T) {
+	t.Helper()
+	once := make(chan net.Conn, 1)
+	once <- g.conn
+	dial := func(context.Context, string, string) (net.Conn, error) {
+		select {
+		case c := <-once:
+			return c, nil
+		default:
+			return nil, errors.New("a second connection")
+		}
+	}
+	g.trans = &http.Transport{DialContext: dial, DialTLSContext: dial, Protocols: new(http.Protocols)}
+	g.trans.Protocols.SetHTTP2(g.site.link.secure)
+	g.trans.Protocols.SetUnencryptedHTTP2(!g.site.link.secure)
+	t.Cleanup(g.trans.CloseIdleConnections)
+	g.begin(t, "GET", "/hello", nil)
+	g.ok(t, "hello")
+	if o := await(t, g.site.ended, "OnEnd of the greeting"); o.Abort != nil || o.Status != 200 {
+		t.Errorf("greeting: Outcome = %d, %v, want 200, no abort", o.Status, o.Abort)
+	}
+}
+
+// greets answers a greeting and leaves the rest to h.
+func greets(h http.HandlerFunc) http.HandlerFunc {
+	return func(w http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/hello" {
+			io.WriteString(w, "hello")
+			return
+		}
+		h(w, r)
+	}
+}
+
+// begin sends a request with body, or only what there is of it, and does not
+// wait.
+func (g *guest) begin(t *testing.T, method, path string, body io.Reader) {
+	t.Helper()
+	if g.trans == nil {
+		g.write(t, method+" "+path+" HTTP/1.1\r\nHost: example.com\r\n\r\n")
+		return
+	}
+	ctx, cancel := context.WithCancel(t.Context())
+	g.cancel = cancel
+	url := map[bool]string{true: "https", false: "http"}[g.site.link.secure] + "://example.com" + path
+	req, err := http.NewRequestWithContext(ctx, method, url, body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	go func() {
+		res, err := g.trans.RoundTrip(req)
+		g.answers <- read(res, err)
+	}()
+}
+
+func read(res *http.Response, err error) answer {
+	if err != nil {
+		return answer{err: err}
+	}
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	return answer{res.StatusCode, string(b), err}
+}
+
+// write sends raw text; it fails the test if that fails.
+func (g *guest) write(t *testing.T, text string) {
+	t.Helper()
+	if _, err := io.WriteString(g.conn, text); err != nil {
+		t.Fatalf("client's Write(%.40q) = %v, want nil", text, err)
+	}
+}
+
+// answer waits for the whole response.
+func (g *guest) answer(t *testing.T) answer {
+	t.Helper()
+	if g.trans == nil {
+		go func() { g.answers <- read(http.ReadResponse(g.in, nil)) }()
+	}
+	return await(t, g.answers, "response")
+}
+
+// ok asserts that the response is 200 with text.
+func (g *guest) ok(t *testing.T, text string) {
+	t.Helper()
+	if a := g.answer(t); a.err != nil || a.status != 200 || a.text != text {
+		t.Errorf("response = %d %.40q, %v, want 200 %.40q", a.status, a.text, a.err, text)
+	}
+}
+
+// way is how a client leaves.
+type way struct {
+	name string
+	do   func(*guest)
+	want abort.Reason
+}
+
+var (
+	wayFIN    = way{"FIN", func(g *guest) { g.tcp.CloseWrite() }, abort.Closed}
+	wayClose  = way{"close", func(g *guest) { g.tcp.Close() }, abort.Closed}
+	wayRST    = way{"RST", func(g *guest) { g.tcp.SetLinger(0); g.tcp.Close() }, abort.Reset}
+	wayNotify = way{"close_notify", func(g *guest) { g.conn.(*crypto.Conn).CloseWrite() }, abort.Closed}
+	wayTLS    = way{"close_notify and FIN", func(g *guest) { g.conn.Close() }, abort.Closed}
+	wayStream = way{"RST_STREAM", func(g *guest) { g.cancel() }, abort.StreamReset}
+)
+
+// left asserts an abort for the reason of how, and gives its error.
+func left(t *testing.T, e *abort.Error, ok bool, how way) {
+	t.Helper()
+	if !ok || e == nil || e.Reason != how.want || !errors.Is(e, abort.ErrClientAborted) {
+		t.Errorf("after %s: abort = %v, want one with reason %q", how.name, e, how.want)
+	}
+}
+
+// post is an HTTP/1 request that announces length bytes of body and brings some.
+func post(length, bring int) string {
+	return fmt.Sprintf("POST / HTTP/1.1\r\nHost: example.com\r\nContent-Length: %d\r\n\r\n%s",
+		length, strings.Repeat("x", bring))
+}

@@ -1,0 +1,96 @@
+package abort_test
+
+import (
+	"context"
+	"net/http"
+	"testing"
+
+	"github.com/lastbyte-go/lastbyte/abort"
+)
+
+// departures is how often each scenario of the socket tests is played: what
+// several witnesses see at once has to come out the same every time.
+const departures = 10
+
+// ask is how a handler learns of the end of its client.
+type ask struct {
+	name string
+	wait func(s *site, ctx context.Context) (e *abort.Error, ok bool)
+	// what the Outcome says afterwards, if nothing was sent
+	status int
+	calls  int32
+}
+
+var asks = []ask{
+	{"On", func(s *site, ctx context.Context) (*abort.Error, bool) {
+		called, err := s.register(ctx)
+		return <-called, err == nil && ctx.Err() == nil
+	}, 200, 1},
+	{"Done", func(_ *site, ctx context.Context) (*abort.Error, bool) {
+		<-ctx.Done()
+		e, ok := context.Cause(ctx).(*abort.Error)
+		known, also := abort.Cause(ctx)
+		return e, ok && also && known == e
+	}, 499, 0},
+}
+
+// seen is what a handler found out.
+type seen struct {
+	e  *abort.Error
+	ok bool
+}
+
+// departs plays departures of one kind: send what begin sends, leave, and find
+// that out by every means.
+func departs(t *testing.T, w link, how way, begin func(*testing.T, *guest)) {
+	for _, m := range mounts {
+		for _, a := range asks {
+			t.Run(m.name+" "+a.name, func(t *testing.T) {
+				t.Parallel()
+				begun, found := make(chan struct{}, 1), make(chan seen, 1)
+				s := open(t, w, m, abort.Options{}, func(s *site) http.HandlerFunc {
+					return greets(func(_ http.ResponseWriter, r *http.Request) {
+						begun <- struct{}{}
+						e, ok := a.wait(s, r.Context())
+						found <- seen{e, ok}
+					})
+				})
+				for i := range int32(departures) {
+					g := s.guest(t)
+					begin(t, g)
+					await(t, begun, "request")
+					how.do(g)
+					got := await(t, found, "end of the client")
+					left(t, got.e, got.ok, how)
+					o := s.outcome(t, a.calls*(i+1))
+					if o.Status != a.status || o.Abort == nil || o.Abort != got.e {
+						t.Errorf("Outcome = %d, %v, want %d, %v", o.Status, o.Abort, a.status, got.e)
+					}
+				}
+			})
+		}
+	}
+}
+
+func get(t *testing.T, g *guest) { g.begin(t, "GET", "/", nil) }
+
+func TestA3_TLS(t *testing.T) {
+	for _, how := range []way{wayTLS, wayNotify, wayFIN, wayClose, wayRST} {
+		t.Run(how.name, func(t *testing.T) { departs(t, overTLS, how, get) })
+	}
+}
+
+func TestA2_TCP(t *testing.T) {
+	for _, how := range []way{wayFIN, wayClose, wayRST} {
+		t.Run(how.name, func(t *testing.T) { departs(t, overTCP, how, get) })
+	}
+}
+
+func TestA8_HTTP2(t *testing.T) {
+	for _, w := range []link{overH2C, overH2S} {
+		for _, how := range []way{wayStream, wayFIN, wayClose, wayRST} {
+			t.Run(w.name+" "+how.name, func(t *testing.T) { departs(t, w, how, get) })
+		}
+	}
+	t.Run("TLS h2 close_notify and FIN", func(t *testing.T) { departs(t, overH2S, wayTLS, get) })
+}

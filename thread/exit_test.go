@@ -1,0 +1,85 @@
+package thread_test
+
+import (
+	"context"
+	"errors"
+	"net/http"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/lastbyte-go/lastbyte/abort"
+	"github.com/lastbyte-go/lastbyte/exitcode"
+	"github.com/lastbyte-go/lastbyte/internal/pipenet"
+	"github.com/lastbyte-go/lastbyte/thread"
+)
+
+func TestT4_ExitInAThread(t *testing.T) {
+	for name, exit := range map[string]func(context.Context) error{
+		"Exit":  func(ctx context.Context) error { return exitcode.Exit(ctx, 503) },
+		"Throw": func(ctx context.Context) error { exitcode.Throw(ctx, 503); return nil },
+	} {
+		t.Run(name, func(t *testing.T) {
+			run(t, func(t *testing.T, serve func(http.HandlerFunc) *pipenet.Server) {
+				causes, refused := make(chan error, 2), make(chan error, 1)
+				s := serve(func(w http.ResponseWriter, r *http.Request) {
+					ctx := r.Context()
+					thread.Spawn(ctx, func(ctx context.Context) error {
+						<-ctx.Done()
+						causes <- context.Cause(ctx)
+						return nil
+					})
+					thread.Spawn(ctx, exit)
+					<-ctx.Done()
+					causes <- context.Cause(ctx)
+					_, err := thread.Spawn(ctx, func(context.Context) error { return nil })
+					refused <- err
+				})
+				wantAnswer(t, s, "/", 503, "503 Service Unavailable\n")
+				for range 2 {
+					err := <-causes
+					if e, ok := errors.AsType[*exitcode.ExitError](err); !ok || e.Code != 503 {
+						t.Errorf("the cause in handler and thread = %v, want the exit with 503", err)
+					}
+				}
+				wantErr(t, "Spawn after the exit", <-refused, thread.ErrExited)
+				if s.Logs() != "" {
+					t.Errorf("logged %q, want nothing", s.Logs())
+				}
+			})
+		})
+	}
+}
+
+// The handler has returned, and its last thread decides.
+func TestT4_ExitInTheLastThread(t *testing.T) {
+	run(t, func(t *testing.T, serve func(http.HandlerFunc) *pipenet.Server) {
+		s := serve(func(w http.ResponseWriter, r *http.Request) {
+			thread.Spawn(r.Context(), func(ctx context.Context) error {
+				time.Sleep(time.Second)
+				return exitcode.Exit(ctx, 404)
+			})
+		})
+		wantAnswer(t, s, "/", 404, "404 Not Found\n")
+	})
+}
+
+// A client that leaves ends the threads, too.
+func TestT4_AbortEndsThreads(t *testing.T) {
+	pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
+		cause := make(chan error, 1)
+		s := pipenet.Start(t, p, abort.Check(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			thread.Spawn(r.Context(), func(ctx context.Context) error {
+				<-ctx.Done()
+				cause <- context.Cause(ctx)
+				return nil
+			})
+		})))
+		call := s.Begin(s.NewRequest("GET", "/", nil))
+		synctest.Wait()
+		call.Cancel()
+		if err := <-cause; !errors.Is(err, abort.ErrClientAborted) {
+			t.Errorf("the cause in the thread = %v, want %v", err, abort.ErrClientAborted)
+		}
+	})
+}
