@@ -74,6 +74,7 @@ func newApp(t *testing.T, s setup) *app {
 		worked: make(chan error, 1), tasks: make(chan string, 1),
 	}
 	a.life = middleware.New(middleware.Options{OnEnd: func(o middleware.Outcome) { a.ended <- o }})
+	t.Cleanup(func() { _ = a.life.Shutdown(context.Background()) })
 	theirs := chi.Middlewares{
 		chimiddleware.RequestID, chimiddleware.RequestLogger(a), chimiddleware.Recoverer,
 		chimiddleware.Timeout(time.Minute), chimiddleware.Compress(5),

@@ -160,6 +160,10 @@ func Shield(ctx context.Context) context.Context {
 // so that a [Reason] can be established at the socket, and a server that closes
 // or a read deadline that passes (golang/go#70834) is never taken for the
 // client. middleware.Lifecycle.Attach installs it.
+//
+// On HTTP/2 and TLS a handler around lastbyte that cancels the context without
+// a cause still looks like a client that left; context.WithCancelCause tells
+// them apart. An HTTP/2 connection that was reset may be told as closed.
 func ConnContext(ctx context.Context, c net.Conn) context.Context {
 	ctx, _ = request.WithConn(ctx, c)
 	return ctx

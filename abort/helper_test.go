@@ -46,6 +46,7 @@ func start(t *testing.T, p pipenet.Proto, m mount, h http.HandlerFunc, configure
 	t.Helper()
 	s := &scene{ended: make(chan middleware.Outcome, 8), outer: make(chan int, 8)}
 	s.life = middleware.New(middleware.Options{OnEnd: func(o middleware.Outcome) { s.ended <- o }})
+	t.Cleanup(func() { _ = s.life.Shutdown(context.Background()) })
 	inside := m.wrap(s.life, h)
 	s.Server = pipenet.Start(t, p, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		rec := &statusWriter{ResponseWriter: w}

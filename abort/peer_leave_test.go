@@ -88,9 +88,9 @@ func TestA2_TCP(t *testing.T) {
 
 func TestA8_HTTP2(t *testing.T) {
 	for _, w := range []link{overH2C, overH2S} {
-		for _, how := range []way{wayStream, wayFIN, wayClose, wayRST} {
+		for _, how := range []way{wayStream, wayFIN, wayClose.either(), wayRST.either()} {
 			t.Run(w.name+" "+how.name, func(t *testing.T) { departs(t, w, how, get) })
 		}
 	}
-	t.Run("TLS h2 close_notify and FIN", func(t *testing.T) { departs(t, overH2S, wayTLS, get) })
+	t.Run("TLS h2 close_notify and FIN", func(t *testing.T) { departs(t, overH2S, wayTLS.either(), get) })
 }

@@ -101,6 +101,7 @@ func TestContext_Values(t *testing.T) {
 func valuesKept(t *testing.T, p pipenet.Proto, m mount, used bool, h func(http.ResponseWriter, *http.Request, chan<- [2]string), leaves bool) {
 	out, seen := make(chan [2]string, 1), make(chan string, 64)
 	life := middleware.New(middleware.Options{})
+	t.Cleanup(func() { _ = life.Shutdown(context.Background()) })
 	wrap := func(next http.Handler) http.Handler { return m.wrap(life, next) }
 	s := pipenet.Start(t, p, router(wrap, used, func(w http.ResponseWriter, r *http.Request) { h(w, r, out) }, seen))
 	call := s.Begin(s.NewRequest("GET", "/item/mine", nil))
@@ -127,6 +128,7 @@ func TestContext_Values_RouteOutside(t *testing.T) {
 			t.Run(m.name+"/"+map[bool]string{true: "Use", false: "With"}[used], func(t *testing.T) {
 				pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
 					seen, life := make(chan string, 1), middleware.New(middleware.Options{})
+					t.Cleanup(func() { _ = life.Shutdown(context.Background()) })
 					s := pipenet.Start(t, p, router(func(h http.Handler) http.Handler { return m.wrap(life, h) }, used,
 						func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, chi.URLParam(r, "id")) }, seen))
 					if status, text := mustGet(t, s, "/item/mine"); status != 200 || text != "mine" {
@@ -148,6 +150,7 @@ func TestContext_Values_RouteOutside_ClientAborts(t *testing.T) {
 			t.Run(m.name+"/"+map[bool]string{true: "Use", false: "With"}[used], func(t *testing.T) {
 				pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
 					seen, life := make(chan string, 1), middleware.New(middleware.Options{})
+					t.Cleanup(func() { _ = life.Shutdown(context.Background()) })
 					s := pipenet.Start(t, p, router(func(h http.Handler) http.Handler { return m.wrap(life, h) }, used,
 						func(w http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, seen))
 					call := s.Begin(s.NewRequest("GET", "/item/mine", nil))

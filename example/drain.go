@@ -20,13 +20,13 @@ func (a *app) drain(srv *http.Server) error {
 
 	// 1. New requests go elsewhere, once the load balancer has noticed.
 	a.ready.Store(false)
-	a.log.Info().Stringer("lag", a.lag).Msg("drain: not ready any more")
+	a.tell("not ready any more")
 	_ = sleep(grace, a.lag) // what follows knows that there is no time left
 
 	// 2. The port closes; requests end.
-	a.log.Info().Int64("requests", a.life.Stats().Active).Msg("drain: waiting for requests")
-	tell := time.AfterFunc(time.Until(began.Add(a.grace/2)), func() { a.stopRequests(errShutdown) })
-	defer tell.Stop()
+	a.tell("waiting for requests")
+	stop := time.AfterFunc(time.Until(began.Add(a.grace/2)), func() { a.stopRequests(errShutdown) })
+	defer stop.Stop()
 	requests, cancel := context.WithDeadline(grace, began.Add(a.grace/4*3))
 	defer cancel()
 	err := srv.Shutdown(requests)
@@ -36,12 +36,18 @@ func (a *app) drain(srv *http.Server) error {
 	}
 
 	// 3. Work that has outlived its response ends. There is no one to bring more.
-	work := a.life.Stats().Background
-	a.log.Info().Int64("detached", work.Detached).Int64("running", work.Running).
-		Int64("pending", work.Pending).Msg("drain: waiting for background work")
+	a.tell("waiting for background work")
 	err = errors.Join(err, a.life.Shutdown(grace))
 
 	// 4. Here go the things that they used: databases, job engines, the tracer.
 	a.log.Info().Stringer("took", time.Since(began).Round(time.Millisecond)).Msg("drain: over")
 	return err
+}
+
+// tell logs what the drain does, and what there is still to wait for.
+func (a *app) tell(what string) {
+	now := a.life.Stats()
+	tasks := now.Background.Running + now.Background.Pending
+	a.log.Info().Int64("requests", now.Active).Int64("detached", now.Background.Detached).
+		Int64("tasks", tasks).Msg("drain: " + what)
 }

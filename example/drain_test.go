@@ -83,7 +83,7 @@ func TestDrain_NotReadyWhileStillServing(t *testing.T) {
 		if res, err := d.Get("/ready"); err == nil {
 			t.Errorf("GET /ready after the drain = %v, want an error", res)
 		}
-		d.logged(t, "not ready", `"requests":0`, "waiting for requests", `"detached":0,"running":0,"pending":0`, "background work", "over")
+		d.logged(t, "not ready", "waiting for requests", `"requests":0,"detached":0,"tasks":0,`, "background work", "over")
 	})
 }
 
@@ -130,8 +130,8 @@ func TestDrain_WaitsForBackgroundWork(t *testing.T) {
 			}
 		})
 		d.over(t, 5*time.Second, "")
-		d.logged(t, `"detached":1,`, "background work", "async: done", "drain: over")
-		d.logged(t, `"premature":true`, "drain: over")
+		d.logged(t, `"requests":0,"detached":1,"tasks":1,`, "not ready", "background work", "async: done", "drain: over")
+		d.logged(t, "waiting for requests", `"premature":true`, "drain: over")
 	})
 }
 

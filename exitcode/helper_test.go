@@ -35,15 +35,20 @@ func run(t *testing.T, body func(t *testing.T, p pipenet.Proto, in wrap)) {
 	})
 }
 
-// background is a Background whose work the test's end waits for.
+// background is a Background without panics.
 func background(t *testing.T) *eof.Background {
 	b := eof.New(eof.Options{OnPanic: func(v any, _ []byte) { t.Errorf("background: panic: %v", v) }})
+	drains(t, b)
+	return b
+}
+
+// drains has the test's end wait for the work of b, a Background or Lifecycle.
+func drains(t *testing.T, b interface{ Shutdown(context.Context) error }) {
 	t.Cleanup(func() {
 		if err := b.Shutdown(context.Background()); err != nil { // t.Context has ended
-			t.Errorf("Background.Shutdown() = %v, want nil", err)
+			t.Errorf("Shutdown() = %v, want nil", err)
 		}
 	})
-	return b
 }
 
 // server is a pipenet.Server whose handler stands inside a recorder of the

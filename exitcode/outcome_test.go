@@ -2,7 +2,6 @@ package exitcode_test
 
 import (
 	"bytes"
-	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -21,6 +20,7 @@ func TestX5_X6_X7_Outcome(t *testing.T) {
 	pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
 		outcomes := make(chan middleware.Outcome, 1)
 		life := middleware.New(middleware.Options{OnEnd: func(o middleware.Outcome) { outcomes <- o }})
+		drains(t, life)
 		s := start(t, p, life.Handler, func(w http.ResponseWriter, r *http.Request) {
 			exitcode.Exit(r.Context(), pathCode(r))
 		})
@@ -47,7 +47,7 @@ func TestX3_X4_HeaderSentIsLogged(t *testing.T) {
 		for _, detach := range []bool{false, true} {
 			var lines bytes.Buffer // written by one handler at a time
 			life := middleware.New(middleware.Options{Logger: zerolog.New(&lines).Level(zerolog.ErrorLevel)})
-			t.Cleanup(func() { life.Shutdown(context.Background()) })
+			drains(t, life)
 			in := life.Handler
 			if detach {
 				in = life.Detach

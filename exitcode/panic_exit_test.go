@@ -43,6 +43,7 @@ func TestX16_PanicAfterExitUnderDetach(t *testing.T) {
 			}
 			values <- v
 		}})
+		drains(t, b)
 		s := start(t, p, func(h http.Handler) http.Handler { return watched(seen, false)(b.Detach(h)) },
 			func(w http.ResponseWriter, r *http.Request) {
 				isErr(t, "Exit", exitcode.Exit(r.Context(), pathCode(r)), nil)

@@ -1,6 +1,7 @@
 package middleware_test
 
 import (
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -51,6 +52,7 @@ func start(t *testing.T, p pipenet.Proto, m mount, o middleware.Options, h http.
 	o.Logger = zerolog.New(s.log)
 	o.OnEnd = func(o middleware.Outcome) { s.ended <- o }
 	s.life = middleware.New(o)
+	t.Cleanup(func() { _ = s.life.Shutdown(context.Background()) })
 	s.Server = pipenet.Start(t, p, m.wrap(s.life, h), configure...)
 	return s
 }

@@ -75,6 +75,7 @@ func TestLifecycle_OnEnd_ServingGoroutine(t *testing.T) {
 		var ended atomic.Bool
 		seen := make(chan bool, 1)
 		life := middleware.New(middleware.Options{OnEnd: func(middleware.Outcome) { ended.Store(true) }})
+		t.Cleanup(func() { _ = life.Shutdown(context.Background()) })
 		h := m.wrap(life, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 		s := pipenet.Start(t, p, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			h.ServeHTTP(w, r)
@@ -90,6 +91,7 @@ func TestLifecycle_OnEnd_ServingGoroutine(t *testing.T) {
 func TestLifecycle_OnEnd_Panics(t *testing.T) {
 	each(t, func(t *testing.T, p pipenet.Proto, m mount) {
 		life := middleware.New(middleware.Options{OnEnd: func(middleware.Outcome) { panic("OnEnd, on purpose") }})
+		t.Cleanup(func() { _ = life.Shutdown(context.Background()) })
 		s := pipenet.Start(t, p, m.wrap(life, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})))
 		if res, err := s.Get("/"); err == nil {
 			t.Errorf("Get() = %v, want an error, as when a handler panics", res.Status)
@@ -209,6 +211,7 @@ func TestLifecycle_Attach_KeepsHooks(t *testing.T) {
 		values, events := make(chan any, 2), make(chan event, 32)
 		for _, attached := range []bool{false, true} {
 			life := middleware.New(middleware.Options{})
+			t.Cleanup(func() { _ = life.Shutdown(context.Background()) })
 			s := pipenet.Start(t, p, life.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				values <- r.Context().Value(connKey{})
 			})), func(srv *http.Server) {
@@ -274,6 +277,7 @@ func attach(t *testing.T, srv *http.Server) {
 func TestLifecycle_Attach_ShutdownHook(t *testing.T) {
 	pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
 		life := middleware.New(middleware.Options{})
+		t.Cleanup(func() { _ = life.Shutdown(context.Background()) })
 		premature, errs, release := make(chan bool, 1), make(chan error, 1), make(chan struct{})
 		s := pipenet.Start(t, p, life.Detach(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			eof.After(r.Context(), time.Hour, func(ctx context.Context) { premature <- eof.Premature(ctx) })

@@ -37,7 +37,10 @@ func (l *Lifecycle) doneLine(r *request.Request) {
 	o := outcome(r)
 	e := l.log.Info()
 	e.Str("method", req.Method).Str("path", req.URL.Path)
-	e.Dur("eof", o.EOF).Dur("worked", time.Since(o.Start))
+	if o.EOF > 0 {
+		e.Dur("eof", o.EOF)
+	}
+	e.Dur("worked", time.Since(o.Start))
 	e.Msg("detached work ended")
 }
 

@@ -2,6 +2,7 @@ package middleware_test
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -99,6 +100,7 @@ func TestLog_OneLinePerRequest(t *testing.T) {
 func logLine(t *testing.T, p pipenet.Proto, m mount, l logged) {
 	log := new(lines)
 	life := middleware.New(middleware.Options{Logger: zerolog.New(log)})
+	t.Cleanup(func() { _ = life.Shutdown(context.Background()) })
 	r := chi.NewRouter()
 	r.Use(chimiddleware.RequestID)
 	r.With(func(h http.Handler) http.Handler { return m.wrap(life, h) }).Get("/item/{id}", l.h)
@@ -144,6 +146,7 @@ func TestLog_RouteInside(t *testing.T) {
 			each(t, func(t *testing.T, p pipenet.Proto, m mount) {
 				log := new(lines)
 				life := middleware.New(middleware.Options{Logger: zerolog.New(log)})
+				t.Cleanup(func() { _ = life.Shutdown(context.Background()) })
 				r := chi.NewRouter()
 				r.Use(func(h http.Handler) http.Handler { return m.wrap(life, h) })
 				r.Get("/item/{id}", l.h)
@@ -198,6 +201,7 @@ func TestLog_Problems(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			each(t, func(t *testing.T, p pipenet.Proto, m mount) {
 				life := middleware.New(middleware.Options{Logger: log})
+				t.Cleanup(func() { _ = life.Shutdown(context.Background()) })
 				s := pipenet.Start(t, p, m.wrap(life, http.HandlerFunc(late)))
 				get(t, s, "/item/7")
 				synctest.Wait()

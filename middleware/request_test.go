@@ -2,6 +2,7 @@ package middleware_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -21,6 +22,7 @@ import (
 func beside(t *testing.T, p pipenet.Proto, m mount, look func(r *http.Request, after bool), h http.Handler) *pipenet.Server {
 	t.Helper()
 	life := middleware.New(middleware.Options{})
+	t.Cleanup(func() { _ = life.Shutdown(context.Background()) })
 	inside := m.wrap(life, h)
 	return pipenet.Start(t, p, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		look(r, false)
@@ -177,10 +179,12 @@ func TestTransparency_WriteHeaderAfterHijack(t *testing.T) {
 	for _, m := range mounts {
 		t.Run(m.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
+				life := middleware.New(middleware.Options{})
+				t.Cleanup(func() { _ = life.Shutdown(context.Background()) })
 				var logs [2]string
 				for i, h := range []http.Handler{
 					http.HandlerFunc(hijackThenWrite),
-					m.wrap(middleware.New(middleware.Options{}), http.HandlerFunc(hijackThenWrite)),
+					m.wrap(life, http.HandlerFunc(hijackThenWrite)),
 				} {
 					s := pipenet.Start(t, pipenet.HTTP1, h)
 					c := s.Dial()

@@ -2,6 +2,7 @@ package middleware_test
 
 import (
 	"bufio"
+	"context"
 	"errors"
 	"io"
 	"net"
@@ -121,6 +122,7 @@ func TestWriter_OptionalInterfaces(t *testing.T) {
 			each(t, func(t *testing.T, p pipenet.Proto, m mount) {
 				below, found, unwraps := make(chan string, 1), make(chan string, 1), make(chan bool, 1)
 				life := middleware.New(middleware.Options{})
+				t.Cleanup(func() { _ = life.Shutdown(context.Background()) })
 				h := m.wrap(life, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 					found <- optional(w)
 					_, ok := w.(interface{ Unwrap() http.ResponseWriter })
@@ -152,6 +154,7 @@ func TestWriter_OptionalInterfaces_NoServer(t *testing.T) {
 	for _, m := range mounts {
 		var found string
 		life := middleware.New(middleware.Options{})
+		t.Cleanup(func() { _ = life.Shutdown(context.Background()) })
 		h := m.wrap(life, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { found = optional(w) }))
 		req := httptest.NewRequest("GET", "http://example.com/", nil)
 
@@ -179,6 +182,7 @@ func TestWriter_HijackThroughUnwrap(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ended := make(chan middleware.Outcome, 1)
 				life := middleware.New(middleware.Options{OnEnd: func(o middleware.Outcome) { ended <- o }})
+				t.Cleanup(func() { _ = life.Shutdown(context.Background()) })
 				h := m.wrap(life, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 					c, _, err := http.NewResponseController(w).Hijack()
 					if err != nil {
@@ -212,6 +216,7 @@ func TestWriter_Unsupported(t *testing.T) {
 	for _, m := range mounts {
 		t.Run(m.name, func(t *testing.T) {
 			life := middleware.New(middleware.Options{})
+			t.Cleanup(func() { _ = life.Shutdown(context.Background()) })
 			h := m.wrap(life, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				rc := http.NewResponseController(w)
 				_, _, hijack := rc.Hijack()

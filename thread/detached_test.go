@@ -22,6 +22,7 @@ import (
 func TestT1_ThreadsAfterSend(t *testing.T) {
 	pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
 		b := eof.New(eof.Options{})
+		t.Cleanup(func() { _ = b.Shutdown(context.Background()) })
 		got := make(chan error, 2)
 		s := pipenet.Start(t, p, b.Detach(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			work := func(ctx context.Context) error {
@@ -115,6 +116,7 @@ func TestSpawn_RouteAfterTheRouterReturned(t *testing.T) {
 	pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
 		const n = 301
 		b := eof.New(eof.Options{})
+		t.Cleanup(func() { _ = b.Shutdown(context.Background()) })
 		got := make(chan string, n)
 		r := chi.NewRouter()
 		r.With(b.Detach).Get("/task/{id}", func(w http.ResponseWriter, r *http.Request) {

@@ -16,6 +16,7 @@ import (
 func wraps(t *testing.T) map[string]func(http.Handler) http.Handler {
 	t.Helper()
 	b := eof.New(eof.Options{OnPanic: func(v any, _ []byte) { t.Errorf("OnPanic(%v), want no call", v) }})
+	t.Cleanup(func() { _ = b.Shutdown(context.Background()) })
 	t.Cleanup(func() {
 		if err := b.Shutdown(context.Background()); err != nil {
 			t.Errorf("Shutdown() = %v, want nil", err)
