@@ -10,7 +10,7 @@ import (
 
 // departures is how often each scenario of the socket tests is played: what
 // several witnesses see at once has to come out the same every time.
-const departures = 10
+const departures = 5
 
 // ask is how a handler learns of the end of its client.
 type ask struct {

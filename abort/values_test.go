@@ -143,10 +143,15 @@ func TestContext_Values_RouteOutside(t *testing.T) {
 	}
 }
 
-// So it does if the client left, though the handler is still at work then.
+// So it does if the client left, though the handler is still at work then; but
+// not with Detach around the routing: nobody but the handler's goroutine knows
+// the route there, and it is not asked.
 func TestContext_Values_RouteOutside_ClientAborts(t *testing.T) {
 	for _, m := range mounts {
 		for _, used := range []bool{true, false} {
+			if used && m.name == "detach" {
+				continue
+			}
 			t.Run(m.name+"/"+map[bool]string{true: "Use", false: "With"}[used], func(t *testing.T) {
 				pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
 					seen, life := make(chan string, 1), middleware.New(middleware.Options{})

@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/go-chi/chi/v5"
 	"github.com/lastbyte-go/lastbyte/eof"
 	"github.com/lastbyte-go/lastbyte/exitcode"
 	"github.com/lastbyte-go/lastbyte/internal/pipenet"
@@ -184,5 +185,35 @@ func TestAfter_Timing(t *testing.T) {
 			t.Errorf("tasks later: %s, want %s", got, want)
 		}
 		wantStats(t, b, eof.Stats{Done: 4})
+	})
+}
+
+// The middleware is outside the router here, and tasks read the route when the
+// router has it recycled.
+func TestDefer_RouteAfterTheRouterReturned(t *testing.T) {
+	pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
+		const n = 20
+		got := make(chan string, n)
+		b := background(t, eof.Options{})
+		r := chi.NewRouter()
+		r.Get("/task/{id}", func(w http.ResponseWriter, r *http.Request) {
+			want := chi.URLParam(r, "id")
+			eof.After(r.Context(), time.Second, func(ctx context.Context) {
+				if id := chi.URLParamFromCtx(ctx, "id"); id != want {
+					got <- fmt.Sprintf("%q, want %q", id, want)
+				} else {
+					got <- ""
+				}
+			})
+		})
+		s := pipenet.Start(t, p, b.Handler(r))
+		for i := range n {
+			get(t, s, fmt.Sprint("/task/", i)).want(t, 200, "")
+		}
+		for range n {
+			if bad := <-got; bad != "" {
+				t.Errorf("the route parameter in a task = %s", bad)
+			}
+		}
 	})
 }

@@ -32,8 +32,9 @@ func TestE8_ShortBody(t *testing.T) {
 			t.Errorf("response = %d, length %d, X-Task %q, %q; want 200, 100, 7 and what was written",
 				r.status, r.length, r.header.Get("X-Task"), r.body)
 		}
-		if p == pipenet.HTTP1 && r.err != io.ErrUnexpectedEOF || r.err == nil {
-			t.Errorf("the client reads to %v, want a truncated response", r.err)
+		want := map[pipenet.Proto]string{pipenet.HTTP1: "unexpected EOF", pipenet.HTTP2: "stream error: "}[p]
+		if got := fmt.Sprint(r.err); !strings.HasPrefix(got, want) {
+			t.Errorf("the client reads to %q, want %q: the response is cut, not ended", got, want)
 		}
 		err := <-sent
 		wantErr(t, "Send", err, eof.ErrShortBody)
@@ -88,6 +89,43 @@ func TestE8_NotShort(t *testing.T) {
 					r.want(t, c.status, "")
 					wantErr(t, "Send", <-sent, nil)
 					synctest.Wait()
+				}
+				at(t, "both answers", start, 0)
+				if n := len(s.Conns()); n != 1 {
+					t.Errorf("2 requests took %d connections, want 1", n)
+				}
+			})
+		})
+	}
+}
+
+// What has no body, or an informational response before it, is sent as it is.
+func TestE7_WithoutABody(t *testing.T) {
+	for _, c := range []struct {
+		name, method string
+		handle       http.HandlerFunc
+		status       int
+		length       int64
+	}{
+		{"HEAD", "HEAD", func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, answer) }, 200, int64(len(answer))},
+		{"no content", "GET", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(204) }, 204, 0},
+		{"early hints", "GET", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(103) }, 200, 0},
+		{"created", "POST", func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(201) }, 201, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
+				s := serve(t, p, background(t, eof.Options{}).Detach, func(w http.ResponseWriter, r *http.Request) {
+					c.handle(w, r)
+					eof.Send(r.Context())
+					time.Sleep(time.Second)
+				})
+				start := time.Now()
+				for range 2 {
+					r := do(t, s, s.NewRequest(c.method, "/", nil))
+					r.want(t, c.status, "")
+					if r.length != c.length {
+						t.Errorf("Content-Length = %d, want %d", r.length, c.length)
+					}
 				}
 				at(t, "both answers", start, 0)
 				if n := len(s.Conns()); n != 1 {

@@ -85,19 +85,21 @@ func besideDrops(t *testing.T, besides ...beside) {
 
 func TestX11_BlockedWriteReturns(t *testing.T) {
 	for _, code := range []exitcode.Code{444, 499, 408, -1} {
-		blockedWrite(t, code, attach, threadCtx)
+		blockedWrite(t, code, threadCtx, attach)
 	}
 }
 
-func TestX11b_BlockedWriteReturns(t *testing.T) { blockedWrite(t, 444, attach, ownCtx[0]) }
+func TestX11b_BlockedWriteReturns(t *testing.T) { blockedWrite(t, 444, ownCtx[0], attach) }
 
 // Without the connection in the context a dropping exit still keeps every
 // further byte from it, and frees a handler that is stuck.
 func TestX11_DropWithoutConnContext(t *testing.T) {
-	blockedWrite(t, 444, func(*http.Server) {}, threadCtx)
+	blockedWrite(t, 444, threadCtx)
 }
 
-func blockedWrite(t *testing.T, code exitcode.Code, configure func(*http.Server), b beside) {
+// blockedWrite: b exits while the handler, which then works on, is stuck in a
+// Write.
+func blockedWrite(t *testing.T, code exitcode.Code, b beside, configure ...func(*http.Server)) {
 	run(t, func(t *testing.T, p pipenet.Proto, in wrap) {
 		back := make(chan time.Duration, 1)
 		s := start(t, p, in, func(w http.ResponseWriter, r *http.Request) {
@@ -108,12 +110,13 @@ func blockedWrite(t *testing.T, code exitcode.Code, configure func(*http.Server)
 				if _, err := w.Write(chunk); err != nil {
 					back <- time.Since(begin)
 					refusedWrites(t, w)
+					time.Sleep(time.Hour)
 					return
 				}
 			}
 			t.Error("the client was sent 32 MB, want Write to block")
 			back <- 0
-		}, configure)
+		}, configure...)
 		res, err := s.Get("/")
 		if err != nil {
 			t.Fatalf("GET = %v, want a header", err)

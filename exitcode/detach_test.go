@@ -167,3 +167,32 @@ func headerMapInUse(t *testing.T, besides ...beside) {
 		}
 	})
 }
+
+// A handler that is in the middle of a call does not keep the connection open.
+func TestX11_StressDropBesideCalls(t *testing.T) {
+	run(t, func(t *testing.T, p pipenet.Proto, in wrap) {
+		s := start(t, p, in, func(w http.ResponseWriter, r *http.Request) {
+			busy := make(chan bool)
+			threadCtx.spawn(r.Context(), func(ctx context.Context) {
+				<-busy
+				isErr(t, "Exit", exitcode.Exit(ctx, 444), nil)
+			})
+			for i := range 2000 {
+				if i == 100 {
+					close(busy)
+				}
+				_ = w.Header()
+				if r.Context().Err() != nil {
+					_, err := io.WriteString(w, "dropped")
+					isErr(t, "Write", err, exitcode.ErrExited)
+				}
+			}
+			<-r.Context().Done()
+			time.Sleep(time.Hour)
+		}, attach)
+		for range 10 {
+			s.nothing("/")
+			s.recorded(444)
+		}
+	})
+}

@@ -45,14 +45,26 @@ type scene struct {
 	log   *lines                  // what its Logger wrote
 }
 
+// newLife makes a Lifecycle that is shut down at the test's end, which no
+// goroutine of a bubble may outlive.
+func newLife(t *testing.T, o middleware.Options) *middleware.Lifecycle {
+	t.Helper()
+	life := middleware.New(o)
+	t.Cleanup(func() {
+		if err := life.Shutdown(context.Background()); err != nil { // t.Context has ended
+			t.Errorf("Shutdown() = %v, want nil", err)
+		}
+	})
+	return life
+}
+
 // start serves h inside a Lifecycle with o, whose Logger and OnEnd it sets.
 func start(t *testing.T, p pipenet.Proto, m mount, o middleware.Options, h http.HandlerFunc, configure ...func(*http.Server)) *scene {
 	t.Helper()
 	s := &scene{ended: make(chan middleware.Outcome, 16), log: new(lines)}
 	o.Logger = zerolog.New(s.log)
 	o.OnEnd = func(o middleware.Outcome) { s.ended <- o }
-	s.life = middleware.New(o)
-	t.Cleanup(func() { _ = s.life.Shutdown(context.Background()) })
+	s.life = newLife(t, o)
 	s.Server = pipenet.Start(t, p, m.wrap(s.life, h), configure...)
 	return s
 }

@@ -2,7 +2,6 @@ package middleware_test
 
 import (
 	"bytes"
-	"context"
 	"encoding/json"
 	"io"
 	"log/slog"
@@ -99,8 +98,7 @@ func TestLog_OneLinePerRequest(t *testing.T) {
 
 func logLine(t *testing.T, p pipenet.Proto, m mount, l logged) {
 	log := new(lines)
-	life := middleware.New(middleware.Options{Logger: zerolog.New(log)})
-	t.Cleanup(func() { _ = life.Shutdown(context.Background()) })
+	life := newLife(t, middleware.Options{Logger: zerolog.New(log)})
 	r := chi.NewRouter()
 	r.Use(chimiddleware.RequestID)
 	r.With(func(h http.Handler) http.Handler { return m.wrap(life, h) }).Get("/item/{id}", l.h)
@@ -145,8 +143,7 @@ func TestLog_RouteInside(t *testing.T) {
 		t.Run(l.name, func(t *testing.T) {
 			each(t, func(t *testing.T, p pipenet.Proto, m mount) {
 				log := new(lines)
-				life := middleware.New(middleware.Options{Logger: zerolog.New(log)})
-				t.Cleanup(func() { _ = life.Shutdown(context.Background()) })
+				life := newLife(t, middleware.Options{Logger: zerolog.New(log)})
 				r := chi.NewRouter()
 				r.Use(func(h http.Handler) http.Handler { return m.wrap(life, h) })
 				r.Get("/item/{id}", l.h)
@@ -200,8 +197,7 @@ func TestLog_Problems(t *testing.T) {
 	for name, log := range map[string]zerolog.Logger{"zero": {}, "Nop": zerolog.Nop()} {
 		t.Run(name, func(t *testing.T) {
 			each(t, func(t *testing.T, p pipenet.Proto, m mount) {
-				life := middleware.New(middleware.Options{Logger: log})
-				t.Cleanup(func() { _ = life.Shutdown(context.Background()) })
+				life := newLife(t, middleware.Options{Logger: log})
 				s := pipenet.Start(t, p, m.wrap(life, http.HandlerFunc(late)))
 				get(t, s, "/item/7")
 				synctest.Wait()

@@ -2,7 +2,6 @@ package middleware_test
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -21,8 +20,7 @@ import (
 // outer handler has, before and after.
 func beside(t *testing.T, p pipenet.Proto, m mount, look func(r *http.Request, after bool), h http.Handler) *pipenet.Server {
 	t.Helper()
-	life := middleware.New(middleware.Options{})
-	t.Cleanup(func() { _ = life.Shutdown(context.Background()) })
+	life := newLife(t, middleware.Options{})
 	inside := m.wrap(life, h)
 	return pipenet.Start(t, p, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		look(r, false)
@@ -179,8 +177,7 @@ func TestTransparency_WriteHeaderAfterHijack(t *testing.T) {
 	for _, m := range mounts {
 		t.Run(m.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
-				life := middleware.New(middleware.Options{})
-				t.Cleanup(func() { _ = life.Shutdown(context.Background()) })
+				life := newLife(t, middleware.Options{})
 				var logs [2]string
 				for i, h := range []http.Handler{
 					http.HandlerFunc(hijackThenWrite),

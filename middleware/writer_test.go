@@ -2,7 +2,6 @@ package middleware_test
 
 import (
 	"bufio"
-	"context"
 	"errors"
 	"io"
 	"net"
@@ -121,8 +120,7 @@ func TestWriter_OptionalInterfaces(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			each(t, func(t *testing.T, p pipenet.Proto, m mount) {
 				below, found, unwraps := make(chan string, 1), make(chan string, 1), make(chan bool, 1)
-				life := middleware.New(middleware.Options{})
-				t.Cleanup(func() { _ = life.Shutdown(context.Background()) })
+				life := newLife(t, middleware.Options{})
 				h := m.wrap(life, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 					found <- optional(w)
 					_, ok := w.(interface{ Unwrap() http.ResponseWriter })
@@ -153,8 +151,7 @@ func TestWriter_OptionalInterfaces(t *testing.T) {
 func TestWriter_OptionalInterfaces_NoServer(t *testing.T) {
 	for _, m := range mounts {
 		var found string
-		life := middleware.New(middleware.Options{})
-		t.Cleanup(func() { _ = life.Shutdown(context.Background()) })
+		life := newLife(t, middleware.Options{})
 		h := m.wrap(life, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { found = optional(w) }))
 		req := httptest.NewRequest("GET", "http://example.com/", nil)
 
@@ -181,8 +178,7 @@ func TestWriter_HijackThroughUnwrap(t *testing.T) {
 		t.Run(m.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ended := make(chan middleware.Outcome, 1)
-				life := middleware.New(middleware.Options{OnEnd: func(o middleware.Outcome) { ended <- o }})
-				t.Cleanup(func() { _ = life.Shutdown(context.Background()) })
+				life := newLife(t, middleware.Options{OnEnd: func(o middleware.Outcome) { ended <- o }})
 				h := m.wrap(life, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 					c, _, err := http.NewResponseController(w).Hijack()
 					if err != nil {
@@ -215,8 +211,7 @@ func TestWriter_HijackThroughUnwrap(t *testing.T) {
 func TestWriter_Unsupported(t *testing.T) {
 	for _, m := range mounts {
 		t.Run(m.name, func(t *testing.T) {
-			life := middleware.New(middleware.Options{})
-			t.Cleanup(func() { _ = life.Shutdown(context.Background()) })
+			life := newLife(t, middleware.Options{})
 			h := m.wrap(life, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				rc := http.NewResponseController(w)
 				_, _, hijack := rc.Hijack()

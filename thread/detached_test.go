@@ -145,21 +145,34 @@ func TestSpawn_RouteAfterTheRouterReturned(t *testing.T) {
 	})
 }
 
-// Without Detach a thread has the route as long as the request lasts.
+// The middleware is outside the router here: the request waits for its thread,
+// the router does not.
 func TestSpawn_RouteInHandler(t *testing.T) {
 	pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
-		got := make(chan string, 1)
+		const n = 20
+		got := make(chan string, n)
 		r := chi.NewRouter()
-		r.With(eof.New(eof.Options{}).Handler).Get("/task/{id}", func(w http.ResponseWriter, r *http.Request) {
+		r.Get("/task/{id}", func(w http.ResponseWriter, r *http.Request) {
+			want := chi.URLParam(r, "id")
 			thread.Spawn(r.Context(), func(ctx context.Context) error {
 				time.Sleep(time.Second)
-				got <- chi.URLParamFromCtx(ctx, "id")
+				if id := chi.URLParamFromCtx(ctx, "id"); id != want {
+					got <- fmt.Sprintf("%q, want %q", id, want)
+				} else {
+					got <- ""
+				}
 				return nil
 			})
 		})
-		wantAnswer(t, pipenet.Start(t, p, r), "/task/7", 200, "")
-		if id := <-got; id != "7" {
-			t.Errorf("the route parameter in a thread = %q, want 7", id)
+		s := pipenet.Start(t, p, eof.New(eof.Options{}).Handler(r))
+		for i := range n {
+			s.Begin(s.NewRequest("GET", fmt.Sprint("/task/", i), nil))
+			synctest.Wait()
+		}
+		for range n {
+			if bad := <-got; bad != "" {
+				t.Errorf("the route parameter in a thread = %s", bad)
+			}
 		}
 	})
 }

@@ -65,6 +65,23 @@ func TestT1_ThreadOfAThread(t *testing.T) {
 	})
 }
 
+// A thread's context ends with it, so that nothing hangs on the request's.
+func TestSpawn_ContextEndsWithTheThread(t *testing.T) {
+	run(t, func(t *testing.T, serve func(http.HandlerFunc) *pipenet.Server) {
+		got := make(chan error, 1)
+		s := serve(func(w http.ResponseWriter, r *http.Request) {
+			kept := make(chan context.Context, 1)
+			th, _ := thread.Spawn(r.Context(), func(ctx context.Context) error { kept <- ctx; return nil })
+			th.Wait(r.Context())
+			got <- context.Cause(<-kept)
+		})
+		wantAnswer(t, s, "/", 200, "")
+		if err := <-got; err != context.Canceled {
+			t.Errorf("the cause of the thread's ctx after its end = %v, want %v", err, context.Canceled)
+		}
+	})
+}
+
 // The handler panics: its threads are called back, the connection is dropped.
 func TestT1_HandlerPanics(t *testing.T) {
 	run(t, func(t *testing.T, serve func(http.HandlerFunc) *pipenet.Server) {

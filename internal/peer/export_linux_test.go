@@ -2,6 +2,9 @@ package peer
 
 import "golang.org/x/sys/unix"
 
+// KeyOf is what an event is known by.
+var KeyOf = keyOf
+
 // Registered returns how many connections the poller knows.
 func Registered() int {
 	shared.mu.Lock()

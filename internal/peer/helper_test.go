@@ -23,8 +23,7 @@ func newNetwork(tb testing.TB) *network {
 	return &network{tb, ln}
 }
 
-// pair returns both ends of a new connection. The server's end is closed by the
-// test's cleanup only if the test does not call close itself.
+// pair returns both ends of a new connection, for the test to close.
 func (n *network) pair() (server, client *net.TCPConn) {
 	n.tb.Helper()
 	client, err := net.DialTCP("tcp", nil, n.ln.Addr().(*net.TCPAddr))
@@ -38,7 +37,7 @@ func (n *network) pair() (server, client *net.TCPConn) {
 	return server, client
 }
 
-// pair is for tests that need just one connection.
+// pair is for tests that need just one connection; the cleanup closes it.
 func pair(tb testing.TB) (server, client *net.TCPConn) {
 	tb.Helper()
 	server, client = newNetwork(tb).pair()
@@ -82,8 +81,16 @@ func (r recorder) silent(tb testing.TB) {
 	}
 }
 
-// watch makes w the watcher of c or fails.
+// watch makes w the watcher of c or fails. The cleanup keeps c reachable until
+// the test ends: a Conn that nobody will call Unwatch of is collected.
 func watch(tb testing.TB, c *peer.Conn, w peer.Watcher) {
+	tb.Helper()
+	watchOnly(tb, c, w)
+	tb.Cleanup(func() { c.Unwatch(w) })
+}
+
+// watchOnly is watch without the cleanup, for many connections.
+func watchOnly(tb testing.TB, c *peer.Conn, w peer.Watcher) {
 	tb.Helper()
 	if !c.Watch(w) {
 		tb.Fatalf("Watch: got false, want true (State %v)", c.State())
@@ -96,7 +103,7 @@ func settle(tb testing.TB) {
 	tb.Helper()
 	server, client := pair(tb)
 	c, r := peer.New(server), newRecorder()
-	watch(tb, c, r)
+	watchOnly(tb, c, r)
 	reset(client)
 	r.want(tb, peer.Reset)
 	c.Unwatch(r)

@@ -23,8 +23,9 @@ func TestConn_Forgotten(t *testing.T) {
 	fds := descriptors(t)
 	for i := range 2_000 {
 		server, client := n.pair()
+		client.SetLinger(0) // no TIME_WAIT, whoever closes
 		c, r := peer.New(server), newRecorder()
-		watch(t, c, r)
+		watchOnly(t, c, r)
 		switch i % 4 {
 		case 0: // forgotten without a close, watcher and all
 		case 1:
@@ -41,8 +42,8 @@ func TestConn_Forgotten(t *testing.T) {
 		}
 	}
 	for range 1_000 {
-		runtime.GC() // also waits for nothing: cleanups run on their own goroutine
-		runtime.Gosched()
+		runtime.GC()
+		runtime.Gosched() // cleanups run on a goroutine of their own
 		if peer.Registered() == 0 && descriptors(t) <= fds {
 			return
 		}
@@ -62,6 +63,42 @@ func TestConn_OneGoroutine(t *testing.T) {
 	stacks := string(buf[:runtime.Stack(buf, true)])
 	if got := strings.Count(stacks, "internal/peer.(*poller).run("); got != 1 {
 		t.Errorf("goroutines: got %d, want 1\n%s", got, stacks)
+	}
+}
+
+// withFile is a connection whose descriptor epoll does not take.
+type withFile struct {
+	net.Conn
+	file *os.File
+}
+
+func (w withFile) SyscallConn() (syscall.RawConn, error) { return w.file.SyscallConn() }
+
+// TestWatch_Refused: a registration that failed leaves nothing behind.
+func TestWatch_Refused(t *testing.T) {
+	settle(t)
+	f, err := os.CreateTemp(t.TempDir(), "")
+	if err != nil {
+		t.Fatalf("CreateTemp: got %v, want a file", err)
+	}
+	defer f.Close()
+	c, r := peer.New(withFile{file: f}), newRecorder()
+	before := peer.Registered()
+	for range 100 {
+		if c.Watch(r) {
+			t.Fatal("Watch of a file: got true, want false")
+		}
+	}
+	if got := peer.Registered(); got > before {
+		t.Errorf("Registered: got %d, want %d at most", got, before)
+	}
+}
+
+// TestPoller_KeyNeverReused: a late event for a descriptor's last owner names
+// nobody.
+func TestPoller_KeyNeverReused(t *testing.T) {
+	if a, b := peer.KeyOf(7, 1), peer.KeyOf(7, 2); a == b {
+		t.Errorf("KeyOf descriptor 7 twice: got %d and %d, want two keys", a, b)
 	}
 }
 

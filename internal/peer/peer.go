@@ -3,9 +3,9 @@
 // hijacked connection. It asks the kernel and takes nothing from the socket.
 //
 // One goroutine, started by the first [Conn.Watch] that finds a socket, serves
-// all connections and stays for the life of the process. If that first call
-// comes from inside a testing/synctest bubble, the goroutine is part of the
-// bubble, which then never ends; net.Pipe connections do not start it.
+// all connections and stays for the life of the process. Real sockets therefore
+// do not belong into a testing/synctest bubble: it would wait for that goroutine
+// at its end. net.Pipe does: it has no socket, and starts nothing.
 package peer
 
 import (

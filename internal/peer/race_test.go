@@ -3,7 +3,6 @@
 package peer_test
 
 import (
-	"net"
 	"runtime"
 	"sync/atomic"
 	"testing"
@@ -27,79 +26,106 @@ func (s *strict) PeerGone(peer.State) {
 }
 
 // TestUnwatch_RacesWithEvent: PeerGone is never called after Unwatch, and the
-// event is not lost: whoever watches next is told.
+// event is not lost: whoever watches next is told. 10,000 rounds, two of them,
+// FIN and RST, on each connection.
 func TestUnwatch_RacesWithEvent(t *testing.T) {
 	t.Parallel()
 	n := newNetwork(t)
-	leave := make(chan *net.TCPConn)
+	leave := make(chan func())
 	defer close(leave)
 	go func() {
-		for client := range leave {
-			reset(client)
+		for f := range leave {
+			f()
 		}
 	}()
-	for round := range 10_000 {
+	rounds := 5_000
+	if testing.Short() {
+		rounds = 500
+	}
+	for round := range rounds {
 		server, client := n.pair()
-		c, first, next := peer.New(server), &strict{}, newRecorder()
-		watch(t, c, first)
-		leave <- client
-		for range round % 8 { // moves the race along
-			runtime.Gosched()
-		}
-		c.Unwatch(first)
-		first.off.Store(true)
-		if first.running.Load() {
-			t.Fatalf("round %d: Unwatch: returned while PeerGone ran, want it to wait", round)
-		}
-		watch(t, c, next)
-		next.want(t, peer.Reset)
-		c.Unwatch(next)
-		next.silent(t)
-		if first.late.Load() {
-			t.Fatalf("round %d: PeerGone: got a call after Unwatch, want none", round)
-		}
+		c := peer.New(server)
+		leave <- func() { client.CloseWrite() }
+		raceUnwatch(t, c, round, peer.Closed)
+		leave <- func() { reset(client) }
+		raceUnwatch(t, c, round, peer.Reset)
 		reset(server)
 	}
 }
 
-// TestWatch_DescriptorReuse: the same few descriptors serve many connections,
-// whose watchers all stay; each is told of its own peer alone.
+// raceUnwatch has one watcher stop while want is being told, and the next one
+// wait for it.
+func raceUnwatch(t *testing.T, c *peer.Conn, round int, want peer.State) {
+	t.Helper()
+	first, next := &strict{}, newRecorder()
+	watchOnly(t, c, first)
+	for range round % 8 { // moves the race along
+		runtime.Gosched()
+	}
+	c.Unwatch(first)
+	first.off.Store(true)
+	if first.running.Load() {
+		t.Fatalf("round %d: Unwatch: returned while PeerGone ran, want it to wait", round)
+	}
+	watchOnly(t, c, next)
+	got := <-next
+	if got == peer.Closed && want == peer.Reset { // remembered, the RST is on its way
+		got = <-next
+	}
+	c.Unwatch(next)
+	if got != want || len(next) > 0 {
+		t.Fatalf("round %d: PeerGone: got %v and %d more, want %v alone", round, got, len(next), want)
+	}
+	if first.late.Load() {
+		t.Fatalf("round %d: PeerGone: got a call after Unwatch, want none", round)
+	}
+}
+
+// TestWatch_DescriptorReuse: descriptors change hands all the time, every Conn
+// and its watcher stay; each is told of its own peer alone.
 func TestWatch_DescriptorReuse(t *testing.T) {
 	t.Parallel()
 	n := newNetwork(t)
 	type held struct {
-		c *peer.Conn
-		r recorder
+		*peer.Conn
+		recorder
 	}
-	var stayed, left []held
-	for i := range 3_000 {
+	var stays, closed, left []held
+	for i := range 2_000 {
 		server, client := n.pair()
 		h := held{peer.New(server), newRecorder()}
-		watch(t, h.c, h.r)
-		switch i % 3 {
-		case 0: // we close, the peer is still there: nobody is told
-			reset(server)
+		watch(t, h.Conn, h.recorder)
+		switch i % 4 {
+		case 0: // we close before the peer leaves
+			server.Close()
 			reset(client)
-			stayed = append(stayed, h)
-		case 1: // both at once, the event may find the descriptor reused
+			closed = append(closed, h)
+		case 1: // the event may find the descriptor with its next owner
 			reset(client)
-			reset(server)
-			left = append(left, h)
-		case 2:
-			reset(client)
-			h.r.want(t, peer.Reset)
 			reset(server)
 			left = append(left, h)
+		case 2: // which is this one
+			t.Cleanup(func() { reset(client); reset(server) })
+			stays = append(stays, h)
+		case 3:
+			reset(client)
+			h.want(t, peer.Reset)
+			reset(server)
 		}
 	}
 	settle(t)
-	for _, h := range stayed {
-		h.r.silent(t)
+	for _, h := range closed {
+		h.silent(t)
 	}
-	for i, h := range left {
-		if got := len(h.r); got > 1 {
-			t.Fatalf("connection %d: got %d calls of PeerGone, want at most 1", i, got)
+	for _, h := range stays {
+		h.silent(t)
+		if got := h.State(); got != peer.Alive {
+			t.Fatalf("State of a peer that stayed: got %v, want Alive", got)
 		}
-		runtime.KeepAlive(h.c)
+	}
+	for _, h := range left { // too late for most
+		if got := len(h.recorder); got > 1 {
+			t.Fatalf("PeerGone: got %d calls, want at most 1", got)
+		}
 	}
 }

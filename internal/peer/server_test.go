@@ -4,9 +4,11 @@ package peer_test
 
 import (
 	"context"
+	"crypto/tls"
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"testing"
 
 	"github.com/lastbyte-go/lastbyte/internal/peer"
@@ -14,74 +16,87 @@ import (
 
 type connKey struct{}
 
-// serve runs a handler that watches until its client is gone.
-func serve(t *testing.T, told chan<- peer.State) (addr *net.TCPAddr) {
+// serve runs a server whose handler watches until its client is gone. It sends
+// Alive when it has begun.
+func serve(t *testing.T, secure bool, told chan<- peer.State) *httptest.Server {
 	t.Helper()
-	ln, err := net.ListenTCP("tcp", &net.TCPAddr{IP: net.IPv4(127, 0, 0, 1)})
-	if err != nil {
-		t.Fatalf("ListenTCP: got %v, want a listener", err)
+	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		c, rec := r.Context().Value(connKey{}).(*peer.Conn), newRecorder()
+		if !c.Watch(rec) {
+			told <- peer.Unknown
+			return
+		}
+		told <- peer.Alive
+		told <- <-rec
+		c.Unwatch(rec)
+	}))
+	srv.Config.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
+		return context.WithValue(ctx, connKey{}, peer.New(c))
 	}
-	srv := &http.Server{
-		ConnContext: func(ctx context.Context, c net.Conn) context.Context {
-			return context.WithValue(ctx, connKey{}, peer.New(c))
-		},
-		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			c, rec := r.Context().Value(connKey{}).(*peer.Conn), newRecorder()
-			if !c.Watch(rec) {
-				told <- peer.Unknown
-				return
-			}
-			w.(http.Flusher).Flush() // the client may leave now
-			told <- <-rec
-			c.Unwatch(rec)
-		}),
+	t.Cleanup(srv.Close)
+	if secure {
+		// A client that closes with tickets unread sends an RST.
+		srv.TLS = &tls.Config{SessionTicketsDisabled: true}
+		srv.StartTLS()
+	} else {
+		srv.Start()
 	}
-	served := make(chan error, 1)
-	go func() { served <- srv.Serve(ln) }()
-	t.Cleanup(func() {
-		srv.Close()
-		<-served
-	})
-	return ln.Addr().(*net.TCPAddr)
+	return srv
 }
 
-// TestWatch_HTTPServer: the client of a real server leaves, net/http's own
-// reader taking the error of the reset in one case and being blind in others.
+// dial returns a connection to srv and what lies below its TLS, if any.
+func dial(t *testing.T, srv *httptest.Server) (net.Conn, *net.TCPConn) {
+	t.Helper()
+	c, err := net.Dial("tcp", srv.Listener.Addr().String())
+	if err != nil {
+		t.Fatalf("Dial: got %v, want a connection", err)
+	}
+	if srv.TLS == nil {
+		return c, c.(*net.TCPConn)
+	}
+	roots := srv.Client().Transport.(*http.Transport).TLSClientConfig.RootCAs
+	return tls.Client(c, &tls.Config{RootCAs: roots, ServerName: "example.com"}), c.(*net.TCPConn)
+}
+
+// TestWatch_HTTPServer: the client of a real server leaves. Beside GET net/http
+// reads and takes the error of a reset; in the other cases it is blind.
 func TestWatch_HTTPServer(t *testing.T) {
 	t.Parallel()
-	const host = " / HTTP/1.1\r\nHost: a\r\n"
+	const get, post = "GET / HTTP/1.1\r\nHost: a\r\n\r\n", "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 9\r\n\r\nabc"
+	shut := func(_ net.Conn, tcp *net.TCPConn) { tcp.CloseWrite() }
+	cut := func(_ net.Conn, tcp *net.TCPConn) { reset(tcp) }
 	tests := []struct {
 		name, request string
-		leave         func(*net.TCPConn)
+		leave         func(c net.Conn, tcp *net.TCPConn)
 		want          peer.State
 	}{
-		{"FIN", "GET" + host + "\r\n", func(c *net.TCPConn) { c.CloseWrite() }, peer.Closed},
-		{"RST", "GET" + host + "\r\n", reset, peer.Reset},
-		{"unread body", "POST" + host + "Content-Length: 9\r\n\r\nabc", reset, peer.Reset},
-		{"unread body, half-close", "POST" + host + "Content-Length: 9\r\n\r\nabc",
-			func(c *net.TCPConn) { c.CloseWrite() }, peer.Closed},
-		{"pipelined", "GET" + host + "\r\nGET" + host + "\r\n", reset, peer.Reset},
-		{"pipelined byte, half-close", "GET" + host + "\r\nG",
-			func(c *net.TCPConn) { c.CloseWrite() }, peer.Closed},
+		{"close", get, func(c net.Conn, _ *net.TCPConn) { c.Close() }, peer.Closed},
+		{"half-close", get, shut, peer.Closed},
+		{"RST", get, cut, peer.Reset},
+		{"unread body, half-close", post, shut, peer.Closed},
+		{"unread body, RST", post, cut, peer.Reset},
+		{"pipelined byte, half-close", get + "G", shut, peer.Closed},
+		{"pipelined request, RST", get + get, cut, peer.Reset},
 	}
 	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			t.Parallel()
-			told := make(chan peer.State)
-			addr := serve(t, told)
-			for range 50 {
-				client, err := net.DialTCP("tcp", nil, addr)
-				if err != nil {
-					t.Fatalf("DialTCP: got %v, want a connection", err)
+		for _, secure := range []bool{false, true} {
+			t.Run(tt.name+map[bool]string{true: ", TLS"}[secure], func(t *testing.T) {
+				t.Parallel()
+				told := make(chan peer.State)
+				srv := serve(t, secure, told)
+				for range 5 {
+					c, tcp := dial(t, srv)
+					io.WriteString(c, tt.request)
+					if got := <-told; got != peer.Alive {
+						t.Fatalf("Watch in the handler: got %v, want Alive", got)
+					}
+					tt.leave(c, tcp)
+					if got := <-told; got != tt.want {
+						t.Errorf("PeerGone: got %v, want %v", got, tt.want)
+					}
+					reset(tcp)
 				}
-				io.WriteString(client, tt.request)
-				client.Read(make([]byte, 1))
-				tt.leave(client)
-				if got := <-told; got != tt.want {
-					t.Errorf("PeerGone: got %v, want %v", got, tt.want)
-				}
-				reset(client)
-			}
-		})
+			})
+		}
 	}
 }

@@ -162,3 +162,23 @@ func TestWatch_UnixSocket(t *testing.T) {
 	client.Close()
 	r.want(t, peer.Reset)
 }
+
+// TestWatch_DuplicatedDescriptor: while a duplicate is open our close has not
+// ended the connection, and the kernel goes on telling.
+func TestWatch_DuplicatedDescriptor(t *testing.T) {
+	t.Parallel()
+	server, client := pair(t)
+	c, r := peer.New(server), newRecorder()
+	watch(t, c, r)
+	dup, err := server.File()
+	if err != nil {
+		t.Fatalf("File: got %v, want nil", err)
+	}
+	defer dup.Close()
+	server.Close()
+	if got := c.State(); got != peer.Local {
+		t.Errorf("State: got %v, want Local", got)
+	}
+	reset(client)
+	r.want(t, peer.Reset)
+}
