@@ -93,10 +93,17 @@ func send(next http.HandlerFunc) http.HandlerFunc {
 }
 
 // contenders are what the benchmarks compare and what the budgets gate.
-func contenders(h http.HandlerFunc) []contender {
+func contenders(t testing.TB, h http.HandlerFunc) []contender {
 	silent := middleware.New(middleware.Options{})
 	logging := middleware.New(middleware.Options{Logger: zerolog.New(io.Discard)})
 	background := eof.New(eof.Options{})
+	for _, drain := range []func(context.Context) error{silent.Shutdown, logging.Shutdown, background.Shutdown} {
+		t.Cleanup(func() {
+			if err := drain(context.Background()); err != nil {
+				t.Error(err)
+			}
+		})
+	}
 	return []contender{
 		{"bare", h},
 		{"chiTimeout", chimw.Timeout(time.Minute)(h)},
@@ -117,13 +124,13 @@ type contender struct {
 }
 
 func BenchmarkShallow(b *testing.B) {
-	for _, c := range contenders(shallow) {
+	for _, c := range contenders(b, shallow) {
 		b.Run(c.name, serving(c.h))
 	}
 }
 
 func BenchmarkStack8KB(b *testing.B) {
-	for _, c := range contenders(deep) {
+	for _, c := range contenders(b, deep) {
 		b.Run(c.name, serving(c.h))
 	}
 }

@@ -201,7 +201,7 @@ func TestOn_CallbackContext(t *testing.T) {
 		}
 		time.Sleep(time.Hour - 1)
 		alive(t, callback)
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		over(t, callback, context.Canceled, is(context.Canceled))
 	})
 }

@@ -85,7 +85,7 @@ func TestContext_ClientAborts_CallbackExits(t *testing.T) {
 		call.Cancel()
 		time.Sleep(time.Hour - 1)
 		f.lives(t, "just before the callback exits")
-		time.Sleep(1)
+		time.Sleep(time.Nanosecond)
 		f.ended(t, context.Canceled, func(err error) bool {
 			e, ok := err.(*exitcode.ExitError)
 			return ok && e.Code == exitcode.ClientClosedRequest

@@ -33,9 +33,11 @@ type Options struct {
 	OnPanic func(v any, stack []byte)
 }
 
-// Background owns the work that outlives responses: it limits, logs, recovers
+// A Background owns the work that outlives responses: it limits, logs, recovers
 // and drains it. All its methods may be called from any goroutine. It starts no
-// goroutine before there is work, and none outlives that.
+// goroutine before there is work. Those of detached handlers wait for the next
+// one and end when nobody needs them for 10 seconds, or with [Background.Shutdown]:
+// a testing/synctest bubble in which Detach was used has to call that.
 type Background struct {
 	o       Options
 	config  *request.Config

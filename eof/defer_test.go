@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -159,33 +158,6 @@ func TestB1_DeferHoweverItEnds(t *testing.T) {
 			})
 		}
 	}
-}
-
-func TestAfter_Timing(t *testing.T) {
-	pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
-		var order book
-		b := background(t, eof.Options{})
-		start := time.Now()
-		inRequest(t, p, b.Handler, func(w http.ResponseWriter, r *http.Request) {
-			for _, d := range []time.Duration{2 * time.Second, time.Second, 0, -time.Second} {
-				eof.After(r.Context(), d, func(ctx context.Context) {
-					order.add(fmt.Sprintf("%v@%v %v", d, time.Since(start), eof.Premature(ctx)))
-				})
-			}
-			time.Sleep(10 * time.Second) // d counts from the end of the response
-		})
-		synctest.Wait()
-		early := order.String()
-		if early != "0s@10s false -1s@10s false" && early != "-1s@10s false 0s@10s false" {
-			t.Errorf("tasks at the end of the response: %s, want those of 0 and -1s", early)
-		}
-		wantStats(t, b, eof.Stats{Pending: 2, Done: 2})
-		time.Sleep(3 * time.Second)
-		if got, want := strings.TrimPrefix(order.String(), early), " 1s@11s false 2s@12s false"; got != want {
-			t.Errorf("tasks later: %s, want %s", got, want)
-		}
-		wantStats(t, b, eof.Stats{Done: 4})
-	})
 }
 
 // The middleware is outside the router here, and tasks read the route when the

@@ -17,7 +17,8 @@
 // # Limits
 //
 // The work lives in this process and dies with it: what must not be lost
-// belongs into a job engine. A context derived by a middleware between
+// belongs into a job engine. A compressor has to be outside of Detach: what one
+// inside still holds back at Send is lost. A context derived by a middleware between
 // lastbyte's outermost and Detach is cancelled when the response ends.
 package eof
 

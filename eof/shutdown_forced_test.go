@@ -165,3 +165,29 @@ func TestB7_ForcedBeforeTheResponseEnds(t *testing.T) {
 		wantStats(t, b, eof.Stats{Lost: 2, Rejected: 1})
 	})
 }
+
+func TestB4_ShutdownTwiceAtOnce(t *testing.T) {
+	pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
+		b := background(t, eof.Options{})
+		inRequest(t, p, b.Handler, func(w http.ResponseWriter, r *http.Request) {
+			eof.Defer(r.Context(), func(context.Context) { time.Sleep(time.Minute) })
+		})
+		start := time.Now()
+		errs := make(chan error, 3)
+		for range 2 {
+			go func() { errs <- b.Shutdown(context.Background()) }()
+		}
+		go func() {
+			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
+			defer cancel()
+			errs <- b.Shutdown(ctx)
+		}()
+		wantErr(t, "the Shutdown with little time", <-errs, context.DeadlineExceeded)
+		at(t, "its return", start, time.Second)
+		for range 2 {
+			wantErr(t, "a Shutdown with all the time", <-errs, nil)
+			at(t, "its return", start, time.Minute)
+		}
+		wantStats(t, b, eof.Stats{Lost: 1})
+	})
+}

@@ -144,3 +144,28 @@ func bubbleStacks(t *testing.T) (stacks []string) {
 	}
 	return stacks
 }
+
+func TestB6_NewTasksDuringShutdown(t *testing.T) {
+	pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
+		errs, ran := make(chan error, 3), make(chan bool, 2)
+		b := background(t, eof.Options{})
+		inRequest(t, p, b.Detach, func(w http.ResponseWriter, r *http.Request) {
+			ctx := r.Context()
+			fn := func(ctx context.Context) { ran <- eof.Premature(ctx) }
+			eof.Send(ctx)
+			time.Sleep(time.Second) // Shutdown has been called
+			errs <- eof.After(ctx, 1, fn)
+			errs <- eof.After(ctx, 0, fn)
+			errs <- eof.Defer(ctx, fn)
+		})
+		synctest.Wait()
+		shutdown(t, b)
+		wantErr(t, "After with d > 0", <-errs, eof.ErrShuttingDown)
+		wantErr(t, "After with d = 0", <-errs, nil)
+		wantErr(t, "Defer", <-errs, nil)
+		if len(ran) != 2 || <-ran || <-ran {
+			t.Error("want two tasks, neither of them premature")
+		}
+		wantStats(t, b, eof.Stats{Done: 3, Rejected: 1})
+	})
+}

@@ -106,32 +106,6 @@ func TestB4_ShutdownWithoutWork(t *testing.T) {
 	})
 }
 
-func TestB4_ShutdownTwiceAtOnce(t *testing.T) {
-	pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
-		b := background(t, eof.Options{})
-		inRequest(t, p, b.Handler, func(w http.ResponseWriter, r *http.Request) {
-			eof.Defer(r.Context(), func(context.Context) { time.Sleep(time.Minute) })
-		})
-		start := time.Now()
-		errs := make(chan error, 3)
-		for range 2 {
-			go func() { errs <- b.Shutdown(context.Background()) }()
-		}
-		go func() {
-			ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-			defer cancel()
-			errs <- b.Shutdown(ctx)
-		}()
-		wantErr(t, "the Shutdown with little time", <-errs, context.DeadlineExceeded)
-		at(t, "its return", start, time.Second)
-		for range 2 {
-			wantErr(t, "a Shutdown with all the time", <-errs, nil)
-			at(t, "its return", start, time.Minute)
-		}
-		wantStats(t, b, eof.Stats{Lost: 1})
-	})
-}
-
 func TestB5_TasksNotYetDueRunAtOnce(t *testing.T) {
 	pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
 		var order book
@@ -203,30 +177,5 @@ func TestB5_ResponseEndsDuringShutdown(t *testing.T) {
 		if !<-premature {
 			t.Error("Premature = false, want true")
 		}
-	})
-}
-
-func TestB6_NewTasksDuringShutdown(t *testing.T) {
-	pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
-		errs, ran := make(chan error, 3), make(chan bool, 2)
-		b := background(t, eof.Options{})
-		inRequest(t, p, b.Detach, func(w http.ResponseWriter, r *http.Request) {
-			ctx := r.Context()
-			fn := func(ctx context.Context) { ran <- eof.Premature(ctx) }
-			eof.Send(ctx)
-			time.Sleep(time.Second) // Shutdown has been called
-			errs <- eof.After(ctx, 1, fn)
-			errs <- eof.After(ctx, 0, fn)
-			errs <- eof.Defer(ctx, fn)
-		})
-		synctest.Wait()
-		shutdown(t, b)
-		wantErr(t, "After with d > 0", <-errs, eof.ErrShuttingDown)
-		wantErr(t, "After with d = 0", <-errs, nil)
-		wantErr(t, "Defer", <-errs, nil)
-		if len(ran) != 2 || <-ran || <-ran {
-			t.Error("want two tasks, neither of them premature")
-		}
-		wantStats(t, b, eof.Stats{Done: 3, Rejected: 1})
 	})
 }

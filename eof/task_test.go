@@ -3,6 +3,7 @@ package eof_test
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"runtime"
 	"strings"
@@ -150,5 +151,32 @@ func TestTimeout_Detached(t *testing.T) {
 		wantErr(t, "context.Cause after the Timeout", <-ends, context.DeadlineExceeded)
 		synctest.Wait()
 		wantStats(t, b, eof.Stats{Done: 1})
+	})
+}
+
+func TestAfter_Timing(t *testing.T) {
+	pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
+		var order book
+		b := background(t, eof.Options{})
+		start := time.Now()
+		inRequest(t, p, b.Handler, func(w http.ResponseWriter, r *http.Request) {
+			for _, d := range []time.Duration{2 * time.Second, time.Second, 0, -time.Second} {
+				eof.After(r.Context(), d, func(ctx context.Context) {
+					order.add(fmt.Sprintf("%v@%v %v", d, time.Since(start), eof.Premature(ctx)))
+				})
+			}
+			time.Sleep(10 * time.Second) // d counts from the end of the response
+		})
+		synctest.Wait()
+		early := order.String()
+		if early != "0s@10s false -1s@10s false" && early != "-1s@10s false 0s@10s false" {
+			t.Errorf("tasks at the end of the response: %s, want those of 0 and -1s", early)
+		}
+		wantStats(t, b, eof.Stats{Pending: 2, Done: 2})
+		time.Sleep(3 * time.Second)
+		if got, want := strings.TrimPrefix(order.String(), early), " 1s@11s false 2s@12s false"; got != want {
+			t.Errorf("tasks later: %s, want %s", got, want)
+		}
+		wantStats(t, b, eof.Stats{Done: 4})
 	})
 }

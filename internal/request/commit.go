@@ -121,7 +121,6 @@ func isHTTP1Writer(w http.ResponseWriter) bool {
 
 // caller is the first frame outside this package and net/http.
 func caller() runtime.Frame {
-	const here = "github.com/lastbyte-go/lastbyte/internal/request."
 	pc := make([]uintptr, 16)
 	frames := runtime.CallersFrames(pc[:runtime.Callers(2, pc)])
 	for {

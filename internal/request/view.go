@@ -96,6 +96,10 @@ func (p stringw) WriteString(s string) (int, error)            { return p.v.Writ
 func (p pusher) Push(target string, o *http.PushOptions) error { return p.v.Push(target, o) }
 func (p notify) CloseNotify() <-chan bool                      { return p.v.CloseNotify() }
 
+// closeNotifier is net/http's, which is deprecated: handlers may still find it
+// where the writer below has it.
+type closeNotifier interface{ CloseNotify() <-chan bool }
+
 const (
 	hasFlush = 1 << iota
 	hasHijack
@@ -122,7 +126,7 @@ func methods(w http.ResponseWriter) (set int) {
 	if _, ok := w.(http.Pusher); ok {
 		set |= hasPush
 	}
-	if _, ok := w.(http.CloseNotifier); ok {
+	if _, ok := w.(closeNotifier); ok {
 		set |= hasNotify
 	}
 	if _, ok := w.(interface {

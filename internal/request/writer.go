@@ -231,7 +231,7 @@ func (w *Writer) CloseNotify() <-chan bool {
 		return make(chan bool, 1)
 	}
 	defer w.gate.leave()
-	return w.inner.(http.CloseNotifier).CloseNotify()
+	return w.inner.(closeNotifier).CloseNotify()
 }
 
 func (w *Writer) SetReadDeadline(t time.Time) error {

@@ -1,0 +1,5 @@
+//go:build !race
+
+package lastbyte_test
+
+const raceDetector = false
