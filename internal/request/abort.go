@@ -3,9 +3,6 @@ package request
 import (
 	"context"
 	"errors"
-	"fmt"
-	"net/http"
-	"runtime/debug"
 	"syscall"
 	"time"
 )
@@ -120,44 +117,6 @@ func (r *Request) On(ctx context.Context, f func(context.Context)) error {
 	r.node.follow()
 	r.node.poll()
 	return nil
-}
-
-// call runs the abort callback on a goroutine of its own, which the end of the
-// request waits for.
-func (r *Request) call(check *Check, f func(context.Context)) {
-	ctx := context.WithoutCancel(Scope(r.on))
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(context.Canceled)
-	if check.CallbackTimeout > 0 {
-		var stop context.CancelFunc
-		ctx, stop = context.WithTimeout(ctx, check.CallbackTimeout)
-		defer stop()
-	}
-	if o := r.Owner(); o != nil {
-		w := &callback{cancel}
-		o.Track(w)
-		defer o.Untrack(w)
-	}
-	r.guard("abort callback", func() { f(ctx) })
-}
-
-// callback is a running callback, for a shutdown that gives up.
-type callback struct{ cancel context.CancelCauseFunc }
-
-func (c *callback) Cancel(_, cause error) { c.cancel(cause) }
-
-// guard runs f and logs a panic of it. A Throw has said what it wants by then.
-func (r *Request) guard(what string, f func()) (v any, stack []byte) {
-	defer func() {
-		if v = recover(); v == nil || v == http.ErrAbortHandler && r.winner() == exited {
-			v = nil
-			return
-		}
-		stack = debug.Stack()
-		r.Log(fmt.Sprintf("lastbyte: panic in %s: %v\n%s", what, v, stack))
-	}()
-	f()
-	return nil, nil
 }
 
 // Abort gives the *abort.Error of a client that left, after a look.

@@ -6,8 +6,6 @@ import (
 	"net/http"
 	"runtime"
 	"runtime/debug"
-	"strconv"
-	"strings"
 	"sync"
 	"sync/atomic"
 
@@ -227,120 +225,5 @@ func (d *Detached) awake() bool {
 func (r *Request) wake() {
 	if d := r.det.Load(); d != nil {
 		d.wake(false)
-	}
-}
-
-// header is the handler's own map, which begins as what outer handlers set.
-func (d *Detached) header() http.Header {
-	if d.own == nil {
-		d.own = make(http.Header)
-		if d.w.gate.enter() {
-			for k, v := range d.w.inner.Header() {
-				d.own[k] = v
-			}
-			d.w.gate.leave()
-		}
-	}
-	return d.own
-}
-
-// refused gives the error of a write at this moment.
-func (d *Detached) refused() error {
-	if d.req.winner() == serving {
-		return nil
-	}
-	return d.req.refusal()
-}
-
-// writes is called inside the gate before body bytes or a flush.
-func (d *Detached) writes() error {
-	if err := d.stopped(); err != nil {
-		return err
-	}
-	if !d.begun.Load() {
-		d.begin(http.StatusOK)
-	}
-	return nil
-}
-
-// writesStatus is called inside the gate before a status.
-func (d *Detached) writesStatus(status int, informational bool) error {
-	if err := d.stopped(); err != nil {
-		return err
-	}
-	switch {
-	case d.begun.Load(): // superfluous: net/http says so
-	case informational, status < 100 || status > 999:
-		d.sync()
-	default:
-		d.begin(status)
-	}
-	return nil
-}
-
-// stopped refuses a write after an ending. It is where an exit with a page that
-// waited for the handler goes on.
-func (d *Detached) stopped() error {
-	err := d.refused()
-	if err != nil && d.req.winner() == exited && !d.awake() {
-		d.settle()
-		d.wake(false)
-	}
-	return err
-}
-
-func (d *Detached) begin(status int) {
-	d.sync()
-	d.trailer = append(d.trailer, d.own["Trailer"]...)
-	if cl := d.own["Content-Length"]; len(cl) > 0 && status != http.StatusNotModified && d.body.from.Method != http.MethodHead {
-		if n, err := strconv.ParseInt(cl[0], 10, 64); err == nil && n >= 0 {
-			d.declared = n + 1
-		}
-	}
-	d.begun.Store(true)
-}
-
-// sync makes the headers of the writer below those of the handler.
-func (d *Detached) sync() {
-	if d.own == nil {
-		return
-	}
-	h := d.w.inner.Header()
-	clear(h)
-	for k, v := range d.own {
-		h[k] = append([]string(nil), v...) // its owner may go on to write to it
-	}
-}
-
-// settle hands over what the handler's goroutine has for the response and for
-// outer handlers. It runs on that goroutine, or the one that called Send.
-func (d *Detached) settle() {
-	if !d.begun.Load() {
-		d.sync()
-	} else if d.own != nil {
-		d.trailers()
-	}
-	if p := d.body.to.Pattern; p != "" {
-		d.body.from.Pattern = p
-	}
-	if d.route != nil {
-		carryRoute(d.body.from.Context(), d.route)
-	}
-}
-
-func (d *Detached) trailers() {
-	h := d.w.inner.Header()
-	for k, v := range d.own {
-		if strings.HasPrefix(k, http.TrailerPrefix) {
-			h[k] = append([]string(nil), v...)
-		}
-	}
-	for _, line := range d.trailer {
-		for k := range strings.SplitSeq(line, ",") {
-			k = http.CanonicalHeaderKey(strings.TrimSpace(k))
-			if v, ok := d.own[k]; ok {
-				h[k] = append([]string(nil), v...)
-			}
-		}
 	}
 }

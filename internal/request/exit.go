@@ -1,13 +1,9 @@
 package request
 
 import (
-	"bytes"
 	"context"
 	"fmt"
 	"net/http"
-	"strconv"
-	"strings"
-	"time"
 )
 
 // PageFunc writes the page of an exit.
@@ -106,80 +102,6 @@ func (r *Request) exitMove(e *Exit, filter bool) (won bool, err error) {
 	return true, nil
 }
 
-var past = time.Unix(1, 0)
-
-// dropNow cuts the connection or stream while the handler may be at work, even
-// stuck in a Write.
-func (r *Request) dropNow() {
-	r.mu.Lock()
-	var hijackedConn = r.is(hijacked)
-	x := r.extra
-	r.mu.Unlock()
-	if hijackedConn {
-		if x != nil && x.conn != nil {
-			_ = x.conn.Close() // the handler sees to its own errors
-		}
-		return
-	}
-	if r.w.gate.enter() {
-		defer r.w.gate.leave()
-		r.cut()
-	}
-}
-
-// cut makes net/http unable to send another byte. It reports whether it could.
-// The caller is inside the writer's gate.
-//
-// A TLS record that fails by deadline has used up its number, and what follows
-// it is noise to the client: so a close_notify goes out first, if no record can
-// be under way.
-//
-// It acts once, whoever comes first: a second reset of an HTTP/2 stream would be
-// an error of ours.
-func (r *Request) cut() bool {
-	r.mu.Lock()
-	x := r.extraLocked()
-	r.mu.Unlock()
-	x.cut.Do(func() {
-		if c := r.conn(); c != nil && r.http1() && r.w.gate.n.Load() == 1 {
-			if c, ok := c.peer.NetConn().(interface{ CloseWrite() error }); ok {
-				_ = c.CloseWrite() // it fails where there is nobody left to tell
-			}
-		}
-		rc := http.NewResponseController(r.w.inner)
-		_ = rc.SetReadDeadline(past) // what is left of the body is of no use; unsupported is fine
-		x.severed = rc.SetWriteDeadline(past) == nil
-	})
-	return x.severed
-}
-
-// drop ends the request without a byte, on the serving goroutine. Outer
-// handlers see code as the status, though it never goes out. It reports whether
-// net/http has to be stopped by a panic.
-func (r *Request) drop(code int) (stop bool) {
-	if !r.w.gate.enter() {
-		return false
-	}
-	defer r.w.gate.leave()
-	r.mu.Lock()
-	r.markLocked(dropping)
-	said := r.is(committed)
-	if !said {
-		r.status = max(code, 0)
-	}
-	r.mu.Unlock()
-	if !said && code > 0 {
-		if r.http1() {
-			r.w.inner.Header().Set("Connection", "close") // or net/http reads up to 256 KB of body first
-		}
-		r.w.inner.WriteHeader(code)
-	}
-	if r.winner() == aborted && !r.http1() {
-		return false // the stream is reset already; a second reset is noise on the connection
-	}
-	return !r.cut()
-}
-
 // respond does what the ending asks for, on the serving goroutine, when nobody
 // else writes.
 func (r *Request) respond(panicked bool) (stop bool) {
@@ -227,113 +149,4 @@ func (r *Request) exit() *Exit {
 		return nil
 	}
 	return r.extra.exit
-}
-
-// render sends the exit's own response, unless one is on its way. flush: the
-// handler is still at work, or a panic goes on, so net/http would not.
-func (r *Request) render(flush bool) {
-	if !r.renderMove() || !r.w.gate.enter() {
-		return
-	}
-	defer r.w.gate.leave()
-	e := r.exit()
-	h := r.w.inner.Header()
-	p := &pageWriter{header: h, status: e.Code}
-	dropBodyHeaders(h, e.Code >= 300)
-	if e.Code >= 300 && e.Code != http.StatusNotModified {
-		p = r.writePage(e, h)
-	}
-	status := p.status
-	if status == http.StatusNoContent || status == http.StatusNotModified {
-		p.buf.Reset()
-	} else {
-		h.Set("Content-Length", strconv.Itoa(p.buf.Len()))
-	}
-	r.runFilters(status, h)
-	r.answerFirst()
-	r.mu.Lock()
-	r.markLocked(committed)
-	r.status = status
-	r.mu.Unlock()
-	r.w.inner.WriteHeader(status)
-	if r.body.from.Method != http.MethodHead && p.buf.Len() > 0 {
-		n, _ := r.w.inner.Write(p.buf.Bytes()) // nobody is left to hear of an error
-		r.size.Add(int64(n))
-	}
-	if flush {
-		_ = http.NewResponseController(r.w.inner).Flush()
-	}
-}
-
-// renderMove: the exit's page is written once, and only where no header is out.
-func (r *Request) renderMove() bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.is(committed | hijacked) {
-		return false
-	}
-	return r.markLocked(rendered)
-}
-
-// writePage lets the page of e be written into memory. If it panics, h is as it
-// was and there is no page.
-func (r *Request) writePage(e *Exit, h http.Header) *pageWriter {
-	r.mu.Lock()
-	write, req := e.Page, r.body.to
-	if r.page != nil {
-		write, req = r.page.write, r.page.req
-	}
-	if req == nil {
-		req = r.body.from
-	}
-	r.mu.Unlock()
-	p := &pageWriter{header: h.Clone(), status: e.Code}
-	if p.header == nil {
-		p.header = make(http.Header)
-	}
-	if v, _ := r.guard("error page", func() { write(p, req, e.Code) }); v != nil {
-		return &pageWriter{header: h, status: e.Code}
-	}
-	clear(h)
-	for k, v := range p.header {
-		h[k] = v
-	}
-	return p
-}
-
-// pageWriter is the ResponseWriter of a page.
-type pageWriter struct {
-	header http.Header
-	status int
-	said   bool
-	buf    bytes.Buffer
-}
-
-func (p *pageWriter) Header() http.Header { return p.header }
-func (p *pageWriter) WriteHeader(status int) {
-	if !p.said && status >= 200 && status <= 999 {
-		p.status, p.said = status, true
-	}
-}
-func (p *pageWriter) Write(b []byte) (int, error) {
-	p.said = true
-	return p.buf.Write(b)
-}
-
-// dropBodyHeaders removes what describes a body that is not sent. A bare 2xx
-// keeps what describes the resource.
-func dropBodyHeaders(h http.Header, all bool) {
-	for _, k := range []string{"Content-Length", "Content-Encoding", "Content-Range", "Transfer-Encoding", "Trailer"} {
-		delete(h, k)
-	}
-	if all {
-		for _, k := range []string{"Content-Type", "Etag", "Last-Modified"} {
-			delete(h, k)
-		}
-	}
-	for k := range h {
-		if strings.HasPrefix(k, http.TrailerPrefix) {
-			delete(h, k)
-		}
-	}
 }

@@ -85,67 +85,6 @@ func (n *Node) Err() error {
 	return e.err
 }
 
-// inner is a context of package context, and how it learns of the end.
-type inner struct {
-	context.Context
-	cancel func()
-	free   context.CancelFunc // of no use: the root ends it
-}
-
-// own gives the Node's inner context and begins the watch of the parent.
-func (n *Node) own() context.Context {
-	if in := n.inner.Load(); in != nil {
-		return in.Context
-	}
-	in := new(inner)
-	in.Context, in.free = context.WithCancel(&root{n, in})
-	n.mu.Lock()
-	if known := n.inner.Load(); known != nil {
-		in = known
-	} else {
-		n.inner.Store(in)
-	}
-	ended := n.end.Load() != nil
-	n.mu.Unlock()
-	if ended {
-		in.cancel()
-	} else {
-		n.follow()
-	}
-	return in.Context
-}
-
-// root is the parent of inner.
-type root struct {
-	n  *Node
-	in *inner
-}
-
-// unending is the Done of every root: package context calls AfterFunc instead.
-var unending = make(chan struct{})
-
-func (r *root) Deadline() (time.Time, bool) { return time.Time{}, false }
-func (r *root) Done() <-chan struct{}       { return unending }
-
-func (r *root) Err() error {
-	if e := r.n.end.Load(); e != nil {
-		return e.err
-	}
-	return nil
-}
-
-func (r *root) Value(key any) any {
-	if e := r.n.end.Load(); e != nil {
-		return e.cause.Value(key)
-	}
-	return nil
-}
-
-func (r *root) AfterFunc(f func()) func() bool {
-	r.in.cancel = f
-	return func() bool { return true }
-}
-
 // handlerReturned ends the contexts of requests that came to nothing special.
 var handlerReturned = newEnding(context.Canceled, context.Canceled)
 

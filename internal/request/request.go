@@ -62,53 +62,6 @@ type extra struct {
 	severed bool      // the cut worked
 }
 
-// Config says what a middleware switches on for the handlers inside it. It is
-// made once for each middleware and never changes.
-type Config struct {
-	Check    *Check   // switch the check on
-	Ignore   bool     // switch it off
-	Page     PageFunc // the page of an exit; nil: as outside
-	Filter   FilterFunc
-	Owner    Owner
-	Observer Observer
-}
-
-// Owner is a Background as the request sees it.
-type Owner interface {
-	// Go runs j on a goroutine that a shutdown waits for, until Finished.
-	Go(j Job)
-	Finished()
-	// Sent says that w, a detached handler, works on without a client; Over, that
-	// it has ended. An error is the cause to cancel w with: it is too late.
-	Sent(w Work) error
-	Over(w Work, panicked bool)
-	// Panicked is told of a panic that has no client to hear of it.
-	Panicked(v any, stack []byte)
-	// Track has w given up together with the rest, until Untrack.
-	Track(w Work)
-	Untrack(w Work)
-}
-
-// Job is a detached handler as what runs it sees it.
-type Job interface {
-	Run()                     // it does not panic, but may call runtime.Goexit
-	Context() context.Context // whose pprof labels apply
-}
-
-// Work is something that an Owner can give up.
-type Work interface {
-	// Cancel ends the work's context; the work ends when it notices.
-	Cancel(err, cause error)
-}
-
-// Observer is a Lifecycle as the request sees it.
-type Observer interface {
-	Begin(*Request)
-	End(r *Request)                   // after the response, on the serving goroutine
-	Done(r *Request)                  // a detached handler's work has ended
-	Log(r *Request, text string) bool // false: there is no logger
-}
-
 // From finds the request that ctx belongs to.
 func From(ctx context.Context) (*Request, bool) {
 	if ctx == nil {
@@ -271,22 +224,4 @@ func (r *Request) finish(panicked bool) (cut bool) {
 		}
 	}
 	return cut
-}
-
-// carry gives the outer handlers what net/http and they look for in the request
-// that they know. MultipartForm: net/http removes the files of its own request
-// only.
-func carry(from, to *http.Request) {
-	if from == nil || to == nil || from == to {
-		return
-	}
-	if from.MultipartForm == nil {
-		from.MultipartForm = to.MultipartForm
-	}
-	if from.Form == nil {
-		from.Form, from.PostForm = to.Form, to.PostForm
-	}
-	if to.Pattern != "" {
-		from.Pattern = to.Pattern
-	}
 }

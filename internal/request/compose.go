@@ -1,0 +1,146 @@
+package request
+
+import (
+	"bufio"
+	"io"
+	"net"
+	"net/http"
+	"time"
+)
+
+type (
+	flusher struct{ v *Writer }
+	hijack  struct{ v *Writer }
+	readers struct{ v *Writer }
+	stringw struct{ v *Writer }
+	pusher  struct{ v *Writer }
+	notify  struct{ v *Writer }
+)
+
+func (p flusher) Flush()                                       { p.v.Flush() }
+func (p flusher) FlushError() error                            { return p.v.FlushError() }
+func (p hijack) Hijack() (net.Conn, *bufio.ReadWriter, error)  { return p.v.Hijack() }
+func (p readers) ReadFrom(src io.Reader) (int64, error)        { return p.v.ReadFrom(src) }
+func (p stringw) WriteString(s string) (int, error)            { return p.v.WriteString(s) }
+func (p pusher) Push(target string, o *http.PushOptions) error { return p.v.Push(target, o) }
+func (p notify) CloseNotify() <-chan bool                      { return p.v.CloseNotify() }
+
+// closeNotifier is net/http's, which is deprecated: handlers may still find it
+// where the writer below has it.
+type closeNotifier interface{ CloseNotify() <-chan bool }
+
+const (
+	hasFlush = 1 << iota
+	hasHijack
+	hasReadFrom
+	hasString
+	hasPush
+	hasNotify
+	hasControls // FlushError and the deadlines: a writer of net/http itself
+)
+
+func methods(w http.ResponseWriter) (set int) {
+	if _, ok := w.(http.Flusher); ok {
+		set |= hasFlush
+	}
+	if _, ok := w.(http.Hijacker); ok {
+		set |= hasHijack
+	}
+	if _, ok := w.(io.ReaderFrom); ok {
+		set |= hasReadFrom
+	}
+	if _, ok := w.(io.StringWriter); ok {
+		set |= hasString
+	}
+	if _, ok := w.(http.Pusher); ok {
+		set |= hasPush
+	}
+	if _, ok := w.(closeNotifier); ok {
+		set |= hasNotify
+	}
+	if _, ok := w.(interface {
+		FlushError() error
+		SetReadDeadline(time.Time) error
+		SetWriteDeadline(time.Time) error
+		EnableFullDuplex() error
+	}); ok {
+		set |= hasControls
+	}
+	return set
+}
+
+// view gives the ResponseWriter for a handler. The sets are those of net/http,
+// httptest, http.TimeoutHandler, chi's and zerolog's wrappers. For any other
+// the largest of these serves that claims nothing the writer below lacks; an
+// http.ResponseController still reaches the rest.
+func (w *Writer) view() http.ResponseWriter {
+	p := (*plain)(w)
+	set := methods(w.inner)
+	has := func(want int) bool { return set&want == want }
+	switch {
+	case has(hasControls|hasFlush|hasHijack|hasReadFrom|hasString|hasNotify) && !has(hasPush):
+		return (*h1)(w)
+	case has(hasControls | hasFlush | hasString | hasPush | hasNotify):
+		return (*h2)(w)
+	}
+	return compose(w, p, has)
+}
+
+func compose(w *Writer, p *plain, has func(int) bool) http.ResponseWriter {
+	switch {
+	case has(hasFlush | hasHijack | hasReadFrom | hasNotify):
+		return struct {
+			*plain
+			flusher
+			hijack
+			readers
+			notify
+		}{p, flusher{w}, hijack{w}, readers{w}, notify{w}}
+	case has(hasFlush | hasHijack | hasReadFrom):
+		return struct {
+			*plain
+			flusher
+			hijack
+			readers
+		}{p, flusher{w}, hijack{w}, readers{w}}
+	case has(hasFlush | hasHijack):
+		return struct {
+			*plain
+			flusher
+			hijack
+		}{p, flusher{w}, hijack{w}}
+	case has(hasFlush | hasPush):
+		return struct {
+			*plain
+			flusher
+			pusher
+		}{p, flusher{w}, pusher{w}}
+	case has(hasFlush | hasString):
+		return struct {
+			*plain
+			flusher
+			stringw
+		}{p, flusher{w}, stringw{w}}
+	case has(hasFlush):
+		return struct {
+			*plain
+			flusher
+		}{p, flusher{w}}
+	case has(hasHijack):
+		return struct {
+			*plain
+			hijack
+		}{p, hijack{w}}
+	case has(hasPush):
+		return struct {
+			*plain
+			pusher
+		}{p, pusher{w}}
+	case has(hasString):
+		return struct {
+			*plain
+			stringw
+		}{p, stringw{w}}
+	}
+	return p
+}

@@ -1,0 +1,68 @@
+package request
+
+import (
+	"bufio"
+	"net"
+	"net/http"
+	"time"
+)
+
+func (w *Writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
+	if !w.gate.enter() {
+		return nil, nil, w.req.refusal()
+	}
+	defer w.gate.leave()
+	if err := w.refused(); err != nil && w.req.winner() != aborted { // a dead connection harms nobody
+		return nil, nil, err
+	}
+	c, rw, err := http.NewResponseController(w.inner).Hijack()
+	if err == nil && w.det == nil {
+		w.req.hijackMove(c)
+	}
+	return c, rw, err
+}
+
+func (w *Writer) Push(target string, o *http.PushOptions) error {
+	if !w.gate.enter() {
+		return w.req.refusal()
+	}
+	defer w.gate.leave()
+	if p, ok := w.inner.(http.Pusher); ok {
+		return p.Push(target, o)
+	}
+	return http.ErrNotSupported
+}
+
+func (w *Writer) CloseNotify() <-chan bool {
+	if !w.gate.enter() {
+		return make(chan bool, 1)
+	}
+	defer w.gate.leave()
+	return w.inner.(closeNotifier).CloseNotify()
+}
+
+func (w *Writer) SetReadDeadline(t time.Time) error {
+	if w.det == nil && w.req.http1() {
+		w.req.deadlineSet(t)
+	}
+	return w.control(func(c *http.ResponseController) error { return c.SetReadDeadline(t) })
+}
+
+func (w *Writer) SetWriteDeadline(t time.Time) error {
+	if w.det == nil && !w.req.http1() {
+		w.req.deadlineSet(t)
+	}
+	return w.control(func(c *http.ResponseController) error { return c.SetWriteDeadline(t) })
+}
+
+func (w *Writer) EnableFullDuplex() error {
+	return w.control((*http.ResponseController).EnableFullDuplex)
+}
+
+func (w *Writer) control(f func(*http.ResponseController) error) error {
+	if !w.gate.enter() {
+		return w.req.refusal()
+	}
+	defer w.gate.leave()
+	return f(http.NewResponseController(w.inner))
+}

@@ -1,0 +1,80 @@
+package request
+
+import (
+	"net/http"
+	"time"
+)
+
+var past = time.Unix(1, 0)
+
+// dropNow cuts the connection or stream while the handler may be at work, even
+// stuck in a Write.
+func (r *Request) dropNow() {
+	r.mu.Lock()
+	var hijackedConn = r.is(hijacked)
+	x := r.extra
+	r.mu.Unlock()
+	if hijackedConn {
+		if x != nil && x.conn != nil {
+			_ = x.conn.Close() // the handler sees to its own errors
+		}
+		return
+	}
+	if r.w.gate.enter() {
+		defer r.w.gate.leave()
+		r.cut()
+	}
+}
+
+// cut makes net/http unable to send another byte. It reports whether it could.
+// The caller is inside the writer's gate.
+//
+// A TLS record that fails by deadline has used up its number, and what follows
+// it is noise to the client: so a close_notify goes out first, if no record can
+// be under way.
+//
+// It acts once, whoever comes first: a second reset of an HTTP/2 stream would be
+// an error of ours.
+func (r *Request) cut() bool {
+	r.mu.Lock()
+	x := r.extraLocked()
+	r.mu.Unlock()
+	x.cut.Do(func() {
+		if c := r.conn(); c != nil && r.http1() && r.w.gate.n.Load() == 1 {
+			if c, ok := c.peer.NetConn().(interface{ CloseWrite() error }); ok {
+				_ = c.CloseWrite() // it fails where there is nobody left to tell
+			}
+		}
+		rc := http.NewResponseController(r.w.inner)
+		_ = rc.SetReadDeadline(past) // what is left of the body is of no use; unsupported is fine
+		x.severed = rc.SetWriteDeadline(past) == nil
+	})
+	return x.severed
+}
+
+// drop ends the request without a byte, on the serving goroutine. Outer
+// handlers see code as the status, though it never goes out. It reports whether
+// net/http has to be stopped by a panic.
+func (r *Request) drop(code int) (stop bool) {
+	if !r.w.gate.enter() {
+		return false
+	}
+	defer r.w.gate.leave()
+	r.mu.Lock()
+	r.markLocked(dropping)
+	said := r.is(committed)
+	if !said {
+		r.status = max(code, 0)
+	}
+	r.mu.Unlock()
+	if !said && code > 0 {
+		if r.http1() {
+			r.w.inner.Header().Set("Connection", "close") // or net/http reads up to 256 KB of body first
+		}
+		r.w.inner.WriteHeader(code)
+	}
+	if r.winner() == aborted && !r.http1() {
+		return false // the stream is reset already; a second reset is noise on the connection
+	}
+	return !r.cut()
+}

@@ -1,0 +1,117 @@
+package request
+
+import (
+	"bytes"
+	"net/http"
+	"strconv"
+	"strings"
+)
+
+// render sends the exit's own response, unless one is on its way. flush: the
+// handler is still at work, or a panic goes on, so net/http would not.
+func (r *Request) render(flush bool) {
+	if !r.renderMove() || !r.w.gate.enter() {
+		return
+	}
+	defer r.w.gate.leave()
+	e := r.exit()
+	h := r.w.inner.Header()
+	p := &pageWriter{header: h, status: e.Code}
+	dropBodyHeaders(h, e.Code >= 300)
+	if e.Code >= 300 && e.Code != http.StatusNotModified {
+		p = r.writePage(e, h)
+	}
+	status := p.status
+	if status == http.StatusNoContent || status == http.StatusNotModified {
+		p.buf.Reset()
+	} else {
+		h.Set("Content-Length", strconv.Itoa(p.buf.Len()))
+	}
+	r.runFilters(status, h)
+	r.answerFirst()
+	r.mu.Lock()
+	r.markLocked(committed)
+	r.status = status
+	r.mu.Unlock()
+	r.w.inner.WriteHeader(status)
+	if r.body.from.Method != http.MethodHead && p.buf.Len() > 0 {
+		n, _ := r.w.inner.Write(p.buf.Bytes()) // nobody is left to hear of an error
+		r.size.Add(int64(n))
+	}
+	if flush {
+		_ = http.NewResponseController(r.w.inner).Flush()
+	}
+}
+
+// renderMove: the exit's page is written once, and only where no header is out.
+func (r *Request) renderMove() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.is(committed | hijacked) {
+		return false
+	}
+	return r.markLocked(rendered)
+}
+
+// writePage lets the page of e be written into memory. If it panics, h is as it
+// was and there is no page.
+func (r *Request) writePage(e *Exit, h http.Header) *pageWriter {
+	r.mu.Lock()
+	write, req := e.Page, r.body.to
+	if r.page != nil {
+		write, req = r.page.write, r.page.req
+	}
+	if req == nil {
+		req = r.body.from
+	}
+	r.mu.Unlock()
+	p := &pageWriter{header: h.Clone(), status: e.Code}
+	if p.header == nil {
+		p.header = make(http.Header)
+	}
+	if v, _ := r.guard("error page", func() { write(p, req, e.Code) }); v != nil {
+		return &pageWriter{header: h, status: e.Code}
+	}
+	clear(h)
+	for k, v := range p.header {
+		h[k] = v
+	}
+	return p
+}
+
+// pageWriter is the ResponseWriter of a page.
+type pageWriter struct {
+	header http.Header
+	status int
+	said   bool
+	buf    bytes.Buffer
+}
+
+func (p *pageWriter) Header() http.Header { return p.header }
+func (p *pageWriter) WriteHeader(status int) {
+	if !p.said && status >= 200 && status <= 999 {
+		p.status, p.said = status, true
+	}
+}
+func (p *pageWriter) Write(b []byte) (int, error) {
+	p.said = true
+	return p.buf.Write(b)
+}
+
+// dropBodyHeaders removes what describes a body that is not sent. A bare 2xx
+// keeps what describes the resource.
+func dropBodyHeaders(h http.Header, all bool) {
+	for _, k := range []string{"Content-Length", "Content-Encoding", "Content-Range", "Transfer-Encoding", "Trailer"} {
+		delete(h, k)
+	}
+	if all {
+		for _, k := range []string{"Content-Type", "Etag", "Last-Modified"} {
+			delete(h, k)
+		}
+	}
+	for k := range h {
+		if strings.HasPrefix(k, http.TrailerPrefix) {
+			delete(h, k)
+		}
+	}
+}
