@@ -2,15 +2,10 @@ package abort_test
 
 import (
 	"context"
-	"errors"
-	"io"
 	"net/http"
-	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
-
-	"github.com/go-chi/chi/v5/middleware"
 
 	"github.com/lastbyte-go/lastbyte/abort"
 	"github.com/lastbyte-go/lastbyte/eof"
@@ -133,76 +128,6 @@ func TestContext_HandlerReturned_AfterItsThreads(t *testing.T) {
 	})
 }
 
-// Without Detach the outer deadline is seen; with it there is none, so that a
-// child's own timeout survives Send.
-func TestContext_Deadline(t *testing.T) {
-	each(t, func(t *testing.T, p pipenet.Proto, m mount) {
-		type deadline struct {
-			at time.Time
-			ok bool
-		}
-		got, begin := make(chan deadline, 1), time.Now()
-		s := start(t, p, m, func(w http.ResponseWriter, r *http.Request) {
-			at, ok := r.Context().Deadline()
-			got <- deadline{at, ok}
-		}, func(srv *http.Server) { srv.Handler = middleware.Timeout(time.Minute)(srv.Handler) })
-		mustGet(t, s.Server, "/")
-		want := deadline{begin.Add(time.Minute), true}
-		if m.name == "detach" {
-			want = deadline{}
-		}
-		if d := take(t, got, "deadline"); d.ok != want.ok || !d.at.Equal(want.at) {
-			t.Errorf("Deadline() = %v, %v, want %v, %v", d.at, d.ok, want.at, want.ok)
-		}
-	})
-}
-
-func TestContext_Send_LiftsTheOuterDeadline(t *testing.T) {
-	pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
-		ends := make(chan end, 2)
-		s := start(t, p, mounts[1], func(w http.ResponseWriter, r *http.Request) {
-			begin := time.Now()
-			child, cancel := context.WithTimeout(r.Context(), time.Hour)
-			defer cancel()
-			io.WriteString(w, "all of it")
-			if err := eof.Send(r.Context()); err != nil {
-				t.Errorf("Send() = %v, want nil", err)
-			}
-			<-child.Done()
-			ends <- end{child.Err(), context.Cause(child), time.Since(begin)}
-			ends <- end{r.Context().Err(), context.Cause(r.Context()), 0}
-		}, func(srv *http.Server) { srv.Handler = middleware.Timeout(time.Minute)(srv.Handler) })
-		if status, text := mustGet(t, s.Server, "/"); status != 200 || text != "all of it" {
-			t.Errorf("answer = %d %q, want 200, all of it", status, text)
-		}
-		time.Sleep(time.Hour)
-		if e := take(t, ends, "the child's end"); e.err != context.DeadlineExceeded || e.cause != context.DeadlineExceeded || e.at != time.Hour {
-			t.Errorf("child ends with %v, %v after %v, want its own deadline after 1h", e.err, e.cause, e.at)
-		}
-		if e := take(t, ends, "the request's context"); e.err != nil || e.cause != nil {
-			t.Errorf("the request's Err, Cause = %v, %v, want nil twice", e.err, e.cause)
-		}
-	})
-}
-
-// Before Send the same child ends with the outer deadline, which Detach hides.
-func TestContext_Detach_OuterDeadlineWorksByCancellation(t *testing.T) {
-	pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
-		ends := make(chan end, 1)
-		s := start(t, p, mounts[1], func(w http.ResponseWriter, r *http.Request) {
-			begin := time.Now()
-			child, cancel := context.WithTimeout(r.Context(), time.Hour)
-			defer cancel()
-			<-child.Done()
-			ends <- end{child.Err(), context.Cause(child), time.Since(begin)}
-		}, func(srv *http.Server) { srv.Handler = middleware.Timeout(time.Minute)(srv.Handler) })
-		mustGet(t, s.Server, "/")
-		if e := take(t, ends, "the child's end"); e.err != context.DeadlineExceeded || !errors.Is(e.cause, context.DeadlineExceeded) || e.at != time.Minute {
-			t.Errorf("child ends with %v, %v after %v, want the deadline after 1m", e.err, e.cause, e.at)
-		}
-	})
-}
-
 // What a middleware between Handler and Detach derives dies with the response.
 func TestContext_Send_DerivedOutsideOfDetach(t *testing.T) {
 	pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
@@ -231,46 +156,4 @@ func TestContext_Send_DerivedOutsideOfDetach(t *testing.T) {
 		}
 		close(release)
 	})
-}
-
-// A child of the context costs no goroutine, as with a context of the std.
-func TestContext_ChildrenStartNoGoroutine(t *testing.T) {
-	type deriveFunc func(context.Context) (context.Context, context.CancelFunc)
-	derive := map[string]deriveFunc{
-		"WithCancel": context.WithCancel,
-		"WithTimeout": func(c context.Context) (context.Context, context.CancelFunc) {
-			return context.WithTimeout(c, time.Hour)
-		},
-		"AfterFunc": func(c context.Context) (context.Context, context.CancelFunc) {
-			stop := context.AfterFunc(c, func() {})
-			return c, func() { stop() }
-		},
-		"of WithValue": func(c context.Context) (context.Context, context.CancelFunc) {
-			return context.WithCancel(context.WithValue(c, familyKey{}, 1))
-		},
-	}
-	for name, f := range derive {
-		t.Run(name, func(t *testing.T) {
-			each(t, func(t *testing.T, p pipenet.Proto, m mount) {
-				ctxs, release := make(chan context.Context, 1), make(chan struct{})
-				s := start(t, p, m, func(w http.ResponseWriter, r *http.Request) {
-					ctxs <- r.Context()
-					<-release
-				})
-				s.Begin(s.NewRequest("GET", "/", nil))
-				ctx := take(t, ctxs, "context")
-				before := runtime.NumGoroutine()
-				for range 100 {
-					child, cancel := f(ctx)
-					defer cancel()
-					child.Done()
-				}
-				synctest.Wait()
-				if after := runtime.NumGoroutine(); after > before { // goroutines of other tests may still end
-					t.Errorf("100 children started %d goroutines, want none", after-before)
-				}
-				close(release)
-			})
-		})
-	}
 }

@@ -8,7 +8,6 @@ import (
 	"testing"
 	"testing/synctest"
 
-	"github.com/lastbyte-go/lastbyte/abort"
 	"github.com/lastbyte-go/lastbyte/internal/pipenet"
 	"github.com/lastbyte-go/lastbyte/middleware"
 )
@@ -131,12 +130,6 @@ func mustGet(t *testing.T, s *pipenet.Server, path string) (status int, text str
 		t.Fatalf("body of Get(%q) = %v, want all of it", path, err)
 	}
 	return res.StatusCode, text
-}
-
-// causeOf gives the *abort.Error that ended ctx, nil if something else did.
-func causeOf(ctx context.Context) *abort.Error {
-	e, _ := context.Cause(ctx).(*abort.Error)
-	return e
 }
 
 // hitAndRun sends a request and leaves at once.

@@ -10,7 +10,7 @@ import (
 
 // departures is how often each scenario of the socket tests is played: what
 // several witnesses see at once has to come out the same every time.
-const departures = 5
+const departures = 3
 
 // ask is how a handler learns of the end of its client.
 type ask struct {
@@ -49,11 +49,11 @@ func departs(t *testing.T, w link, how way, begin func(*testing.T, *guest)) {
 				t.Parallel()
 				begun, found := make(chan struct{}, 1), make(chan seen, 1)
 				s := open(t, w, m, abort.Options{}, func(s *site) http.HandlerFunc {
-					return greets(func(_ http.ResponseWriter, r *http.Request) {
+					return func(_ http.ResponseWriter, r *http.Request) {
 						begun <- struct{}{}
 						e, ok := a.wait(s, r.Context())
 						found <- seen{e, ok}
-					})
+					}
 				})
 				for i := range int32(departures) {
 					g := s.guest(t)

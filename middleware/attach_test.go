@@ -63,13 +63,13 @@ func TestLifecycle_Attach_ConnContext(t *testing.T) {
 	pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
 		base, cancel := context.WithCancel(context.Background())
 		begun := make(chan struct{}, 1)
-		var s *scene
-		s = start(t, p, mount{"attached", func(l *middleware.Lifecycle, h http.Handler) http.Handler { return l.Handler(h) }},
-			middleware.Options{}, func(w http.ResponseWriter, r *http.Request) {
-				begun <- struct{}{}
-				<-r.Context().Done()
-			}, func(srv *http.Server) { srv.BaseContext = func(net.Listener) context.Context { return base } },
-			func(srv *http.Server) { attach(t, srv) })
+		s := start(t, p, mounts[0], middleware.Options{}, func(w http.ResponseWriter, r *http.Request) {
+			begun <- struct{}{}
+			<-r.Context().Done()
+		}, func(srv *http.Server) {
+			srv.BaseContext = func(net.Listener) context.Context { return base }
+			attach(t, srv)
+		})
 		call := s.Begin(s.NewRequest("GET", "/", nil))
 		take(t, begun, "request")
 		cancel()

@@ -159,12 +159,16 @@ func (r *Request) writeFailed(err error) error {
 	if r.check.Load() == nil || r.is(hijacked|dropping) {
 		return err
 	}
-	if !isReset(err) && !errors.Is(err, syscall.EPIPE) && r.node.parent.Err() == nil {
+	if !isReset(err) && !errors.Is(err, syscall.EPIPE) && !isDisconnected(err) && r.node.parent.Err() == nil {
 		return err // http.ErrContentLength, an outer writer's own error
 	}
 	r.judge(writeFailed, err)
 	return err
 }
+
+// isDisconnected finds what net/http's HTTP/2 server says of a connection that
+// is gone, sometimes before it cancels the streams' contexts. It has no name.
+func isDisconnected(err error) bool { return err.Error() == "client disconnected" }
 
 func isReset(err error) bool { return errors.Is(err, syscall.ECONNRESET) }
 

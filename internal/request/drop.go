@@ -1,6 +1,7 @@
 package request
 
 import (
+	"crypto/tls"
 	"net/http"
 	"time"
 )
@@ -40,16 +41,37 @@ func (r *Request) cut() bool {
 	x := r.extraLocked()
 	r.mu.Unlock()
 	x.cut.Do(func() {
-		if c := r.conn(); c != nil && r.http1() && r.w.gate.n.Load() == 1 {
-			if c, ok := c.peer.NetConn().(interface{ CloseWrite() error }); ok {
-				_ = c.CloseWrite() // it fails where there is nobody left to tell
-			}
-		}
+		finish := r.closeWriter()
 		rc := http.NewResponseController(r.w.inner)
 		_ = rc.SetReadDeadline(past) // what is left of the body is of no use; unsupported is fine
 		x.severed = rc.SetWriteDeadline(past) == nil
+		finish()
 	})
 	return x.severed
+}
+
+// closeWriter ends the server's side of an HTTP/1 connection, so that the client
+// sees it at once; net/http closes it when the handler is back. What has to wait
+// for the deadline is done by the result.
+func (r *Request) closeWriter() (finish func()) {
+	type halfCloser interface{ CloseWrite() error }
+	c := r.conn()
+	if c == nil || !r.http1() {
+		return func() {}
+	}
+	nc, ok := c.peer.NetConn().(halfCloser)
+	if !ok {
+		return func() {}
+	}
+	if t, ok := nc.(*tls.Conn); ok && r.w.gate.n.Load() > 1 {
+		// A record may be under way, and stuck: a FIN without a close_notify.
+		if nc, ok = t.NetConn().(halfCloser); !ok {
+			return func() {}
+		}
+		return func() { _ = nc.CloseWrite() }
+	}
+	_ = nc.CloseWrite() // it fails where there is nobody left to tell
+	return func() {}
 }
 
 // drop ends the request without a byte, on the serving goroutine. Outer

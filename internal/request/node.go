@@ -110,9 +110,10 @@ func (n *Node) cancel(e *ending) bool {
 	return true
 }
 
-// poll looks whether the parent has ended.
+// poll looks whether the parent has ended. A panic of the handler has ended the
+// request's own Node early; that the client leaves is still to be noticed.
 func (n *Node) poll() {
-	if n.end.Load() != nil || n.parent.Err() == nil {
+	if e := n.end.Load(); e != nil && (n.judge == nil || e != handlerReturned) || n.parent.Err() == nil {
 		return
 	}
 	n.mu.Lock()
@@ -152,6 +153,13 @@ func (n *Node) follow() {
 	if late {
 		stop()
 	}
+}
+
+// followed reports whether somebody has asked for the end of n.
+func (n *Node) followed() bool {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	return n.watch
 }
 
 // recheck begins the watch of the peer if that of the parent began without it.

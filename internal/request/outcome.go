@@ -40,7 +40,7 @@ func (r *Request) Outcome() Outcome {
 		}
 	case s&committed != 0 || s&ended != 0 && s&dropping == 0 && !o.Panicked:
 		o.Sent = r.status
-	case o.Panicked && o.Exit == nil:
+	case o.Panicked && s&winnerMask != exited && s&winnerMask != aborted:
 		o.Status = http.StatusInternalServerError
 	}
 	return o

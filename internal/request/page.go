@@ -17,7 +17,7 @@ func (r *Request) render(flush bool) {
 	e := r.exit()
 	h := r.w.inner.Header()
 	p := &pageWriter{header: h, status: e.Code}
-	dropBodyHeaders(h, e.Code >= 300)
+	dropBodyHeaders(h, e.Code >= 300 && e.Code != http.StatusNotModified)
 	if e.Code >= 300 && e.Code != http.StatusNotModified {
 		p = r.writePage(e, h)
 	}
@@ -99,7 +99,7 @@ func (p *pageWriter) Write(b []byte) (int, error) {
 }
 
 // dropBodyHeaders removes what describes a body that is not sent. A bare 2xx
-// keeps what describes the resource.
+// or 304 keeps what describes the resource.
 func dropBodyHeaders(h http.Header, all bool) {
 	for _, k := range []string{"Content-Length", "Content-Encoding", "Content-Range", "Transfer-Encoding", "Trailer"} {
 		delete(h, k)

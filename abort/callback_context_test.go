@@ -1,0 +1,116 @@
+package abort_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"testing"
+	"time"
+
+	"github.com/lastbyte-go/lastbyte/abort"
+	"github.com/lastbyte-go/lastbyte/eof"
+	"github.com/lastbyte-go/lastbyte/exitcode"
+	"github.com/lastbyte-go/lastbyte/internal/pipenet"
+)
+
+func TestNew_NegativeCallbackTimeout(t *testing.T) {
+	defer func() {
+		if got, want := fmt.Sprint(recover()), "abort.New: negative CallbackTimeout, got -1s"; got != want {
+			t.Errorf("New(CallbackTimeout: -1s) panics with %q, want %q", got, want)
+		}
+	}()
+	abort.New(abort.Options{CallbackTimeout: -time.Second})
+}
+
+func TestNew_CallbackTimeout(t *testing.T) {
+	for _, timeout := range []time.Duration{0, time.Minute} {
+		t.Run(timeout.String(), func(t *testing.T) {
+			pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
+				begun, ends, release := make(chan context.Context, 1), make(chan end, 1), make(chan struct{})
+				h := abort.New(abort.Options{CallbackTimeout: timeout})(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					abort.On(r.Context(), func(ctx context.Context) {
+						begun <- ctx
+						begin := time.Now()
+						select {
+						case <-ctx.Done():
+						case <-time.After(time.Hour):
+						}
+						ends <- end{ctx.Err(), context.Cause(ctx), time.Since(begin)}
+					})
+					<-release
+				}))
+				s := pipenet.Start(t, p, h)
+				defer close(release)
+				call := s.Begin(s.NewRequest("GET", "/", nil))
+				time.Sleep(time.Hour) // the timeout counts from the callback's start
+				call.Cancel()
+				ctx, now := take(t, begun, "callback"), time.Now()
+				want, at, hasDeadline := end{context.DeadlineExceeded, context.DeadlineExceeded, timeout}, now.Add(timeout), timeout > 0
+				if !hasDeadline {
+					want, at = end{nil, nil, time.Hour}, time.Time{}
+				}
+				if got, ok := ctx.Deadline(); ok != hasDeadline || !got.Equal(at) {
+					t.Errorf("Deadline() = %v, %v, want %v, %v", got, ok, at, hasDeadline)
+				}
+				time.Sleep(time.Hour)
+				if got := take(t, ends, "end of the callback's context"); got != want {
+					t.Errorf("callback's context: %v, want %v", got, want)
+				}
+			})
+		})
+	}
+}
+
+// The callback's context: the request's values, not its cancellation.
+func TestOn_CallbackContext(t *testing.T) {
+	each(t, func(t *testing.T, p pipenet.Proto, m mount) {
+		_, ctx, call, release := inHandler(t, p, m, withValue)
+		got := make(chan context.Context, 1)
+		abort.On(ctx, func(ctx context.Context) {
+			got <- ctx
+			exitcode.Exit(ctx, exitcode.ClientClosedRequest)
+			release()
+			time.Sleep(time.Hour)
+		})
+		call.Cancel()
+		callback := take(t, got, "the callback's context")
+		if ctx.Err() == nil {
+			t.Error("the request's Err() = nil, want the exit")
+		}
+		alive(t, callback)
+		if v := callback.Value(valueKey{}); v != "value of /" {
+			t.Errorf("Value() = %v, want that of the request", v)
+		}
+		if e, ok := abort.Cause(callback); !ok || !errors.Is(e, abort.ErrClientAborted) {
+			t.Errorf("Cause() in the callback = %v, %v, want the abort", e, ok)
+		}
+		time.Sleep(time.Hour - 1)
+		alive(t, callback)
+		time.Sleep(time.Nanosecond)
+		over(t, callback, context.Canceled, is(context.Canceled))
+	})
+}
+
+// A shutdown that gives up ends the callback's context.
+func TestOn_CallbackContext_ForcedShutdown(t *testing.T) {
+	each(t, func(t *testing.T, p pipenet.Proto, m mount) {
+		s, ctx, call, release := inHandler(t, p, m, asIs)
+		defer release()
+		got := make(chan context.Context, 1)
+		abort.On(ctx, func(ctx context.Context) {
+			got <- ctx
+			select {
+			case <-ctx.Done():
+			case <-time.After(time.Hour): // where it fails, it fails alone
+			}
+		})
+		call.Cancel()
+		callback := take(t, got, "the callback's context")
+		alive(t, callback)
+		expired, cancel := context.WithCancel(context.Background())
+		cancel()
+		s.life.Shutdown(expired)
+		over(t, callback, context.Canceled, is(eof.ErrShuttingDown))
+	})
+}

@@ -1,0 +1,237 @@
+package request_test
+
+import (
+	"net/http"
+
+	"github.com/lastbyte-go/lastbyte/exitcode"
+	"github.com/lastbyte-go/lastbyte/internal/request"
+	"github.com/lastbyte-go/lastbyte/middleware"
+)
+
+// model is a request as CONTRACT has it, where each event is over before the
+// next begins. Its methods give the error that the call must give.
+type model struct {
+	detach, check, h2, body                    bool
+	winner                                     string // "": none yet
+	status                                     int
+	bytes                                      int64
+	code                                       exitcode.Code
+	threads, tasks, calls                      int // at work; accepted; of the callback
+	exit, on, calling                          bool
+	committed, hijacked, gone, panicked, outer bool
+	back, ended                                bool // the handler, ServeHTTP
+	told                                       middleware.Outcome
+}
+
+func (m *model) write(n int64) error {
+	if err := m.refuses(); err != nil {
+		return err
+	}
+	if m.commit(http.StatusOK) {
+		m.bytes += n
+		return nil
+	}
+	return http.ErrHijacked
+}
+
+func (m *model) header(status int) error {
+	if m.refuses() == nil && status >= 200 {
+		m.commit(status)
+	}
+	return nil
+}
+
+// refuses: after an ending nothing of the handler's passes.
+func (m *model) refuses() error {
+	decided := m.winner == "exited" || m.winner == "aborted"
+	switch {
+	case !m.ended && !m.detach && m.hijacked && !m.committed: // net/http refuses
+		return nil
+	case !m.ended && !(m.detach && m.winner != "") && !decided:
+		return nil
+	case m.winner == "exited" && !m.ended: // an exit waits for that
+		m.page()
+		m.end(m.detach)
+	}
+	return m.refusal()
+}
+
+func (m *model) refusal() error {
+	return map[string]error{"exited": request.ErrExited, "aborted": request.ErrClientAborted, "returned": request.ErrEnded, "sent": request.ErrEnded}[m.winner]
+}
+
+func (m *model) commit(status int) bool {
+	if !m.committed && !m.hijacked {
+		m.committed, m.status = true, status
+	}
+	return !m.hijacked
+}
+
+func (m *model) page() {
+	if !request.Drops(int(m.code)) && !m.committed && !m.hijacked {
+		m.commit(int(m.code))
+		if m.code >= 300 && m.code != 304 {
+			m.bytes += int64(len(m.code.String()) + 1)
+		}
+	}
+}
+
+// end: ServeHTTP returns.
+func (m *model) end(now bool) {
+	if !now || m.ended {
+		return
+	}
+	m.ended = true
+	switch {
+	case m.hijacked:
+	case m.winner == "exited":
+		m.page()
+		if !m.committed {
+			m.status = max(int(m.code), 0)
+		}
+	case m.winner == "aborted" && !m.committed:
+		m.status = 499
+	case !m.committed && !m.panicked:
+		m.status = http.StatusOK
+	}
+	m.told = m.outcome()
+}
+
+// beside: it is a thread or the callback that acts, see world.who.
+func (m *model) beside(arg byte) bool {
+	return arg&3 == 2 && m.threads > 0 || arg&3 == 3 && m.calling
+}
+
+// settle: a goroutine of the request is back.
+func (m *model) settle() error {
+	if m.back && m.threads == 0 && !m.calling {
+		if m.winner == "" {
+			m.winner = "returned"
+		}
+		m.end(true)
+	}
+	return nil
+}
+
+func (m *model) panics() error {
+	if !m.detach {
+		m.panicked = true
+	} else if m.winner == "" {
+		m.winner, m.panicked = "returned", true
+	}
+	m.back = true
+	m.end(m.detach)
+	return m.settle()
+}
+
+func (m *model) exits(code exitcode.Code, beside bool) error {
+	switch {
+	case code < -1, code > 0 && code < 200, code > 999:
+		return exitcode.ErrInvalidCode
+	case code == 0:
+		return nil
+	case m.winner == "aborted" && !m.exit:
+		m.exit, m.code = true, code
+		return request.ErrEnded
+	case m.winner == "exited":
+		return request.ErrExited
+	case m.winner != "":
+		return request.ErrEnded
+	}
+	m.winner, m.exit, m.code = "exited", true, code
+	if request.Drops(int(code)) || m.committed || m.hijacked {
+		m.end(m.detach)
+		if !request.Drops(int(code)) && code >= 300 {
+			return request.ErrHeaderSent
+		}
+		return nil
+	}
+	m.end(m.detach && beside)
+	return nil
+}
+
+func (m *model) leaves() error {
+	if m.check && m.winner == "" && !m.gone && !m.outer {
+		if m.gone = true; m.on {
+			m.calls, m.calling = 1, true
+			return nil
+		}
+		m.winner = "aborted"
+		m.end(m.detach)
+	}
+	return nil
+}
+
+func (m *model) ons() error {
+	switch {
+	case m.winner != "" && m.winner != "aborted", m.back && m.threads == 0 && !m.calling:
+		return request.ErrEnded
+	case !m.check:
+		return request.ErrCheckOff
+	case m.on:
+		return request.ErrDuplicate
+	}
+	if m.on = true; m.gone {
+		m.calls, m.calling = 1, true
+	}
+	return nil
+}
+
+func (m *model) sends() error {
+	switch {
+	case m.winner == "exited":
+		return request.ErrExited
+	case m.gone:
+		return request.ErrClientAborted
+	case m.winner != "":
+		return request.ErrEnded
+	case !m.detach:
+		return request.ErrNotDetached
+	case m.hijacked:
+		return http.ErrHijacked
+	}
+	m.winner = "sent"
+	m.commit(http.StatusOK)
+	m.end(true)
+	return nil
+}
+
+func (m *model) hijacks() error {
+	switch {
+	case m.h2:
+		return http.ErrNotSupported
+	case m.ended, m.winner != "" && m.winner != "aborted": // a dead connection harms nobody
+		return m.refusal()
+	case m.hijacked:
+		return http.ErrHijacked
+	}
+	m.hijacked = true
+	return nil
+}
+
+func (m *model) spawns() error {
+	switch {
+	case m.winner == "exited":
+		return request.ErrExited
+	case m.back && m.threads == 0 && !m.calling:
+		return request.ErrEnded
+	}
+	m.threads++
+	return nil
+}
+
+// outcome is what OnEnd has to be told, and so is everybody later.
+func (m *model) outcome() middleware.Outcome {
+	o := middleware.Outcome{Status: m.status, Bytes: m.bytes, Exited: m.exit, Exit: m.code, Hijacked: m.hijacked, Panicked: m.panicked}
+	dropped := m.winner == "aborted" || m.winner == "exited" && request.Drops(int(m.code))
+	switch {
+	case m.committed, !dropped && !m.panicked && !m.hijacked:
+		o.Sent = m.status
+	case m.panicked && !dropped:
+		o.Status = http.StatusInternalServerError
+	}
+	if m.hijacked {
+		o.Status = http.StatusSwitchingProtocols
+	}
+	return o
+}

@@ -1,0 +1,262 @@
+package request_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"log"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"sync"
+	"testing"
+	"testing/synctest"
+
+	"github.com/lastbyte-go/lastbyte/abort"
+	"github.com/lastbyte-go/lastbyte/exitcode"
+	"github.com/lastbyte-go/lastbyte/internal/request"
+	"github.com/lastbyte-go/lastbyte/middleware"
+	"github.com/lastbyte-go/lastbyte/thread"
+)
+
+// world is one request whose goroutines do what the test says.
+type world struct {
+	race   bool // an event does not wait for the one before
+	loose  bool // the model cannot know
+	filter bool // a HeaderFilter may exit after an ending
+	life   *middleware.Lifecycle
+	wire   *wire
+
+	cancel context.CancelCauseFunc // of the context around lastbyte
+	req    *request.Request
+	w      http.ResponseWriter // the handler's, leaked
+	r      *http.Request       // the handler's, leaked
+	word   uint32              // the state after the last event
+
+	mu       sync.Mutex
+	handler  *actor
+	threads  []*actor
+	called   *actor // the callback
+	calls    int
+	accepted int // tasks
+	ran      int
+	outcomes []middleware.Outcome
+	returned bool
+}
+
+// actor is a goroutine that does what it is told.
+type actor struct {
+	ctx  context.Context
+	do   chan func()
+	gone bool // it was told to end
+}
+
+func newActor(ctx context.Context) *actor { return &actor{ctx: ctx, do: make(chan func(), 256)} }
+
+func (a *actor) run() {
+	for f := range a.do {
+		f()
+	}
+}
+
+const (
+	bitDetach = 1 << iota
+	bitHTTP2
+	bitIgnore
+	bitCheck // whatever bitIgnore says: mostly on
+	bitRace
+	bitBody
+	bitLazy // the handler does not ask for Done, so nobody watches the client
+	bitFilter
+)
+
+func describe(b byte) string {
+	return fmt.Sprintf("detach %t h2 %t check %t race %t body %t lazy %t filter %t:", b&bitDetach != 0, b&bitHTTP2 != 0,
+		b&(bitIgnore|bitCheck) != bitIgnore, b&bitRace != 0, b&bitBody != 0, b&bitLazy != 0, b&bitFilter != 0)
+}
+
+func newWorld(t *testing.T, b byte) (*world, *model) {
+	is := func(bit byte) bool { return b&bit != 0 }
+	m := &model{detach: is(bitDetach), h2: is(bitHTTP2), check: b&(bitIgnore|bitCheck) != bitIgnore, body: is(bitBody)}
+	w := &world{race: is(bitRace), loose: b&(bitRace|bitLazy|bitFilter) != 0, filter: is(bitFilter), handler: newActor(nil)}
+	o := middleware.Options{OnEnd: func(o middleware.Outcome) { w.note(func() { w.outcomes = append(w.outcomes, o) }) }}
+	o.Background.OnPanic = func(any, []byte) {}
+	w.life = middleware.New(o)
+
+	var h http.Handler = http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
+		w.w, w.r = rw, r
+		w.req, _ = request.From(r.Context())
+		if !is(bitLazy) {
+			r.Context().Done()
+		}
+		w.handler.run()
+	})
+	if !m.check {
+		h = abort.Ignore(h)
+	}
+	if is(bitFilter) {
+		h = exitcode.HeaderFilter(func(_ *http.Request, status int, _ http.Header) exitcode.Code {
+			return map[int]exitcode.Code{404: 503, 201: 444}[status]
+		})(h)
+	}
+	if m.detach {
+		h = w.life.Detach(h)
+	} else {
+		h = w.life.Handler(h)
+	}
+	w.serve(t, h, m)
+	return w, m
+}
+
+// serve is the server's goroutine.
+func (w *world) serve(t *testing.T, h http.Handler, m *model) {
+	srv := &http.Server{ErrorLog: log.New(io.Discard, "", 0)}
+	ctx, cancel := context.WithCancelCause(context.WithValue(t.Context(), http.ServerContextKey, srv))
+	w.cancel = cancel
+	w.wire = newWire(ctx, m.h2)
+	r := httptest.NewRequestWithContext(ctx, "POST", "/", nil)
+	if m.body {
+		r.Body = w.wire
+	}
+	var rw http.ResponseWriter = wire1{w.wire}
+	if m.h2 {
+		r.Proto, r.ProtoMajor, r.ProtoMinor = "HTTP/2.0", 2, 0
+		rw = w.wire
+	}
+	go func() {
+		defer func() {
+			recover() // what the handler panics with is not the matter here
+			w.wire.set(func() { w.wire.over = true })
+			w.note(func() { w.returned = true })
+			cancel(nil) // as net/http does
+		}()
+		h.ServeHTTP(rw, r)
+	}()
+	synctest.Wait()
+	w.handler.ctx = w.r.Context()
+}
+
+func (w *world) note(f func()) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	f()
+}
+
+// who acts, and with what context: the handler, any goroutine with its context,
+// a thread, the callback.
+func (w *world) who(arg byte) (*actor, context.Context) {
+	a := w.handler
+	switch arg & 3 {
+	case 1:
+		return nil, a.ctx
+	case 2:
+		if t := w.lastThread(); t != nil {
+			a = t
+		}
+	case 3:
+		if c := w.atWork(); c != nil && !c.gone {
+			a = c
+		}
+	}
+	return a, a.ctx
+}
+
+func (w *world) lastThread() *actor {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for i := len(w.threads) - 1; i >= 0; i-- {
+		if a := w.threads[i]; !a.gone {
+			return a
+		}
+	}
+	return nil
+}
+
+// atWork is the callback, nil if it was not called.
+func (w *world) atWork() *actor {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return w.called
+}
+
+var errStuck = errors.New("the call does not return")
+
+// by has a do f, any goroutine if a is gone.
+func (w *world) by(a *actor, f func() error) error {
+	err := errStuck
+	if a == nil || a.gone {
+		go func() { e := f(); w.note(func() { err = e }) }()
+	} else {
+		a.do <- func() { e := f(); w.note(func() { err = e }) }
+	}
+	if w.race {
+		return nil
+	}
+	synctest.Wait()
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	return err
+}
+
+// own has the handler do f, which uses its writer: beside the handler nobody may.
+func (w *world) own(f func() error) error {
+	if w.loose && w.handler.gone && !w.wire.isOver() {
+		return nil
+	}
+	return w.by(w.handler, f)
+}
+
+// last has a do f and end.
+func (w *world) last(a *actor, f func()) error {
+	if a == nil || a.gone {
+		return nil
+	}
+	a.gone = true
+	a.do <- f
+	close(a.do)
+	if !w.race {
+		synctest.Wait()
+	}
+	return nil
+}
+
+// ends ends the context around lastbyte.
+func (w *world) ends(cause error) error {
+	w.cancel(cause)
+	if !w.race {
+		synctest.Wait()
+	}
+	return nil
+}
+
+// ending is how a goroutine ends.
+func ending(arg byte) func() {
+	switch arg & 7 {
+	case 1, 5:
+		return func() { panic(errSome) }
+	case 3:
+		return func() { panic(http.ErrAbortHandler) }
+	case 7:
+		return runtime.Goexit
+	}
+	return func() {}
+}
+
+func (w *world) callback(ctx context.Context) {
+	a := newActor(ctx)
+	w.note(func() { w.calls++; w.called = a })
+	a.run()
+}
+
+func (w *world) spawn(ctx context.Context) error {
+	a := newActor(nil)
+	_, err := thread.Spawn(ctx, func(ctx context.Context) error {
+		w.note(func() { a.ctx = ctx; w.threads = append(w.threads, a) })
+		a.run()
+		return nil
+	})
+	return err
+}
+
+func (w *world) task(context.Context) { w.note(func() { w.ran++ }) }
