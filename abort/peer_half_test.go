@@ -114,7 +114,7 @@ func TestA11_IgnoreHalfClose_BodyUnread(t *testing.T) {
 			if err := await(t, errs, "answer"); err != nil {
 				t.Errorf("On(), Flush() = %v, want nil", err)
 			}
-			res, err := http.ReadResponse(g.in, nil)
+			res, err := g.head(t)
 			if err != nil {
 				t.Fatalf("ReadResponse() = %v, want one", err)
 			}
@@ -194,16 +194,18 @@ func TestA11_HTTP2(t *testing.T) {
 		for _, o := range []abort.Options{{}, ignoreHalf} {
 			t.Run(l.name, func(t *testing.T) {
 				t.Parallel()
-				found := make(chan seen, 1)
+				begun, found := make(chan struct{}), make(chan seen, 1)
 				s := open(t, l, mounts[0], o, func(s *site) http.HandlerFunc {
 					return func(_ http.ResponseWriter, r *http.Request) {
 						called, err := s.register(r.Context())
+						close(begun)
 						found <- seen{<-called, err == nil}
 						exitcode.Exit(r.Context(), exitcode.ClientClosedRequest)
 					}
 				})
 				g := s.guest(t)
 				get(t, g)
+				await(t, begun, "request")
 				wayFIN.do(g)
 				got := await(t, found, "callback")
 				left(t, got.e, got.ok, wayFIN)

@@ -141,9 +141,14 @@ type guest struct {
 	conn net.Conn // HTTP/1: what is written to, tcp or TLS over it
 	in   *bufio.Reader
 
-	trans   *http.Transport // HTTP/2
-	cancel  context.CancelFunc
-	answers chan answer
+	trans  *http.Transport // HTTP/2
+	cancel context.CancelFunc
+	heads  chan head
+}
+
+type head struct {
+	*http.Response
+	err error
 }
 
 type answer struct {
@@ -160,7 +165,7 @@ func (s *site) guest(t *testing.T) *guest {
 	if err != nil {
 		t.Fatalf("Dial() = %v, want a connection", err)
 	}
-	g := &guest{site: s, tcp: c.(*net.TCPConn), conn: c, answers: make(chan answer, 1)}
+	g := &guest{site: s, tcp: c.(*net.TCPConn), conn: c, heads: make(chan head, 1)}
 	t.Cleanup(func() { g.tcp.Close() })
 	if s.link.secure {
 		conf := &crypto.Config{InsecureSkipVerify: true} // it is the one above, of this moment
@@ -219,17 +224,21 @@ func (g *guest) begin(t *testing.T, method, path string, body io.Reader) {
 	}
 	go func() {
 		res, err := g.trans.RoundTrip(req)
-		g.answers <- read(res, err)
+		g.heads <- head{res, err}
 	}()
 }
 
-func read(res *http.Response, err error) answer {
-	if err != nil {
-		return answer{err: err}
+// head waits for the response's header.
+func (g *guest) head(t *testing.T) (*http.Response, error) {
+	t.Helper()
+	if g.trans == nil {
+		go func() {
+			res, err := http.ReadResponse(g.in, nil)
+			g.heads <- head{res, err}
+		}()
 	}
-	defer res.Body.Close()
-	b, err := io.ReadAll(res.Body)
-	return answer{res.StatusCode, string(b), err}
+	h := await(t, g.heads, "response")
+	return h.Response, h.err
 }
 
 // write sends raw text; it fails the test if that fails.
@@ -243,10 +252,17 @@ func (g *guest) write(t *testing.T, text string) {
 // answer waits for the whole response.
 func (g *guest) answer(t *testing.T) answer {
 	t.Helper()
-	if g.trans == nil {
-		go func() { g.answers <- read(http.ReadResponse(g.in, nil)) }()
+	res, err := g.head(t)
+	if err != nil {
+		return answer{err: err}
 	}
-	return await(t, g.answers, "response")
+	defer res.Body.Close()
+	whole := make(chan answer, 1)
+	go func() {
+		b, err := io.ReadAll(res.Body)
+		whole <- answer{res.StatusCode, string(b), err}
+	}()
+	return await(t, whole, "response's body")
 }
 
 // ok asserts that the response is 200 with text.

@@ -24,7 +24,7 @@ func takes(w http.ResponseWriter) (net.Conn, error) {
 func (g *guest) upgrade(t *testing.T) {
 	t.Helper()
 	g.write(t, "GET / HTTP/1.1\r\nHost: example.com\r\nConnection: Upgrade\r\nUpgrade: x\r\n\r\n")
-	res, err := http.ReadResponse(g.in, nil)
+	res, err := g.head(t)
 	if err != nil || res.StatusCode != 101 {
 		t.Fatalf("response = %v, %v, want 101", res, err)
 	}

@@ -6,10 +6,12 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"runtime"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+	"weak"
 
 	"github.com/lastbyte-go/lastbyte/eof"
 	"github.com/lastbyte-go/lastbyte/internal/pipenet"
@@ -54,6 +56,33 @@ func TestLifecycle_Attach_KeepsHooks(t *testing.T) {
 		}
 		if plain, attached := fmt.Sprint(states[false]), fmt.Sprint(states[true]); plain != attached || len(states[true]) < 3 {
 			t.Errorf("ConnState sees %s, without Attach %s, want the same", attached, plain)
+		}
+	})
+}
+
+// A connection that is closed is forgotten.
+func TestLifecycle_Attach_ForgetsConns(t *testing.T) {
+	pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
+		life := newLife(t, middleware.Options{})
+		conns := make(chan weak.Pointer[pipenet.Conn], 1)
+		s := pipenet.Start(t, p, life.Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})),
+			func(srv *http.Server) {
+				srv.ConnState = func(c net.Conn, state http.ConnState) {
+					if state == http.StateNew {
+						conns <- weak.Make(c.(*pipenet.Conn))
+					}
+				}
+				life.Attach(srv)
+			})
+		get(t, s, "/")
+		conn := take(t, conns, "connection")
+		s.Conns()[0].Close()
+		synctest.Wait()
+		for range 3 { // what a pool holds survives one
+			runtime.GC()
+		}
+		if conn.Value() != nil {
+			t.Error("the connection is still held after its close, want it forgotten")
 		}
 	})
 }

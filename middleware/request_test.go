@@ -11,7 +11,9 @@ import (
 	"strings"
 	"testing"
 	"testing/synctest"
+	"time"
 
+	"github.com/lastbyte-go/lastbyte/eof"
 	"github.com/lastbyte-go/lastbyte/internal/pipenet"
 	"github.com/lastbyte-go/lastbyte/middleware"
 )
@@ -65,17 +67,27 @@ func TestTransparency_Pattern(t *testing.T) {
 	each(t, func(t *testing.T, p pipenet.Proto, m mount) {
 		seen := make(chan string, 1)
 		mux := http.NewServeMux()
-		mux.HandleFunc("GET /item/{id}", func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, r.PathValue("id")) })
+		mux.HandleFunc("GET /item/{id}", func(w http.ResponseWriter, r *http.Request) {
+			io.WriteString(w, r.PathValue("id"))
+			if m.name == "Detach" && r.PathValue("id") == "sent" {
+				if err := eof.Send(r.Context()); err != nil {
+					t.Errorf("Send() = %v, want nil", err)
+				}
+				time.Sleep(time.Hour) // what is seen outside is from before
+			}
+		})
 		s := beside(t, p, m, func(r *http.Request, after bool) {
 			if after {
 				seen <- r.Pattern
 			}
 		}, mux)
-		if status, text := get(t, s, "/item/7"); status != 200 || text != "7" {
-			t.Errorf("answer = %d %q, want 200 7", status, text)
-		}
-		if got := take(t, seen, "pattern"); got != "GET /item/{id}" {
-			t.Errorf("Pattern outside = %q, want GET /item/{id}", got)
+		for _, id := range []string{"7", "sent"} {
+			if status, text := get(t, s, "/item/"+id); status != 200 || text != id {
+				t.Errorf("answer = %d %q, want 200 %s", status, text, id)
+			}
+			if got := take(t, seen, "pattern"); got != "GET /item/{id}" {
+				t.Errorf("%s: Pattern outside = %q, want GET /item/{id}", id, got)
+			}
 		}
 	})
 }

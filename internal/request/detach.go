@@ -49,7 +49,7 @@ type Detached struct {
 func Detach(cfg *Config, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
 		r, inner := From(req.Context())
-		if !inner {
+		if !inner || r.is(ended) {
 			r = newRequest(w, req)
 			r.body.from = req
 			r.enable(cfg, req)

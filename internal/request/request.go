@@ -74,7 +74,7 @@ func From(ctx context.Context) (*Request, bool) {
 // Handler is the middleware of cfg.
 func Handler(cfg *Config, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		if r, ok := From(req.Context()); ok {
+		if r, ok := From(req.Context()); ok && !r.is(ended) {
 			r.enable(cfg, req)
 			next.ServeHTTP(w, req)
 			return

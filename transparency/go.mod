@@ -1,0 +1,3 @@
+module github.com/lastbyte-go/lastbyte/transparency
+
+go 1.26
