@@ -17,7 +17,6 @@ import (
 	"github.com/lastbyte-go/lastbyte/abort"
 	"github.com/lastbyte-go/lastbyte/eof"
 	"github.com/lastbyte-go/lastbyte/exitcode"
-	"github.com/lastbyte-go/lastbyte/middleware"
 	"github.com/lastbyte-go/lastbyte/thread"
 )
 
@@ -154,7 +153,7 @@ func (c *chaos) serve(w http.ResponseWriter, r *http.Request) {
 			}
 			rec.note(func() { rec.leaver = true })
 		case 'j':
-			if c.hijack(w, text) {
+			if c.hijack(w, rec.id, text) {
 				return
 			}
 		default:
@@ -176,13 +175,12 @@ func (c *chaos) wait(ctx context.Context, called <-chan struct{}, limit time.Dur
 	return true
 }
 
-func (c *chaos) hijack(w http.ResponseWriter, text []byte) bool {
+func (c *chaos) hijack(w http.ResponseWriter, id string, text []byte) bool {
 	conn, rw, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		return false
 	}
 	defer conn.Close()
-	id := strings.TrimLeft(string(text[:20]), "0")
 	fmt.Fprintf(rw, "HTTP/1.1 200 OK\r\nX-Id: %s\r\nContent-Length: 42\r\nConnection: close\r\n\r\n%s", id, text[:42])
 	_ = rw.Flush()
 	return true
@@ -281,8 +279,5 @@ func oneOf[T any](list []T) T { return list[rand.N(len(list))] }
 
 // pattern is what the body of a response is made of: its id, again and again.
 func pattern(id string) []byte {
-	return []byte(strings.Repeat(fmt.Sprintf("%020s\n", id), 3000))
+	return bytes.Repeat([]byte(strings.Repeat("0", 20-len(id))+id+"\n"), 3000)
 }
-
-var _ io.Writer = (*chaos)(nil)
-var _ = middleware.New

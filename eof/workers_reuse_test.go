@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"runtime"
 	"runtime/pprof"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 
@@ -164,6 +166,7 @@ func TestWorkers_NotPoisoned(t *testing.T) {
 					}
 				}
 				shutdown(t, b)
+				synctest.Wait()
 				wantNoneLeft(t)
 				if st := b.Stats(); st.Detached != 0 || st.Lost != 0 {
 					t.Errorf("Stats() = %+v, want nothing at work, nothing lost", st)
@@ -171,4 +174,71 @@ func TestWorkers_NotPoisoned(t *testing.T) {
 			})
 		})
 	}
+}
+
+func taskWork(wait <-chan struct{}) { <-wait }
+
+// A task has the labels of its request's context, not those of the task that
+// made room for it.
+func TestTask_Labels(t *testing.T) {
+	pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
+		wait := make(chan struct{})
+		b := background(t, eof.Options{Running: 1})
+		wrap := func(next http.Handler) http.Handler { return labelled(b.Handler(next)) }
+		s := serve(t, p, wrap, func(w http.ResponseWriter, r *http.Request) {
+			eof.Defer(r.Context(), func(context.Context) { taskWork(wait) })
+		})
+		paths := []string{"/one", "/two", "/"}
+		for _, path := range paths {
+			get(t, s, path).want(t, 200, "")
+		}
+		for _, path := range paths {
+			synctest.Wait()
+			want := ""
+			if path != "/" {
+				want = fmt.Sprintf("{%q:%q}", "path", path)
+			}
+			if got := labels("eof_test.taskWork"); len(got) != 1 || got[0] != want {
+				t.Errorf("task of %s: the labels are %q, want %q", path, got, want)
+			}
+			wait <- struct{}{}
+		}
+	})
+}
+
+// Handlers whose stack has to grow, on goroutines that have it, and on one of
+// its own for each.
+func BenchmarkDeepStack(b *testing.B) {
+	for _, depth := range []int{1, 16, 64} { // KB
+		handler := http.HandlerFunc(func(http.ResponseWriter, *http.Request) { deep(depth) })
+		run := func(name string, h http.Handler) {
+			b.Run(fmt.Sprintf("%dKB/%s", depth, name), func(b *testing.B) {
+				b.ReportAllocs()
+				r := httptest.NewRequest("GET", "/", nil)
+				w := httptest.NewRecorder()
+				for b.Loop() {
+					h.ServeHTTP(w, r)
+				}
+			})
+		}
+		background := eof.New(eof.Options{})
+		run("Detach", background.Detach(handler))
+		run("go", http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			var over sync.WaitGroup
+			over.Go(func() { handler(w, r) })
+			over.Wait()
+		}))
+		shutdown(b, background)
+	}
+}
+
+// deep uses that many KB of stack.
+//
+//go:noinline
+func deep(kb int) byte {
+	var frame [1 << 10]byte
+	if kb > 1 {
+		frame[kb] = deep(kb - 1)
+	}
+	return frame[kb&1]
 }

@@ -156,6 +156,8 @@ func (d *Detached) finish(panicked bool, v any, stack []byte) {
 		carry(d.body.from, d.body.to)
 	case r.winner() == exited && !d.awake():
 		d.settle()
+	case r.winner() == sent:
+		d.decided.Wait() // a Send from beside the handler may still be at the writer
 	}
 	d.wake(true)
 	if panicked {

@@ -21,11 +21,10 @@ func (r *Request) Send(ctx context.Context) error {
 		}
 		return err
 	}
+	defer d.wake(false) // deferred: a HeaderFilter may panic
 	d.node.detach()
 	d.shut()
-	err = d.complete()
-	d.wake(false)
-	return err
+	return d.complete()
 }
 
 // sentMove makes Send the request's ending.

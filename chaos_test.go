@@ -1,0 +1,211 @@
+package lastbyte_test
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"log"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"github.com/lastbyte-go/lastbyte/middleware"
+)
+
+// chaos is a server and the clients that misuse it, over sockets.
+type chaos struct {
+	life    *middleware.Lifecycle
+	address string
+	end     time.Time
+
+	ids, arrived                   atomic.Int64
+	ended, aborts, exits, eofs     atomic.Int64 // as OnEnd has them
+	book                           sync.Map     // path to *record
+	mu                             sync.Mutex
+	errs                           []string
+	answered, dropped, left, calls atomic.Int64 // what clients saw: nothing is proved by doing nothing
+}
+
+func (c *chaos) wrong(format string, args ...any) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if len(c.errs) < 20 {
+		c.errs = append(c.errs, fmt.Sprintf(format, args...))
+	}
+}
+
+// TestChaos has handlers of random programs serve clients of random manners, and
+// then counts. LASTBYTE_CHAOS says how long: 30s, say; a second without it.
+func TestChaos(t *testing.T) {
+	d := time.Second
+	if s := os.Getenv("LASTBYTE_CHAOS"); s != "" {
+		var err error
+		if d, err = time.ParseDuration(s); err != nil {
+			t.Fatalf("LASTBYTE_CHAOS: %v", err)
+		}
+	}
+	before := ids(goroutines())
+	c := newChaos()
+	stop := c.listen(t)
+	c.run(t, 20*time.Millisecond) // what is opened once is open now
+	fds := openFiles()
+	c.run(t, d)
+	c.stop(t, stop)
+	c.count(t)
+	t.Logf("%v: %d requests arrived, clients saw %d answers and %d drops and left %d times, %d callbacks ran",
+		d, c.arrived.Load(), c.answered.Load(), c.dropped.Load(), c.left.Load(), c.calls.Load())
+	c.leaks(t, before, fds)
+	for _, err := range c.errs {
+		t.Error(err)
+	}
+}
+
+func newChaos() *chaos {
+	c := &chaos{}
+	c.life = middleware.New(middleware.Options{
+		Logger: zerolog.New(c),
+		OnEnd: func(o middleware.Outcome) {
+			c.ended.Add(1)
+			if o.Abort != nil {
+				c.aborts.Add(1)
+			}
+			if o.Exited {
+				c.exits.Add(1)
+			}
+			if o.EOF > 0 {
+				c.eofs.Add(1)
+			}
+		},
+	})
+	c.life.Background() // see below
+	return c
+}
+
+// listen serves HTTP/1 and HTTP/2 on one port.
+func (c *chaos) listen(t *testing.T) (stop func(context.Context) error) {
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	c.address = ln.Addr().String()
+	srv := &http.Server{Handler: c.handler(), Protocols: new(http.Protocols), ErrorLog: log.New(io.Discard, "", 0)}
+	srv.Protocols.SetHTTP1(true)
+	srv.Protocols.SetUnencryptedHTTP2(true)
+	c.life.Attach(srv)
+	served := make(chan error, 1)
+	go func() { served <- srv.Serve(ln) }()
+	return func(ctx context.Context) error {
+		err := srv.Shutdown(ctx)
+		<-served
+		return err
+	}
+}
+
+// run lets the clients loose for d.
+func (c *chaos) run(t *testing.T, d time.Duration) {
+	t.Helper()
+	c.end = time.Now().Add(d)
+	seed := rand.Uint64()
+	var all sync.WaitGroup
+	for i := range uint64(12) {
+		r := rand.New(rand.NewPCG(seed, i))
+		all.Go(func() {
+			if i%2 == 0 {
+				(&plain{chaos: c, Rand: r}).run()
+			} else {
+				newStreams(c, r).run()
+			}
+		})
+	}
+	done := make(chan struct{})
+	go func() { all.Wait(); close(done) }()
+	select {
+	case <-done:
+	case <-time.After(d + time.Minute):
+		buf := make([]byte, 16<<20)
+		name := filepath.Join(t.ArtifactDir(), "goroutines.txt")
+		_ = os.WriteFile(name, buf[:runtime.Stack(buf, true)], 0o644)
+		t.Fatalf("the clients do not end; %s has all goroutines; %q", name, c.errs)
+	}
+}
+
+// stop ends the server as a program would.
+func (c *chaos) stop(t *testing.T, stop func(context.Context) error) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	defer cancel()
+	if err := stop(ctx); err != nil {
+		t.Errorf("Server.Shutdown() = %v, want nil", err)
+	}
+	if err := c.life.Shutdown(ctx); err != nil {
+		t.Errorf("Lifecycle.Shutdown() = %v, want nil", err)
+	}
+}
+
+// count is where the sums have to be right.
+func (c *chaos) count(t *testing.T) {
+	t.Helper()
+	c.book.Range(func(path, v any) bool {
+		r := v.(*record)
+		r.note(func() { c.checkLocked(path.(string), r) })
+		return true
+	})
+	if c.ended.Load() != c.arrived.Load() {
+		t.Errorf("OnEnd was called %d times, want once for each of %d requests", c.ended.Load(), c.arrived.Load())
+	}
+	got := c.life.Stats()
+	want := middleware.Stats{
+		Requests: uint64(c.arrived.Load()), Aborts: uint64(c.aborts.Load()),
+		Exits: uint64(c.exits.Load()), EOFs: uint64(c.eofs.Load()),
+	}
+	want.Background.Done, want.Background.Panicked = got.Background.Done, got.Background.Panicked
+	if got != want {
+		t.Errorf("Stats() = %+v, want %+v", got, want)
+	}
+	for what, n := range map[string]*atomic.Int64{"answers": &c.answered, "drops": &c.dropped, "clients that left": &c.left,
+		"callbacks": &c.calls, "aborts": &c.aborts, "exits": &c.exits, "ends by Send": &c.eofs} {
+		if n.Load() == 0 {
+			t.Errorf("there were no %s: the test tested nothing", what)
+		}
+	}
+}
+
+// leaks: neither a goroutine nor a descriptor is left.
+func (c *chaos) leaks(t *testing.T, before map[string]bool, fds int) {
+	t.Helper()
+	again := time.NewTicker(time.Millisecond)
+	defer again.Stop()
+	var left []string
+	var open int
+	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); <-again.C {
+		left = left[:0]
+		for _, g := range goroutines() {
+			if !before[id(g)] {
+				left = append(left, g)
+			}
+		}
+		if open = openFiles(); len(left) == 0 && open < fds {
+			return
+		}
+	}
+	t.Errorf("%d goroutines are left, and %d descriptors of %d:\n%s", len(left), open, fds, strings.Join(left, "\n\n"))
+}
+
+// openFiles counts the descriptors of this process, where that can be done.
+func openFiles() int {
+	d, err := os.ReadDir("/proc/self/fd")
+	if err != nil {
+		return -1
+	}
+	return len(d)
+}
