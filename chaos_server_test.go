@@ -219,6 +219,7 @@ func (c *chaos) verb(ctx context.Context, op rune, path string, rec *record) {
 
 // callback is that of abort.On. The lock of rec is taken: On does not wait for it.
 func (c *chaos) callback(ctx context.Context, rec *record) {
+	c.calls.Add(1)
 	rec.note(func() {
 		if rec.calls++; rec.calls == 1 {
 			close(rec.called)

@@ -11,6 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -54,20 +55,35 @@ func TestChaos(t *testing.T) {
 			t.Fatalf("LASTBYTE_CHAOS: %v", err)
 		}
 	}
-	before := ids(goroutines())
-	c := newChaos()
+	before := map[string]bool{}
+	for _, g := range goroutines() {
+		before[number(g)] = true
+	}
+	_, fds := round(t, 50*time.Millisecond, before, -1) // what is opened once, and stays, is open now
+	c, _ := round(t, d, before, fds)
+	t.Logf("%v: %d requests arrived, clients saw %d answers and %d drops and left %d times, %d callbacks ran",
+		d, c.arrived.Load(), c.answered.Load(), c.dropped.Load(), c.left.Load(), c.calls.Load())
+	for what, n := range map[string]*atomic.Int64{"answers": &c.answered, "drops": &c.dropped, "clients that left": &c.left,
+		"callbacks": &c.calls, "aborts": &c.aborts, "exits": &c.exits, "ends by Send": &c.eofs} {
+		if n.Load() == 0 {
+			t.Errorf("there were no %s: the test tested nothing", what)
+		}
+	}
+}
+
+// round is a server from its start to its end.
+func round(t *testing.T, d time.Duration, before map[string]bool, fds int) (c *chaos, open int) {
+	t.Helper()
+	c = newChaos()
 	stop := c.listen(t)
-	c.run(t, 20*time.Millisecond) // what is opened once is open now
-	fds := openFiles()
 	c.run(t, d)
 	c.stop(t, stop)
 	c.count(t)
-	t.Logf("%v: %d requests arrived, clients saw %d answers and %d drops and left %d times, %d callbacks ran",
-		d, c.arrived.Load(), c.answered.Load(), c.dropped.Load(), c.left.Load(), c.calls.Load())
-	c.leaks(t, before, fds)
+	open = c.leaks(t, before, fds)
 	for _, err := range c.errs {
 		t.Error(err)
 	}
+	return c, open
 }
 
 func newChaos() *chaos {
@@ -87,7 +103,6 @@ func newChaos() *chaos {
 			}
 		},
 	})
-	c.life.Background() // see below
 	return c
 }
 
@@ -172,33 +187,29 @@ func (c *chaos) count(t *testing.T) {
 	if got != want {
 		t.Errorf("Stats() = %+v, want %+v", got, want)
 	}
-	for what, n := range map[string]*atomic.Int64{"answers": &c.answered, "drops": &c.dropped, "clients that left": &c.left,
-		"callbacks": &c.calls, "aborts": &c.aborts, "exits": &c.exits, "ends by Send": &c.eofs} {
-		if n.Load() == 0 {
-			t.Errorf("there were no %s: the test tested nothing", what)
-		}
-	}
 }
 
-// leaks: neither a goroutine nor a descriptor is left.
-func (c *chaos) leaks(t *testing.T, before map[string]bool, fds int) {
+// leaks: neither a goroutine nor a descriptor is left. It gives how many
+// descriptors are open.
+func (c *chaos) leaks(t *testing.T, before map[string]bool, fds int) (open int) {
 	t.Helper()
 	again := time.NewTicker(time.Millisecond)
 	defer again.Stop()
 	var left []string
-	var open int
 	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); <-again.C {
-		left = left[:0]
-		for _, g := range goroutines() {
-			if !before[id(g)] {
-				left = append(left, g)
-			}
-		}
-		if open = openFiles(); len(left) == 0 && open < fds {
-			return
+		left = slices.DeleteFunc(goroutines(), func(g string) bool { return before[number(g)] })
+		if open = openFiles(); len(left) == 0 && (fds < 0 || open <= fds) {
+			return open
 		}
 	}
-	t.Errorf("%d goroutines are left, and %d descriptors of %d:\n%s", len(left), open, fds, strings.Join(left, "\n\n"))
+	t.Errorf("%d goroutines are left, and %d descriptors, want 0, %d:\n%s", len(left), open, fds, strings.Join(left, "\n\n"))
+	return open
+}
+
+// number is the goroutine's: "goroutine 7 [running]:".
+func number(g string) string {
+	g, _, _ = strings.Cut(g, " [")
+	return g
 }
 
 // openFiles counts the descriptors of this process, where that can be done.

@@ -177,6 +177,27 @@ func TestC3_CallbackDrops(t *testing.T) {
 
 func TestC4_CallbackExitsWithAPage(t *testing.T) { exits(t, 503, 503) }
 
+// Under Detach such an exit ends the response at once, though the handler looks
+// at nothing; else with the handler's return.
+func TestC4_HandlerIsStuck(t *testing.T) {
+	each(t, func(t *testing.T, p pipenet.Proto, m mount) {
+		s := start(t, p, m, func(w http.ResponseWriter, r *http.Request) {
+			abort.On(r.Context(), func(ctx context.Context) { exitcode.Exit(ctx, 503) })
+			time.Sleep(time.Hour)
+		})
+		call := s.Begin(s.NewRequest("GET", "/", nil))
+		synctest.Wait()
+		call.Cancel()
+		if m.name != "detach" {
+			none(t, s.ended, "OnEnd before the handler's return")
+			time.Sleep(time.Hour)
+		}
+		if o := take(t, s.ended, "OnEnd"); o.Status != 503 || o.Exit != 503 || o.Abort == nil {
+			t.Errorf("Outcome = %+v, want exit 503, an abort", o)
+		}
+	})
+}
+
 func TestC7_ResponseEndsAfterTheCallback(t *testing.T) {
 	each(t, func(t *testing.T, p pipenet.Proto, m mount) {
 		called := make(chan struct{})

@@ -45,6 +45,14 @@ var endings = []ending{
 	}, false, 200, 200, 0, func(o middleware.Outcome) bool { return o.EOF == 2*time.Second && o.Abort == nil }},
 	{"panic", mounts, func(http.ResponseWriter, *http.Request) { panic("on purpose") }, false,
 		500, 0, 0, func(o middleware.Outcome) bool { return o.Panicked && !o.Exited }},
+	{"drop 444, then panic", mounts[:1], func(_ http.ResponseWriter, r *http.Request) {
+		exitcode.Exit(r.Context(), exitcode.Close)
+		panic("on purpose")
+	}, false, 444, 0, 0, func(o middleware.Outcome) bool { return o.Panicked && o.Exited && o.Exit == exitcode.Close }},
+	{"abort, then panic", mounts[:1], func(_ http.ResponseWriter, r *http.Request) {
+		<-r.Context().Done()
+		panic("on purpose")
+	}, true, 499, 0, 0, func(o middleware.Outcome) bool { return o.Panicked && o.Abort != nil }},
 	{"ErrAbortHandler", mounts, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, false,
 		500, 0, 0, func(o middleware.Outcome) bool { return o.Panicked && !o.Exited }},
 }

@@ -83,3 +83,35 @@ func TestT4_AbortEndsThreads(t *testing.T) {
 		}
 	})
 }
+
+// Throw unwinds a thread without a panic for anybody to see.
+func TestT4_ThrowInAThread(t *testing.T) {
+	pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
+		ends := make(chan error, 1)
+		s := pipenet.Start(t, p, exitcode.New(exitcode.Options{})(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			th, err := thread.Spawn(r.Context(), func(ctx context.Context) error {
+				exitcode.Throw(ctx, 403)
+				return nil
+			})
+			if err != nil {
+				t.Errorf("Spawn() = %v, want nil", err)
+				return
+			}
+			ends <- th.Wait(context.WithoutCancel(r.Context()))
+		})))
+		res, err := s.Get("/")
+		if err != nil {
+			t.Fatalf("Get() = %v, want a response", err)
+		}
+		res.Body.Close()
+		if res.StatusCode != 403 {
+			t.Errorf("status = %d, want 403", res.StatusCode)
+		}
+		if err := <-ends; !errors.Is(err, thread.ErrExited) {
+			t.Errorf("Wait() = %v, want %v", err, thread.ErrExited)
+		}
+		if log := s.Logs(); log != "" {
+			t.Errorf("Logs() = %q, want nothing", log)
+		}
+	})
+}

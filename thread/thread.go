@@ -30,7 +30,8 @@ type Thread struct {
 // ngx.thread.spawn. The request ends after its last thread; after eof.Send they
 // belong to the detached work. The ctx that fn gets is a child of ctx that
 // [Thread.Kill] cancels. A panic of fn is logged and becomes the thread's
-// error, a [*PanicError].
+// error, a [*PanicError]; that of a thread which left by exitcode.Throw is
+// [ErrExited].
 //
 // Errors: [ErrEnded], [ErrExited], [ErrNoRequest], [ErrNilFunc]; fn then does
 // not run.
@@ -49,6 +50,8 @@ func Spawn(ctx context.Context, fn func(context.Context) error) (*Thread, error)
 	err := r.Spawn(func() { t.err = fn(ctx) }, func(v any, stack []byte) {
 		if v != nil {
 			t.err = &PanicError{v, stack}
+		} else if _, exited := r.ExitCode(); exited && t.err == errGoexit {
+			t.err = ErrExited // by exitcode.Throw
 		}
 		cancel(nil)
 		close(t.done)

@@ -37,12 +37,18 @@ func (r *Request) commit(status int) error {
 		}
 		return r.refusal()
 	}
-	if status == http.StatusRequestEntityTooLarge && r.http1() {
-		// http.MaxBytesReader asks net/http's own writer for this, and cannot
-		// find it behind another.
-		h().Set("Connection", "close")
+	if status == http.StatusRequestEntityTooLarge {
+		r.tooLarge(h())
 	}
 	return nil
+}
+
+// tooLarge does what http.MaxBytesReader asks of net/http's own writer, which it
+// cannot find behind another.
+func (r *Request) tooLarge(h http.Header) {
+	if r.http1() {
+		h.Set("Connection", "close")
+	}
 }
 
 // runFilters runs the HeaderFilters, once, the innermost first.

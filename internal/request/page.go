@@ -27,6 +27,9 @@ func (r *Request) render(flush bool) {
 	} else {
 		h.Set("Content-Length", strconv.Itoa(p.buf.Len()))
 	}
+	if status == http.StatusRequestEntityTooLarge {
+		r.tooLarge(h)
+	}
 	r.runFilters(status, h)
 	r.answerFirst()
 	r.mu.Lock()
@@ -61,7 +64,9 @@ func (r *Request) writePage(e *Exit, h http.Header) *pageWriter {
 	if r.page != nil {
 		write, req = r.page.write, r.page.req
 	}
-	if req == nil {
+	if d := r.det.Load(); d != nil && !d.back {
+		req = d.body.from // the handler may be at work on its own
+	} else if req == nil {
 		req = r.body.from
 	}
 	r.mu.Unlock()

@@ -1,0 +1,143 @@
+package lastbyte_test
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+	"math/rand/v2"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/lastbyte-go/lastbyte/exitcode"
+)
+
+// program is a request, and what its handler will do: a letter each, see serve.
+type program struct {
+	id     string
+	method string
+	detach bool
+	ops    string
+	upload int // bytes of the request body
+}
+
+const (
+	calmly = "wWcfhekisSod"      // nothing here ends a response early, or badly
+	wildly = calmly + "rRjxtpaX"
+)
+
+func (c *chaos) program(r *rand.Rand, ops string) program {
+	p := program{id: strconv.FormatInt(c.ids.Add(1), 10), method: "GET", detach: r.IntN(2) == 0}
+	for range 1 + r.IntN(6) {
+		p.ops += string(ops[r.IntN(len(ops))])
+	}
+	if r.IntN(4) == 0 {
+		p.method, p.upload = "POST", r.IntN(4000)
+	}
+	return p
+}
+
+func (p program) path() string {
+	mount := "/h/"
+	if p.detach {
+		mount = "/d/"
+	}
+	return mount + p.id + "?do=" + p.ops
+}
+
+func (p program) calm() bool { return strings.Trim(p.ops, calmly) == "" }
+
+// want is the length of the body that a calm program gives.
+func (p program) want() (n int) {
+	for _, op := range p.ops {
+		switch op {
+		case 'w':
+			n += 21 * 8
+		case 'W':
+			n += 21 * 3000
+		case 'c':
+			n += 21 * 64
+		case 'S':
+			if p.detach {
+				return n
+			}
+		}
+	}
+	return n
+}
+
+// text is p on the wire of HTTP/1, body and all.
+func (p program) text() []byte {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "%s %s HTTP/1.1\r\nHost: x\r\n", p.method, p.path())
+	if p.method == "POST" {
+		fmt.Fprintf(&b, "Content-Length: %d\r\n", p.upload)
+	}
+	b.WriteString("\r\n")
+	b.Write(make([]byte, p.upload))
+	return b.Bytes()
+}
+
+// verify checks a response, or as much as there was of it.
+func (c *chaos) verify(p program, res *http.Response, body []byte, err error) {
+	if got := res.Header.Get("X-Id"); got != p.id {
+		c.wrong("request %s: the response is of %q", p.id, got)
+		return
+	}
+	page := exitcode.Code(res.StatusCode).String() + "\n"
+	text := pattern(p.id)
+	isPage := res.StatusCode >= 300 && strings.HasPrefix(page, string(body))
+	for i, b := range body {
+		if !isPage && b != text[i%21] {
+			c.wrong("request %s: byte %d of the body is not its own: %.60q", p.id, i, body[i-i%21:])
+			return
+		}
+	}
+	if err == nil && p.calm() && (res.StatusCode != http.StatusOK || len(body) != p.want()) {
+		c.wrong("request %s %s: %s, %d bytes, want 200 and %d", p.id, p.path(), res.Status, len(body), p.want())
+	}
+}
+
+// whole reads all of a response. A calm program that a client waits for has one.
+func (c *chaos) whole(p program, res *http.Response, err error) bool {
+	var body []byte
+	if err == nil {
+		body, err = io.ReadAll(res.Body)
+		res.Body.Close()
+		c.verify(p, res, body, err)
+	}
+	if err == nil {
+		c.answered.Add(1)
+		return true
+	}
+	c.dropped.Add(1)
+	if p.calm() {
+		c.wrong("request %s %s: %v, after %d bytes, want an answer", p.id, p.path(), err, len(body))
+	}
+	return false
+}
+
+// some reads up to n bytes of a response.
+func (c *chaos) some(p program, res *http.Response, n int) {
+	body := make([]byte, n)
+	n, err := io.ReadFull(res.Body, body)
+	if err == nil {
+		err = io.ErrUnexpectedEOF // there may be more
+	}
+	c.verify(p, res, body[:n], err)
+}
+
+// waiting is a program whose handler notices that its client leaves.
+func (c *chaos) waiting(r *rand.Rand) program {
+	p := c.program(r, "wshd")
+	if r.IntN(2) == 0 {
+		p.ops += "o"
+	}
+	p.ops += "fK"
+	p.ops += oneOf([]string{"", "w", "x", "i", "t", "p", "S", "o"})
+	return p
+}
+
+// again reports whether there is time for more.
+func (c *chaos) again() bool { return time.Now().Before(c.end) }

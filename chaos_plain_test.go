@@ -1,0 +1,213 @@
+package lastbyte_test
+
+import (
+	"bufio"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"runtime"
+	"time"
+)
+
+// plain is a client of HTTP/1 that writes its requests by hand.
+type plain struct {
+	*chaos
+	*rand.Rand
+	conn *net.TCPConn
+	in   *bufio.Reader
+	used bool // by a handler that may have ended it in its own way
+}
+
+func (c *plain) run() {
+	for c.again() {
+		if c.conn == nil {
+			conn, err := net.Dial("tcp", c.address)
+			if err != nil {
+				c.wrong("Dial() = %v", err)
+				return
+			}
+			c.conn, c.in, c.used = conn.(*net.TCPConn), bufio.NewReader(conn), false
+			_ = c.conn.SetDeadline(time.Now().Add(30 * time.Second))
+		}
+		manners := []func(){c.finish, c.pipeline, c.cut, c.abort, c.slowly, c.stop, c.leave, c.half}
+		manners[c.IntN(len(manners))]()
+	}
+	c.close(false)
+}
+
+// close ends the connection, by a FIN or an RST.
+func (c *plain) close(reset bool) {
+	if c.conn == nil {
+		return
+	}
+	if reset {
+		_ = c.conn.SetLinger(0)
+	}
+	c.conn.Close()
+	c.conn = nil
+}
+
+func (c *plain) ops() string {
+	if c.IntN(2) == 0 {
+		return calmly
+	}
+	return wildly
+}
+
+// send writes p; a server that has closed the connection shows when it is read.
+func (c *plain) send(p program) { _, _ = c.conn.Write(p.text()) }
+
+// answer reads the response to p. It reports whether the connection is of use.
+func (c *plain) answer(p program) bool {
+	res, err := c.response(p)
+	if err != nil && c.used { // the end of the connection may belong to the one before
+		return false
+	}
+	c.used = !p.calm()
+	return c.whole(p, res, err) && !res.Close
+}
+
+// response is the final one.
+func (c *plain) response(p program) (res *http.Response, err error) {
+	for {
+		res, err = http.ReadResponse(c.in, &http.Request{Method: p.method})
+		if err != nil || res.StatusCode >= 200 {
+			return res, err
+		}
+	}
+}
+
+// finish waits for each of its answers.
+func (c *plain) finish() {
+	for range 1 + c.IntN(4) {
+		p := c.program(c.Rand, c.ops())
+		c.send(p)
+		if !c.answer(p) {
+			c.close(false)
+			return
+		}
+	}
+}
+
+// pipeline sends all requests, then reads the answers.
+func (c *plain) pipeline() {
+	var text []byte
+	var all []program
+	for range 2 + c.IntN(6) {
+		p := c.program(c.Rand, c.ops())
+		all, text = append(all, p), append(text, p.text()...)
+	}
+	go func(conn net.Conn) { _, _ = conn.Write(text) }(c.conn)
+	for _, p := range all {
+		if !c.answer(p) {
+			c.close(false)
+			return
+		}
+	}
+}
+
+// cut sends a part of one request or two.
+func (c *plain) cut() {
+	text := append(c.program(c.Rand, wildly).text(), c.program(c.Rand, wildly).text()...)
+	_, _ = c.conn.Write(text[:c.IntN(len(text))])
+	c.goAway()
+}
+
+// abort leaves in the middle of the answer.
+func (c *plain) abort() {
+	p := c.program(c.Rand, c.ops())
+	c.send(p)
+	if res, err := c.response(p); err == nil && !c.used {
+		c.some(p, res, c.IntN(40000))
+	}
+	c.goAway()
+}
+
+// goAway leaves in one of three ways.
+func (c *plain) goAway() {
+	c.left.Add(1)
+	switch c.IntN(4) {
+	case 0:
+		_ = c.conn.CloseWrite()
+		_, _ = io.Copy(io.Discard, c.in)
+	case 1:
+		c.close(true)
+	}
+	c.close(false)
+}
+
+// slowly reads the answer bit by bit.
+func (c *plain) slowly() {
+	c.close(false)
+	conn, err := net.Dial("tcp", c.address)
+	if err != nil {
+		c.wrong("Dial() = %v", err)
+		return
+	}
+	c.conn, c.used = conn.(*net.TCPConn), false
+	_ = c.conn.SetReadBuffer(2048)
+	_ = c.conn.SetDeadline(time.Now().Add(30 * time.Second))
+	c.in = bufio.NewReaderSize(reluctant{conn}, 16)
+	p := c.program(c.Rand, calmly+"W")
+	c.send(p)
+	if !c.answer(p) {
+		c.close(false)
+	}
+}
+
+type reluctant struct{ io.Reader }
+
+func (r reluctant) Read(p []byte) (int, error) {
+	runtime.Gosched()
+	return r.Reader.Read(p[:min(len(p), 300)])
+}
+
+// stop uploads a part of what it has promised, and waits a little.
+func (c *plain) stop() {
+	p := c.program(c.Rand, wildly)
+	p.method, p.upload = "POST", 1+c.IntN(300000)
+	text := p.text()
+	_, _ = c.conn.Write(text[:len(text)-1-c.IntN(p.upload)])
+	_ = c.conn.SetReadDeadline(time.Now().Add(time.Duration(c.IntN(10)) * time.Millisecond))
+	if res, err := c.response(p); err == nil && !c.used {
+		c.some(p, res, c.IntN(40000))
+	}
+	_ = c.conn.SetReadDeadline(time.Now().Add(30 * time.Second))
+	c.goAway()
+}
+
+// leave leaves a handler that waits for it to, with all of its request read or
+// not, and with the next one on the way or not.
+func (c *plain) leave() {
+	p := c.waiting(c.Rand)
+	text := p.text()
+	switch c.IntN(4) {
+	case 0:
+		text = append(text, c.program(c.Rand, calmly).text()...)
+	case 1:
+		p.method, p.upload = "POST", 1+c.IntN(300000)
+		text = p.text()
+		text = text[:len(text)-1-c.IntN(p.upload)]
+	}
+	go func(conn net.Conn) { _, _ = conn.Write(text) }(c.conn)
+	res, err := c.response(p)
+	if err == nil {
+		c.some(p, res, 0)
+	} else if !c.used {
+		c.wrong("request %s %s: %v, want the beginning of an answer", p.id, p.path(), err)
+	}
+	c.goAway()
+}
+
+// half closes its side, which is to leave, and reads what comes.
+func (c *plain) half() {
+	p := c.program(c.Rand, wildly)
+	c.send(p)
+	_ = c.conn.CloseWrite()
+	c.left.Add(1)
+	if res, err := c.response(p); err == nil && !c.used {
+		c.some(p, res, 100000)
+	}
+	c.close(false)
+}

@@ -1,0 +1,171 @@
+package lastbyte_test
+
+import (
+	"context"
+	"io"
+	"math/rand/v2"
+	"net"
+	"net/http"
+	"strings"
+	"sync"
+	"time"
+)
+
+// streams is a client of HTTP/2.
+type streams struct {
+	*chaos
+	*rand.Rand
+	transport *http.Transport
+
+	mu    sync.Mutex
+	conns []*net.TCPConn
+}
+
+func newStreams(c *chaos, r *rand.Rand) *streams {
+	s := &streams{chaos: c, Rand: r}
+	s.transport = &http.Transport{Protocols: new(http.Protocols), DisableCompression: true}
+	s.transport.Protocols.SetUnencryptedHTTP2(true)
+	s.transport.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
+		conn, err := new(net.Dialer).DialContext(ctx, network, addr)
+		if err == nil {
+			s.mu.Lock()
+			s.conns = append(s.conns, conn.(*net.TCPConn))
+			s.mu.Unlock()
+		}
+		return conn, err
+	}
+	return s
+}
+
+func (s *streams) run() {
+	for s.again() {
+		manners := []func(){s.finish, s.together, s.abort, s.cancel, s.stop, s.leave, s.reset}
+		manners[s.IntN(len(manners))]()
+	}
+	s.transport.CloseIdleConnections()
+	s.drop()
+}
+
+// drop resets all connections.
+func (s *streams) drop() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, conn := range s.conns {
+		_ = conn.SetLinger(0)
+		conn.Close()
+	}
+	s.conns = nil
+}
+
+func (s *streams) ops() string {
+	if s.IntN(2) == 0 {
+		return calmly
+	}
+	return wildly
+}
+
+func (s *streams) do(ctx context.Context, p program, body io.Reader) (*http.Response, error) {
+	r, err := http.NewRequestWithContext(ctx, p.method, "http://"+s.address+p.path(), body)
+	if err != nil {
+		return nil, err
+	}
+	return s.transport.RoundTrip(r)
+}
+
+func (s *streams) request(p program) {
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	res, err := s.do(ctx, p, strings.NewReader(strings.Repeat("x", p.upload)))
+	s.whole(p, res, err)
+}
+
+func (s *streams) finish() { s.request(s.program(s.Rand, s.ops())) }
+
+// together has several requests on one connection at a time.
+func (s *streams) together() {
+	var all sync.WaitGroup
+	for range 2 + s.IntN(6) {
+		p := s.program(s.Rand, s.ops())
+		all.Go(func() { s.request(p) })
+	}
+	all.Wait()
+}
+
+// abort leaves in the middle of the answer.
+func (s *streams) abort() {
+	p := s.program(s.Rand, s.ops())
+	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
+	s.left.Add(1)
+	if res, err := s.do(ctx, p, nil); err == nil {
+		s.some(p, res, s.IntN(40000))
+		res.Body.Close()
+	}
+}
+
+// cancel leaves at any time.
+func (s *streams) cancel() {
+	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(s.IntN(2000))*time.Microsecond)
+	defer cancel()
+	p := s.program(s.Rand, s.ops())
+	s.left.Add(1)
+	if res, err := s.do(ctx, p, nil); err == nil {
+		s.some(p, res, 100000)
+		res.Body.Close()
+	}
+}
+
+// stop uploads a part, and waits a little.
+func (s *streams) stop() {
+	p := s.program(s.Rand, wildly)
+	p.method = "POST"
+	ctx, cancel := context.WithTimeout(context.Background(), time.Duration(s.IntN(10))*time.Millisecond)
+	defer cancel()
+	body, more := io.Pipe()
+	defer more.CloseWithError(context.Canceled)
+	n := s.IntN(100000)
+	go func() { _, _ = more.Write(make([]byte, n)) }()
+	s.left.Add(1)
+	if res, err := s.do(ctx, p, body); err == nil {
+		s.some(p, res, s.IntN(40000))
+		res.Body.Close()
+	}
+}
+
+// leave leaves a handler that waits for it to.
+func (s *streams) leave() {
+	p := s.waiting(s.Rand)
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	res, err := s.do(ctx, p, nil)
+	if err != nil {
+		s.wrong("request %s %s: %v, want the beginning of an answer", p.id, p.path(), err)
+		return
+	}
+	s.some(p, res, 0)
+	s.left.Add(1)
+	if s.IntN(3) == 0 {
+		s.drop()
+	}
+	res.Body.Close()
+}
+
+// reset ends the connection under several requests.
+func (s *streams) reset() {
+	var all sync.WaitGroup
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	for range 1 + s.IntN(4) {
+		p := s.program(s.Rand, wildly)
+		all.Go(func() {
+			if res, err := s.do(ctx, p, nil); err == nil {
+				s.some(p, res, 100000)
+				res.Body.Close()
+			}
+		})
+	}
+	s.left.Add(1)
+	t := time.AfterFunc(time.Duration(s.IntN(2000))*time.Microsecond, s.drop)
+	all.Wait()
+	t.Stop()
+}
