@@ -23,7 +23,7 @@ type program struct {
 }
 
 const (
-	calmly = "wWcfhekisSod"      // nothing here ends a response early, or badly
+	calmly = "wWcfhekisSod" // nothing here ends a response early, or badly
 	wildly = calmly + "rRjxtpaX"
 )
 
@@ -140,4 +140,4 @@ func (c *chaos) waiting(r *rand.Rand) program {
 }
 
 // again reports whether there is time for more.
-func (c *chaos) again() bool { return time.Now().Before(c.end) }
+func (c *chaos) again() bool { return time.Now().Before(c.until) }

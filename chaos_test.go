@@ -27,7 +27,7 @@ import (
 type chaos struct {
 	life    *middleware.Lifecycle
 	address string
-	end     time.Time
+	until   time.Time
 
 	ids, arrived                   atomic.Int64
 	ended, aborts, exits, eofs     atomic.Int64 // as OnEnd has them
@@ -129,7 +129,7 @@ func (c *chaos) listen(t *testing.T) (stop func(context.Context) error) {
 // run lets the clients loose for d.
 func (c *chaos) run(t *testing.T, d time.Duration) {
 	t.Helper()
-	c.end = time.Now().Add(d)
+	c.until = time.Now().Add(d)
 	seed := rand.Uint64()
 	var all sync.WaitGroup
 	for i := range uint64(12) {

@@ -3,6 +3,7 @@ package eof
 import (
 	"context"
 	"runtime/debug"
+	"runtime/pprof"
 	"time"
 )
 
@@ -93,6 +94,7 @@ func (b *Background) runLocked(t *task) {
 // run is a task's goroutine. What is done at its end is deferred, so that
 // runtime.Goexit in a task takes no place away.
 func (b *Background) run(t *task) {
+	pprof.SetGoroutineLabels(t.ctx) // else they are those of the goroutine that started this one
 	panicked := false
 	defer t.cancel(context.Canceled)
 	defer func() {

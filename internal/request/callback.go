@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net/http"
 	"runtime/debug"
+	"runtime/pprof"
 )
 
 // call runs the abort callback on a goroutine of its own, which the end of the
@@ -23,6 +24,7 @@ func (r *Request) call(check *Check, f func(context.Context)) {
 		o.Track(w)
 		defer o.Untrack(w)
 	}
+	pprof.SetGoroutineLabels(ctx) // the goroutine was started by a witness
 	r.guard("abort callback", func() { f(ctx) })
 }
 
