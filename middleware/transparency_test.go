@@ -86,6 +86,27 @@ func TestTransparency_RequestTrailers(t *testing.T) {
 	})
 }
 
+// Trailers that no header announced are set by net/http on its own request.
+func TestTransparency_RequestTrailersUnannounced(t *testing.T) {
+	for _, m := range mounts {
+		t.Run(m.name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				got := make(chan string, 1)
+				s := start(t, pipenet.HTTP1, m, middleware.Options{}, func(w http.ResponseWriter, r *http.Request) {
+					io.Copy(io.Discard, r.Body)
+					got <- r.Trailer.Get("Sum")
+				})
+				c := s.Dial()
+				io.WriteString(c, "POST / HTTP/1.1\r\nHost: example.com\r\nTransfer-Encoding: chunked\r\n\r\n"+
+					"4\r\nbody\r\n0\r\nSum: 42\r\n\r\n")
+				if sum := take(t, got, "trailer"); sum != "42" {
+					t.Errorf("request trailer = %q, want 42", sum)
+				}
+			})
+		})
+	}
+}
+
 // EnableFullDuplex reaches net/http: the answer begins before the body ends.
 func TestTransparency_EnableFullDuplex(t *testing.T) {
 	each(t, func(t *testing.T, p pipenet.Proto, m mount) {

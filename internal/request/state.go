@@ -1,9 +1,12 @@
 package request
 
 // A request's state is one word, drawn in docs/lifecycle.md. Its lowest bits
-// say which ending won; the others are facts that never become untrue again.
-// Every move is a function of this file, runs under Request.mu and says whether
-// it won; reading the word needs no lock.
+// say which ending won; the others are facts. Every move is one function, named
+// for what happens (returnedMove, exitMove, sentMove ...; drain is the one of a
+// handler that is back with all that it started), runs under Request.mu and says
+// whether it won; reading the word needs no lock. But for filtering and special
+// nothing becomes untrue again, and but for a HeaderFilter's exit, which takes
+// the place of the response that it was shown, no winner is replaced.
 const (
 	serving  uint32 = iota // no ending yet
 	returned               // the handler and its threads returned, or panicked
