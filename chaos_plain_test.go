@@ -50,9 +50,9 @@ func (c *plain) close(reset bool) {
 
 func (c *plain) ops() string {
 	if c.IntN(2) == 0 {
-		return calmly
+		return calmly + "e"
 	}
-	return wildly
+	return wildly + "e"
 }
 
 // send writes p; a server that has closed the connection shows when it is read.
@@ -186,9 +186,8 @@ func (c *plain) leave() {
 	case 0:
 		text = append(text, c.program(c.Rand, calmly).text()...)
 	case 1:
-		p.method, p.upload = "POST", 1+c.IntN(300000)
-		text = p.text()
-		text = text[:len(text)-1-c.IntN(p.upload)]
+		p.method, p.upload = "POST", 400000 // of up to 256 KB net/http would read all before it answers
+		text = p.text()[:1000+c.IntN(100000)]
 	}
 	go func(conn net.Conn) { _, _ = conn.Write(text) }(c.conn)
 	res, err := c.response(p)

@@ -124,15 +124,16 @@ func (c *chaos) serve(w http.ResponseWriter, r *http.Request) {
 		c.settle(path, rec)
 	}()
 	ctx := r.Context()
-	text := pattern(rec.id)
 	for _, op := range r.URL.Query().Get("do") {
 		switch op {
 		case 'w':
-			_, _ = w.Write(text[:21*8])
+			_, _ = w.Write(pattern(rec.id, 8))
 		case 'W':
-			_, _ = w.Write(text)
+			_, _ = w.Write(pattern(rec.id, 400))
+		case 'B':
+			_, _ = w.Write(pattern(rec.id, 30000))
 		case 'c': // io.ReaderFrom
-			_, _ = io.Copy(w, bytes.NewReader(text[:21*64]))
+			_, _ = io.Copy(w, bytes.NewReader(pattern(rec.id, 64)))
 		case 'f':
 			_ = http.NewResponseController(w).Flush()
 		case 'h':
@@ -153,7 +154,7 @@ func (c *chaos) serve(w http.ResponseWriter, r *http.Request) {
 			}
 			rec.note(func() { rec.leaver = true })
 		case 'j':
-			if c.hijack(w, rec.id, text) {
+			if c.hijack(w, rec.id) {
 				return
 			}
 		default:
@@ -175,13 +176,13 @@ func (c *chaos) wait(ctx context.Context, called <-chan struct{}, limit time.Dur
 	return true
 }
 
-func (c *chaos) hijack(w http.ResponseWriter, id string, text []byte) bool {
+func (c *chaos) hijack(w http.ResponseWriter, id string) bool {
 	conn, rw, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		return false
 	}
 	defer conn.Close()
-	fmt.Fprintf(rw, "HTTP/1.1 200 OK\r\nX-Id: %s\r\nContent-Length: 42\r\nConnection: close\r\n\r\n%s", id, text[:42])
+	fmt.Fprintf(rw, "HTTP/1.1 200 OK\r\nX-Id: %s\r\nContent-Length: 42\r\nConnection: close\r\n\r\n%s", id, pattern(id, 2))
 	_ = rw.Flush()
 	return true
 }
@@ -278,7 +279,7 @@ var exits = []exitcode.Code{200, 204, 302, 304, 404, 503, 408, 444, 499, -1}
 
 func oneOf[T any](list []T) T { return list[rand.N(len(list))] }
 
-// pattern is what the body of a response is made of: its id, again and again.
-func pattern(id string) []byte {
-	return bytes.Repeat([]byte(strings.Repeat("0", 20-len(id))+id+"\n"), 3000)
+// pattern is what the body of a response is made of: its id, in lines.
+func pattern(id string, lines int) []byte {
+	return bytes.Repeat([]byte(strings.Repeat("0", 20-len(id))+id+"\n"), lines)
 }

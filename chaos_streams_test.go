@@ -57,6 +57,8 @@ func (s *streams) drop() {
 	s.conns = nil
 }
 
+// ops has no informational responses: if their stream is reset, net/http goes
+// on to read the header map after WriteHeader has returned.
 func (s *streams) ops() string {
 	if s.IntN(2) == 0 {
 		return calmly

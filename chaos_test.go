@@ -20,6 +20,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/lastbyte-go/lastbyte/eof"
 	"github.com/lastbyte-go/lastbyte/middleware"
 )
 
@@ -89,7 +90,8 @@ func round(t *testing.T, d time.Duration, before map[string]bool, fds int) (c *c
 func newChaos() *chaos {
 	c := &chaos{}
 	c.life = middleware.New(middleware.Options{
-		Logger: zerolog.New(c),
+		Logger:     zerolog.New(c),
+		Background: eof.Options{OnPanic: func(any, []byte) {}},
 		OnEnd: func(o middleware.Outcome) {
 			c.ended.Add(1)
 			if o.Abort != nil {
@@ -150,7 +152,9 @@ func (c *chaos) run(t *testing.T, d time.Duration) {
 		buf := make([]byte, 16<<20)
 		name := filepath.Join(t.ArtifactDir(), "goroutines.txt")
 		_ = os.WriteFile(name, buf[:runtime.Stack(buf, true)], 0o644)
-		t.Fatalf("the clients do not end; %s has all goroutines; %q", name, c.errs)
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		t.Fatalf("the clients do not end; %s has all goroutines; %s", name, strings.Join(c.errs, "\n"))
 	}
 }
 

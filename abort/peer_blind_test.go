@@ -77,7 +77,7 @@ func TestA4_BehindAFullWindow(t *testing.T) {
 				<-left
 				_, rerr := io.Copy(io.Discard, r.Body)
 				read <- errors.Join(err, rerr)
-				<-called
+				s.called(called)
 			}
 		})
 		g := s.guest(t)
@@ -113,24 +113,30 @@ func fillWindow(t *testing.T, g *guest) {
 	}
 }
 
+// net/http takes what comes together with a request into its buffer and goes on
+// listening; it is blind once a byte comes later.
 func TestA5_Pipelined(t *testing.T) {
 	const (
 		request = "GET / HTTP/1.1\r\nHost: example.com\r\n\r\n"
 		next    = "GET /hello HTTP/1.1\r\nHost: example.com\r\n\r\n"
 	)
-	for _, w := range []link{overTCP, overTLS} {
-		for _, how := range []way{wayClose, wayFIN, wayRST} {
-			for name, text := range map[string]string{
-				"one byte":        request + "G",
-				"a whole request": request + next,
-				"many of them":    request + strings.Repeat(next, 500), // more than the server's bufio takes
-				"behind a body":   post(5, 5) + next,
-			} {
-				t.Run(w.name+" "+how.name+" "+name, func(t *testing.T) {
-					if w.secure && how.name == wayClose.name {
-						how = wayTLS
-					}
-					departs(t, w, how, func(t *testing.T, g *guest) { g.write(t, text) })
+	many := strings.Repeat(next, 500) // more than the buffer takes
+	for _, l := range []link{overTCP, overTLS} {
+		for _, tt := range []struct{ name, request, behind string }{
+			{"one byte, later", request, "G"},
+			{"a whole request, later", request, next},
+			{"many of them, later", request, many},
+			{"behind a body, later", post(5, 5), next},
+			{"one byte, at once", request + "G", ""},
+			{"a whole request, at once", request + next, ""},
+			{"many of them, at once", request + many, ""},
+		} {
+			for _, how := range []way{wayClose, wayFIN, wayRST} {
+				if l.secure && how.name == wayClose.name {
+					how = wayTLS
+				}
+				t.Run(l.name+" "+how.name+" "+tt.name, func(t *testing.T) {
+					departsBehind(t, l, how, func(t *testing.T, g *guest) { g.write(t, tt.request) }, tt.behind)
 				})
 			}
 		}
@@ -141,11 +147,11 @@ func TestA5_Pipelined(t *testing.T) {
 // registered.
 func TestCause_LooksAtTheSocket(t *testing.T) {
 	for _, tt := range []struct {
-		name, request string
+		name, request, behind string
 	}{
-		{"A1 nothing unread", "GET / HTTP/1.1\r\nHost: example.com\r\n\r\n"},
-		{"A4 body unread", post(5, 5)},
-		{"A5 one byte", "GET / HTTP/1.1\r\nHost: example.com\r\n\r\nG"},
+		{"A1 nothing unread", "GET / HTTP/1.1\r\nHost: example.com\r\n\r\n", ""},
+		{"A4 body unread", post(5, 5), ""},
+		{"A5 one byte", "GET / HTTP/1.1\r\nHost: example.com\r\n\r\n", "G"},
 	} {
 		for _, how := range []way{wayFIN, wayRST} {
 			t.Run(tt.name+" "+how.name, func(t *testing.T) {
@@ -169,6 +175,7 @@ func TestCause_LooksAtTheSocket(t *testing.T) {
 				if err := await(t, begun, "request"); err != io.EOF {
 					t.Errorf("Wrap(EOF) with the client there = %v, want EOF unchanged", err)
 				}
+				g.write(t, tt.behind)
 				how.do(g)
 				close(gone)
 				err := await(t, results, "Wrap")

@@ -45,7 +45,7 @@ func TestA11_HalfCloseIsAnAbort(t *testing.T) {
 		s := open(t, l, m, abort.Options{}, func(s *site) http.HandlerFunc {
 			return func(w http.ResponseWriter, r *http.Request) {
 				called, err := s.register(r.Context())
-				e := <-called
+				e := s.called(called)
 				io.WriteString(w, "all the same")
 				found <- seen{e, err == nil}
 			}
@@ -105,7 +105,7 @@ func TestA11_IgnoreHalfClose_BodyUnread(t *testing.T) {
 					called, err := s.register(r.Context())
 					io.WriteString(w, "answer")
 					errs <- errors.Join(err, http.NewResponseController(w).Flush())
-					<-called
+					s.called(called)
 				}
 			})
 			g := s.guest(t)
@@ -175,7 +175,7 @@ func TestA11_CloseIsFoundByWriting(t *testing.T) {
 			<-outer(r.Context())
 			io.WriteString(w, "anybody there?")
 			http.NewResponseController(w).Flush()
-			<-called
+			s.called(called)
 		}
 	})
 	g := s.guest(t)
@@ -199,7 +199,7 @@ func TestA11_HTTP2(t *testing.T) {
 					return func(_ http.ResponseWriter, r *http.Request) {
 						called, err := s.register(r.Context())
 						close(begun)
-						found <- seen{<-called, err == nil}
+						found <- seen{s.called(called), err == nil}
 						exitcode.Exit(r.Context(), exitcode.ClientClosedRequest)
 					}
 				})

@@ -48,7 +48,8 @@ type site struct {
 	link  link
 	life  *middleware.Lifecycle
 	ended chan middleware.Outcome
-	calls atomic.Int32 // callbacks of registered
+	calls atomic.Int32 // callbacks of register
+	over  <-chan struct{}
 }
 
 type outerKey struct{}
@@ -62,7 +63,7 @@ func outer(ctx context.Context) <-chan struct{} {
 // open starts h inside m. Each configure may change the server first.
 func open(t *testing.T, w link, m mount, o abort.Options, h func(*site) http.HandlerFunc, configure ...func(*http.Server)) *site {
 	t.Helper()
-	s := &site{link: w, ended: make(chan middleware.Outcome, 4096)}
+	s := &site{link: w, ended: make(chan middleware.Outcome, 4096), over: t.Context().Done()}
 	s.life = middleware.New(middleware.Options{
 		Abort: o,
 		OnEnd: func(o middleware.Outcome) { s.ended <- o },
@@ -122,6 +123,16 @@ func (s *site) register(ctx context.Context) (<-chan *abort.Error, error) {
 		default: // the second one, which the count will show
 		}
 	})
+}
+
+// called waits for the callback, and for the end of a test that failed.
+func (s *site) called(ch <-chan *abort.Error) *abort.Error {
+	select {
+	case e := <-ch:
+		return e
+	case <-s.over:
+		return nil
+	}
 }
 
 // outcome gives the next request's, and asserts how many callbacks ran so far.

@@ -238,7 +238,7 @@ func TestA7_IgnoreHalfClose(t *testing.T) {
 			defer c.Close()
 			_, err = c.Read(make([]byte, 1))
 			read <- errors.Join(rerr, abort.Wrap(r.Context(), err))
-			<-called
+			s.called(called)
 		}
 	})
 	g := s.guest(t)

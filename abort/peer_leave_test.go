@@ -24,10 +24,13 @@ type ask struct {
 var asks = []ask{
 	{"On", func(s *site, ctx context.Context) (*abort.Error, bool) {
 		called, err := s.register(ctx)
-		return <-called, err == nil && ctx.Err() == nil
+		return s.called(called), err == nil && ctx.Err() == nil
 	}, 200, 1},
-	{"Done", func(_ *site, ctx context.Context) (*abort.Error, bool) {
-		<-ctx.Done()
+	{"Done", func(s *site, ctx context.Context) (*abort.Error, bool) {
+		select {
+		case <-ctx.Done():
+		case <-s.over: // missed
+		}
 		e, ok := context.Cause(ctx).(*abort.Error)
 		known, also := abort.Cause(ctx)
 		return e, ok && also && known == e
@@ -40,15 +43,20 @@ type seen struct {
 	ok bool
 }
 
-// departs plays departures of one kind: send what begin sends, leave, and find
-// that out by every means.
-func departs(t *testing.T, w link, how way, begin func(*testing.T, *guest)) {
+// departs plays departures of one kind: send what begin sends, leave once the
+// handler is at work, and find that out by every means.
+func departs(t *testing.T, l link, how way, begin func(*testing.T, *guest)) {
+	departsBehind(t, l, how, begin, "")
+}
+
+// departsBehind sends behind before it leaves.
+func departsBehind(t *testing.T, l link, how way, begin func(*testing.T, *guest), behind string) {
 	for _, m := range mounts {
 		for _, a := range asks {
 			t.Run(m.name+" "+a.name, func(t *testing.T) {
 				t.Parallel()
 				begun, found := make(chan struct{}, 1), make(chan seen, 1)
-				s := open(t, w, m, abort.Options{}, func(s *site) http.HandlerFunc {
+				s := open(t, l, m, abort.Options{}, func(s *site) http.HandlerFunc {
 					return func(_ http.ResponseWriter, r *http.Request) {
 						begun <- struct{}{}
 						e, ok := a.wait(s, r.Context())
@@ -59,6 +67,9 @@ func departs(t *testing.T, w link, how way, begin func(*testing.T, *guest)) {
 					g := s.guest(t)
 					begin(t, g)
 					await(t, begun, "request")
+					if behind != "" {
+						g.write(t, behind)
+					}
 					how.do(g)
 					got := await(t, found, "end of the client")
 					left(t, got.e, got.ok, how)
