@@ -19,11 +19,13 @@ type program struct {
 	method string
 	detach bool
 	ops    string
-	upload int // bytes of the request body
+	upload int      // bytes of the request body
+	unsure bool     // it may be dropped, though calm
+	past   []string // the programs before it, on the same connection
 }
 
 const (
-	calmly = "wWcfhekisSod" // nothing here ends a response early, or badly
+	calmly = "wwWWBccffhkisSood" // nothing here ends a response early, or badly
 	wildly = calmly + "rRjxtpaX"
 )
 
@@ -57,7 +59,7 @@ func (p program) want() (n int) {
 		case 'W':
 			n += 21 * 400
 		case 'B':
-			n += 21 * 30000
+			n += 21 * 10000
 		case 'c':
 			n += 21 * 64
 		case 'S':
@@ -111,8 +113,8 @@ func (c *chaos) whole(p program, res *http.Response, err error) bool {
 		return true
 	}
 	c.dropped.Add(1)
-	if p.calm() {
-		c.wrong("request %s %s: %v, after %d bytes, want an answer", p.id, p.path(), err, len(body))
+	if p.calm() && !p.unsure {
+		c.wrong("request %s %s: %v, after %d bytes, want an answer; before it %q", p.id, p.path(), err, len(body), p.past)
 	}
 	return false
 }

@@ -17,6 +17,7 @@ type plain struct {
 	conn *net.TCPConn
 	in   *bufio.Reader
 	used bool // by a handler that may have ended it in its own way
+	past []string
 }
 
 func (c *plain) run() {
@@ -28,6 +29,7 @@ func (c *plain) run() {
 				return
 			}
 			c.conn, c.in, c.used = conn.(*net.TCPConn), bufio.NewReader(conn), false
+			c.past = nil
 			_ = c.conn.SetDeadline(time.Now().Add(30 * time.Second))
 		}
 		manners := []func(){c.finish, c.pipeline, c.cut, c.abort, c.slowly, c.stop, c.leave, c.half}
@@ -50,9 +52,9 @@ func (c *plain) close(reset bool) {
 
 func (c *plain) ops() string {
 	if c.IntN(2) == 0 {
-		return calmly + "e"
+		return calmly
 	}
-	return wildly + "e"
+	return wildly
 }
 
 // send writes p; a server that has closed the connection shows when it is read.
@@ -64,7 +66,8 @@ func (c *plain) answer(p program) bool {
 	if err != nil && c.used { // the end of the connection may belong to the one before
 		return false
 	}
-	c.used = !p.calm()
+	c.used, p.past = !p.calm(), c.past
+	c.past = append(c.past, p.method+p.path())
 	return c.whole(p, res, err) && !res.Close
 }
 
@@ -94,8 +97,10 @@ func (c *plain) finish() {
 func (c *plain) pipeline() {
 	var text []byte
 	var all []program
+	ops := c.ops()
 	for range 2 + c.IntN(6) {
-		p := c.program(c.Rand, c.ops())
+		p := c.program(c.Rand, ops)
+		p.unsure = ops == wildly // one that is dropped takes those before it along
 		all, text = append(all, p), append(text, p.text()...)
 	}
 	go func(conn net.Conn) { _, _ = conn.Write(text) }(c.conn)
@@ -145,11 +150,11 @@ func (c *plain) slowly() {
 		c.wrong("Dial() = %v", err)
 		return
 	}
-	c.conn, c.used = conn.(*net.TCPConn), false
-	_ = c.conn.SetReadBuffer(2048)
+	c.conn, c.used, c.past = conn.(*net.TCPConn), false, nil
+	_ = c.conn.SetReadBuffer(64 << 10)
 	_ = c.conn.SetDeadline(time.Now().Add(30 * time.Second))
 	c.in = bufio.NewReaderSize(reluctant{conn}, 16)
-	p := c.program(c.Rand, calmly+"W")
+	p := c.program(c.Rand, calmly+"e")
 	c.send(p)
 	if !c.answer(p) {
 		c.close(false)
@@ -160,7 +165,7 @@ type reluctant struct{ io.Reader }
 
 func (r reluctant) Read(p []byte) (int, error) {
 	runtime.Gosched()
-	return r.Reader.Read(p[:min(len(p), 300)])
+	return r.Reader.Read(p[:min(len(p), 1500)])
 }
 
 // stop uploads a part of what it has promised, and waits a little.

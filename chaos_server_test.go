@@ -30,8 +30,9 @@ type record struct {
 	handlers   int // that returned
 	calls      int // of the callback
 	registered bool
-	leaver     bool // the handler was told that its client left
-	work       int  // threads and tasks that were accepted and are not over
+	leaver     bool   // the handler was told that its client left
+	why        string // or so it thought
+	work       int    // threads and tasks that were accepted and are not over
 	line       line
 }
 
@@ -110,7 +111,7 @@ func (c *chaos) checkLocked(path string, r *record) {
 			path, r.lines, r.handlers, r.calls, r.work, want, r.line)
 	}
 	if r.leaver && !r.line.Aborted {
-		c.wrong("%s: the handler knew that its client had left, the log says %+v", path, r.line)
+		c.wrong("%s: the handler knew that its client had left (%s), the log says %+v", path, r.why, r.line)
 	}
 }
 
@@ -131,7 +132,7 @@ func (c *chaos) serve(w http.ResponseWriter, r *http.Request) {
 		case 'W':
 			_, _ = w.Write(pattern(rec.id, 400))
 		case 'B':
-			_, _ = w.Write(pattern(rec.id, 30000))
+			_, _ = w.Write(pattern(rec.id, 10000))
 		case 'c': // io.ReaderFrom
 			_, _ = io.Copy(w, bytes.NewReader(pattern(rec.id, 64)))
 		case 'f':
@@ -145,14 +146,15 @@ func (c *chaos) serve(w http.ResponseWriter, r *http.Request) {
 		case 'R':
 			_, _ = io.Copy(io.Discard, r.Body)
 		case 'i': // it does not look at its context
-			<-time.After(rand.N(2 * time.Millisecond))
+			<-time.After(rand.N(time.Millisecond))
 		case 'k':
-			c.wait(ctx, nil, 3*time.Millisecond)
+			c.wait(ctx, nil, time.Millisecond)
 		case 'K':
+			err := ctx.Err()
 			if !c.wait(ctx, rec.called, 20*time.Second) {
 				c.wrong("%s: nobody tells the handler that its client left", path)
 			}
-			rec.note(func() { rec.leaver = true })
+			rec.note(func() { rec.leaver, rec.why = true, fmt.Sprint(r.Proto, " ", context.Cause(ctx), ", ", err) })
 		case 'j':
 			if c.hijack(w, rec.id) {
 				return
@@ -242,7 +244,7 @@ func (c *chaos) spawn(ctx context.Context, exit bool, path string, rec *record) 
 	mode := rand.N(4)
 	t, err := thread.Spawn(ctx, func(ctx context.Context) error {
 		defer c.end(ctx, path, rec)
-		c.wait(ctx, nil, rand.N(3*time.Millisecond))
+		c.wait(ctx, nil, rand.N(2*time.Millisecond))
 		switch {
 		case exit:
 			_ = exitcode.Exit(ctx, oneOf(exits))

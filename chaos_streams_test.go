@@ -125,6 +125,7 @@ func (s *streams) stop() {
 	defer cancel()
 	body, more := io.Pipe()
 	defer more.CloseWithError(context.Canceled)
+	defer context.AfterFunc(ctx, func() { more.CloseWithError(context.Canceled) })() // net/http does not read beside a body
 	n := s.IntN(100000)
 	go func() { _, _ = more.Write(make([]byte, n)) }()
 	s.left.Add(1)

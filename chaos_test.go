@@ -134,7 +134,7 @@ func (c *chaos) run(t *testing.T, d time.Duration) {
 	c.until = time.Now().Add(d)
 	seed := rand.Uint64()
 	var all sync.WaitGroup
-	for i := range uint64(12) {
+	for i := range uint64(64) {
 		r := rand.New(rand.NewPCG(seed, i))
 		all.Go(func() {
 			if i%2 == 0 {
