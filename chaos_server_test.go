@@ -152,9 +152,9 @@ func (c *chaos) serve(w http.ResponseWriter, r *http.Request) {
 		case 'K':
 			err := ctx.Err()
 			if !c.wait(ctx, rec.called, 20*time.Second) {
-				c.wrong("%s: nobody tells the handler that its client left", path)
+				c.wrong("%s %s %s: nobody tells the handler that its client left", r.Proto, r.Method, r.URL)
 			}
-			rec.note(func() { rec.leaver, rec.why = true, fmt.Sprint(r.Proto, " ", context.Cause(ctx), ", ", err) })
+			rec.note(func() { rec.leaver, rec.why = true, fmt.Sprint(r.Method, r.URL.RawQuery, r.Proto, ", ", context.Cause(ctx), ", ", err) })
 		case 'j':
 			if c.hijack(w, rec.id) {
 				return

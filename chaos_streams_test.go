@@ -23,6 +23,12 @@ type streams struct {
 
 func newStreams(c *chaos, r *rand.Rand) *streams {
 	s := &streams{chaos: c, Rand: r}
+	s.dial()
+	return s
+}
+
+// dial has the next request go over a new connection.
+func (s *streams) dial() {
 	s.transport = &http.Transport{Protocols: new(http.Protocols), DisableCompression: true}
 	s.transport.Protocols.SetUnencryptedHTTP2(true)
 	s.transport.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
@@ -34,7 +40,6 @@ func newStreams(c *chaos, r *rand.Rand) *streams {
 		}
 		return conn, err
 	}
-	return s
 }
 
 func (s *streams) run() {
@@ -149,6 +154,7 @@ func (s *streams) leave() {
 	s.left.Add(1)
 	if s.IntN(3) == 0 {
 		s.drop()
+		defer s.dial()
 	}
 	res.Body.Close()
 }
@@ -168,7 +174,9 @@ func (s *streams) reset() {
 		})
 	}
 	s.left.Add(1)
-	t := time.AfterFunc(time.Duration(s.IntN(2000))*time.Microsecond, s.drop)
+	dropped := make(chan struct{})
+	time.AfterFunc(time.Duration(s.IntN(2000))*time.Microsecond, func() { s.drop(); close(dropped) })
 	all.Wait()
-	t.Stop()
+	<-dropped
+	s.dial()
 }

@@ -48,17 +48,10 @@ type Background struct {
 	handlers int                   // goroutines of Detach, whether their response has ended or not
 	queue    list.List             // of *task: due, all Running are taken
 	timers   map[*task]*time.Timer // After tasks that are not due yet
-	running  map[request.Work]run  // what runs
+	runs     runs                  // what runs
 	draining bool                  // Shutdown was called
 	forced   bool                  // a Shutdown has given up
 	idle     chan struct{}         // closed when there is no work; made by Shutdown
-}
-
-// run is what a Background knows of something that runs.
-type run struct {
-	timer *time.Timer // of a detached handler's Timeout; nil: none
-	other bool        // an abort callback: cancelled, but not counted
-	lost  bool        // a shutdown has given it up, and counted it
 }
 
 // Stats are the counts of a [Background].
@@ -78,7 +71,7 @@ func New(o Options) *Background {
 	if o.Pending == 0 {
 		o.Pending = 1024
 	}
-	b := &Background{o: o, timers: make(map[*task]*time.Timer), running: make(map[request.Work]run)}
+	b := &Background{o: o, timers: make(map[*task]*time.Timer)}
 	b.config = &request.Config{Owner: (*owner)(b)}
 	return b
 }
@@ -160,12 +153,11 @@ func (b *Background) giveUp(ctx context.Context) error {
 	b.stats.Pending = 0
 	b.queue.Init()
 	var given []request.Work
-	for w, run := range b.running {
-		if !run.lost {
-			run.lost = true
-			b.running[w] = run
-			given = append(given, w)
-			if !run.other {
+	for e := b.runs.first; e != nil; e = e.Next {
+		if !e.Lost {
+			e.Lost = true
+			given = append(given, e.Work)
+			if !e.Other {
 				b.stats.Lost++
 			}
 		}
@@ -180,7 +172,7 @@ func (b *Background) giveUp(ctx context.Context) error {
 
 // endedLocked wakes Shutdown if there is no work.
 func (b *Background) endedLocked() {
-	if b.idle != nil && b.handlers == 0 && b.stats.Pending == 0 && len(b.running) == 0 {
+	if b.idle != nil && b.handlers == 0 && b.stats.Pending == 0 && b.runs.first == nil {
 		b.workers.close()
 		close(b.idle)
 		b.idle = nil
@@ -223,16 +215,15 @@ func (o *owner) Sent(w request.Work) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.stats.Detached++
+	e := b.runs.add(w)
 	if b.forced {
 		b.stats.Lost++
-		b.running[w] = run{lost: true}
+		e.Lost = true
 		return ErrShuttingDown
 	}
-	var r run
 	if b.o.Timeout > 0 {
-		r.timer = time.AfterFunc(b.o.Timeout, func() { w.Cancel(context.DeadlineExceeded, context.DeadlineExceeded) })
+		e.Timer = time.AfterFunc(b.o.Timeout, func() { w.Cancel(context.DeadlineExceeded, context.DeadlineExceeded) })
 	}
-	b.running[w] = r
 	return nil
 }
 
@@ -240,7 +231,7 @@ func (o *owner) Over(w request.Work, panicked bool) {
 	b := (*Background)(o)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if t := b.running[w].timer; t != nil {
+	if t := w.Entry().Timer; t != nil {
 		t.Stop()
 	}
 	b.stats.Detached--
@@ -250,13 +241,13 @@ func (o *owner) Over(w request.Work, panicked bool) {
 // countLocked counts work that is over.
 func (b *Background) countLocked(w request.Work, panicked bool) {
 	switch {
-	case b.running[w].lost:
+	case w.Entry().Lost:
 	case panicked:
 		b.stats.Panicked++
 	default:
 		b.stats.Done++
 	}
-	delete(b.running, w)
+	b.runs.remove(w)
 	b.endedLocked()
 }
 
@@ -265,12 +256,38 @@ func (o *owner) Panicked(v any, stack []byte) { (*Background)(o).panicked(v, sta
 func (o *owner) Track(w request.Work) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.running[w] = run{other: true}
+	o.runs.add(w).Other = true
 }
 
 func (o *owner) Untrack(w request.Work) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	delete(o.running, w)
+	o.runs.remove(w)
 	(*Background)(o).endedLocked()
+}
+
+// runs is the list of what runs, in no order.
+type runs struct{ first *request.Entry }
+
+func (l *runs) add(w request.Work) *request.Entry {
+	e := w.Entry()
+	e.Work, e.Next = w, l.first
+	if e.Next != nil {
+		e.Next.Prev = e
+	}
+	l.first = e
+	return e
+}
+
+func (l *runs) remove(w request.Work) {
+	e := w.Entry()
+	if e.Next != nil {
+		e.Next.Prev = e.Prev
+	}
+	if e.Prev != nil {
+		e.Prev.Next = e.Next
+	} else {
+		l.first = e.Next
+	}
+	e.Prev, e.Next = nil, nil
 }

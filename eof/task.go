@@ -5,6 +5,8 @@ import (
 	"runtime/debug"
 	"runtime/pprof"
 	"time"
+
+	"github.com/lastbyte-go/lastbyte/internal/request"
 )
 
 // task is a function of Defer or After. Its way is reserve, due, start, run;
@@ -16,7 +18,11 @@ type task struct {
 	delay     time.Duration
 	premature bool                    // written before start
 	cancel    context.CancelCauseFunc // written before run
+	entry     request.Entry
 }
+
+// Entry is the Background's, see request.Work.
+func (t *task) Entry() *request.Entry { return &t.entry }
 
 // Cancel gives t up, see request.Work.
 func (t *task) Cancel(_, cause error) { t.cancel(cause) }
@@ -87,7 +93,7 @@ func (b *Background) runLocked(t *task) {
 	b.stats.Pending--
 	b.stats.Running++
 	t.ctx, t.cancel = context.WithCancelCause(&taskCtx{t.ctx, t})
-	b.running[t] = run{}
+	b.runs.add(t)
 	go b.run(t)
 }
 

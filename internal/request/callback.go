@@ -20,7 +20,7 @@ func (r *Request) call(check *Check, f func(context.Context)) {
 		defer stop()
 	}
 	if o := r.Owner(); o != nil {
-		w := &callback{cancel}
+		w := &callback{cancel: cancel}
 		o.Track(w)
 		defer o.Untrack(w)
 	}
@@ -29,7 +29,12 @@ func (r *Request) call(check *Check, f func(context.Context)) {
 }
 
 // callback is a running callback, for a shutdown that gives up.
-type callback struct{ cancel context.CancelCauseFunc }
+type callback struct {
+	cancel context.CancelCauseFunc
+	entry  Entry
+}
+
+func (c *callback) Entry() *Entry { return &c.entry }
 
 func (c *callback) Cancel(_, cause error) { c.cancel(cause) }
 

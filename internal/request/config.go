@@ -2,6 +2,7 @@ package request
 
 import (
 	"context"
+	"time"
 )
 
 // Config says what a middleware switches on for the handlers inside it. It is
@@ -41,6 +42,17 @@ type Job interface {
 type Work interface {
 	// Cancel ends the work's context; the work ends when it notices.
 	Cancel(err, cause error)
+	// Entry is the owner's: what it knows of the work, and its place in a list.
+	Entry() *Entry
+}
+
+// Entry is part of a Work, so that to know of one costs the owner no memory.
+type Entry struct {
+	Work       Work
+	Prev, Next *Entry
+	Timer      *time.Timer // of a detached handler's Timeout; nil: none
+	Other      bool        // an abort callback: cancelled, but not counted
+	Lost       bool        // a shutdown has given it up, and counted it
 }
 
 // Observer is a Lifecycle as the request sees it.

@@ -40,9 +40,10 @@ type Detached struct {
 	panicked bool // with value; set before wake, if that was the ending
 	value    any  // nil: runtime.Goexit
 
-	woken bool // under Request.mu
-	back  bool // under Request.mu: the handler is
-	alone bool // under Request.mu: it works on without a client, and the owner knows
+	entry Entry // the owner's
+	woken bool  // under Request.mu
+	back  bool  // under Request.mu: the handler is
+	alone bool  // under Request.mu: it works on without a client, and the owner knows
 }
 
 // Detach is the middleware of cfg, with Send for the handlers inside.
@@ -187,6 +188,9 @@ func (d *Detached) finish(panicked bool, v any, stack []byte) {
 		}
 	}
 }
+
+// Entry is for the owner, see Work.
+func (d *Detached) Entry() *Entry { return &d.entry }
 
 // Cancel gives the handler up, see Work.
 func (d *Detached) Cancel(err, cause error) {
