@@ -5,7 +5,7 @@ FUZZTIME ?= 10s
 COUNT    ?= 6
 SHELL     = bash
 
-.PHONY: help fmt lint test race stress fuzz bench cover leak vuln
+.PHONY: help fmt lint test race stress soak fuzz bench cover leak vuln
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' Makefile
@@ -28,11 +28,12 @@ race: ## all tests under the race detector
 stress: ## the stress tests, 100 times under the race detector
 	$(GO) test -race -count=100 -run Stress ./...
 
+soak: ## SOAK=100000 mixed requests under the race detector
+	LASTBYTE_SOAK=$(or $(SOAK),100000) $(GO) test -race -count=1 -timeout 1h -v -run TestSoak .
+
 fuzz: ## every fuzz target for FUZZTIME
-	@set -euo pipefail; pkgs=$$($(GO) list ./...); for p in $$pkgs; do \
-		list=$$($(GO) test -list '^Fuzz' "$$p"); \
-		for f in $$(sed -n '/^Fuzz/p' <<<"$$list"); do echo "$$p $$f"; \
-			$(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) "$$p"; done; done
+	@set -euo pipefail; pkgs=$$($(GO) list ./...); for p in $$pkgs; do list=$$($(GO) test -list '^Fuzz' "$$p"); \
+		for f in $$(sed -n '/^Fuzz/p' <<<"$$list"); do echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) "$$p"; done; done
 
 bench: ## the benchmarks into bench.txt, compared with OLD=file if given
 	set -o pipefail; $(GO) test -run '^$$' -bench . -benchmem -count $(COUNT) . | tee bench.txt

@@ -191,8 +191,8 @@ func (c *plain) leave() {
 	case 0:
 		text = append(text, c.program(c.Rand, calmly).text()...)
 	case 1:
-		p.method, p.upload = "POST", 400000 // of up to 256 KB net/http would read all before it answers
-		text = p.text()[:1000+c.IntN(100000)]
+		p.method, p.upload = "POST", 400000  // of up to 256 KB net/http would read all before it answers
+		text = p.text()[:1000+c.IntN(30000)] // more than the socket holds would keep the FIN back
 	}
 	go func(conn net.Conn) { _, _ = conn.Write(text) }(c.conn)
 	res, err := c.response(p)

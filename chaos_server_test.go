@@ -61,6 +61,8 @@ func (c *chaos) handler() http.Handler {
 	mux.With(c.life.Handler).HandleFunc("/h/{id}/{n}", c.serve)
 	mux.With(c.life.Detach).HandleFunc("/d/{id}/{n}", c.serve)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		c.serving.Add(1)
+		defer c.serving.Done()
 		id := r.URL.Path[3:]
 		r.URL.Path = fmt.Sprintf("%s/%d", r.URL.Path, c.arrived.Add(1))
 		c.book.Store(r.URL.Path, &record{id: id, called: make(chan struct{})})
@@ -154,7 +156,9 @@ func (c *chaos) serve(w http.ResponseWriter, r *http.Request) {
 			if !c.wait(ctx, rec.called, 20*time.Second) {
 				c.wrong("%s %s %s: nobody tells the handler that its client left", r.Proto, r.Method, r.URL)
 			}
-			rec.note(func() { rec.leaver, rec.why = true, fmt.Sprint(r.Method, r.URL.RawQuery, r.Proto, ", ", context.Cause(ctx), ", ", err) })
+			rec.note(func() {
+				rec.leaver, rec.why = true, fmt.Sprint(r.Method, r.URL.RawQuery, r.Proto, ", ", context.Cause(ctx), ", ", err)
+			})
 		case 'j':
 			if c.hijack(w, rec.id) {
 				return

@@ -33,6 +33,7 @@ type chaos struct {
 	ids, arrived                   atomic.Int64
 	ended, aborts, exits, eofs     atomic.Int64 // as OnEnd has them
 	book                           sync.Map     // path to *record
+	serving                        sync.WaitGroup
 	mu                             sync.Mutex
 	errs                           []string
 	answered, dropped, left, calls atomic.Int64 // what clients saw: nothing is proved by doing nothing
@@ -166,6 +167,7 @@ func (c *chaos) stop(t *testing.T, stop func(context.Context) error) {
 	if err := stop(ctx); err != nil {
 		t.Errorf("Server.Shutdown() = %v, want nil", err)
 	}
+	c.serving.Wait() // Server.Shutdown does not wait for handlers whose stream or connection is gone
 	if err := c.life.Shutdown(ctx); err != nil {
 		t.Errorf("Lifecycle.Shutdown() = %v, want nil", err)
 	}

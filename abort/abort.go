@@ -163,7 +163,8 @@ func Shield(ctx context.Context) context.Context {
 //
 // On HTTP/2 and TLS a handler around lastbyte that cancels the context without
 // a cause still looks like a client that left; context.WithCancelCause tells
-// them apart. An HTTP/2 connection that was reset may be told as closed.
+// them apart. An HTTP/2 connection that was reset may be told as closed, and one
+// that ends while http.Server.Shutdown waits for it is taken for the server's.
 func ConnContext(ctx context.Context, c net.Conn) context.Context {
 	ctx, _ = request.WithConn(ctx, c)
 	return ctx

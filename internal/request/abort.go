@@ -125,7 +125,10 @@ func (r *Request) Abort() (error, bool) {
 		return nil, false
 	}
 	if s := r.state.Load(); s&(gone|ended) == 0 && s&winnerMask == serving {
-		r.look()
+		r.node.poll()
+		if !r.is(gone) {
+			r.lookAtPeer() // who asks gets an answer, also where net/http waits for nothing
+		}
 	}
 	if !r.is(gone) {
 		return nil, false

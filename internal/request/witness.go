@@ -5,6 +5,7 @@ import (
 	"errors"
 	"net"
 	"net/http"
+	"syscall"
 	"time"
 
 	"github.com/lastbyte-go/lastbyte/internal/peer"
@@ -23,31 +24,60 @@ const (
 // verdict weighs what a witness says against what the socket says, and gives
 // the strongest reason known.
 func (r *Request) verdict(reason string, err error) (string, whose) {
-	if isReset(err) {
-		return reset, client
-	}
 	c := r.conn()
-	if c == nil {
+	switch {
+	case c != nil && (isReset(err) || errors.Is(err, syscall.EPIPE)) && r.closing(c):
+		return "", server
+	case isReset(err):
+		return reset, client
+	case c == nil:
 		return r.unseen(reason)
 	}
 	if reason == unverified && c.base.Err() != nil {
 		return "", server // BaseContext
 	}
-	switch c.peer.State() {
+	state := c.peer.State()
+	if state != peer.Alive && state != peer.Unknown && r.ours(c, state) {
+		return "", server
+	}
+	switch state {
 	case peer.Reset:
 		return reset, client
 	case peer.Closed:
 		return r.half(reason, closed)
 	case peer.Local:
-		// On HTTP/2 net/http may have closed the socket because the client did.
-		if r.http1() || r.shuttingDown() {
-			return "", server
-		}
-		return closed, client
+		return closed, client // net/http closed it because the client did
 	case peer.Alive:
 		return r.alive(c, reason)
 	}
 	return r.unseen(reason)
+}
+
+// ours reports whether this process ended the connection, or began to. On
+// HTTP/2 net/http also closes a socket because the client did; while the server
+// shuts down, that cannot be told from the server's own close.
+func (r *Request) ours(c *Conn, state peer.State) bool {
+	switch {
+	case !r.http1():
+		return r.shuttingDown()
+	case state == peer.Local:
+		return true
+	case state == peer.Closed && r.w.gate.busy():
+		return false // a write that is stuck behind a FIN must not be waited for
+	}
+	return r.closing(c)
+}
+
+// closing reports whether this process is about to close a TLS connection: its
+// close_notify goes out first, and a client may answer that with its own end. A
+// write of nothing sends nothing, and says so.
+func (r *Request) closing(c *Conn) bool {
+	t, ok := c.peer.NetConn().(*tls.Conn)
+	if !ok || !r.http1() || r.is(hijacked) {
+		return false
+	}
+	_, err := t.Write(nil)
+	return errors.Is(err, net.ErrClosed)
 }
 
 // unseen is the verdict where no socket can be asked.
@@ -172,7 +202,9 @@ func (r *Request) lookAtPeer() {
 		return
 	}
 	switch c.peer.State() {
-	case peer.Closed, peer.Reset:
-		r.judge(unverified, nil)
+	case peer.Closed:
+		r.judge(closed, nil)
+	case peer.Reset:
+		r.judge(reset, nil)
 	}
 }
