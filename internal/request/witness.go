@@ -59,7 +59,7 @@ func (r *Request) verdict(reason string, err error) (string, whose) {
 func (r *Request) ours(c *Conn, state peer.State) bool {
 	switch {
 	case !r.http1():
-		return r.shuttingDown()
+		return (state == peer.Local || r.closing(c)) && r.shuttingDown()
 	case state == peer.Local:
 		return true
 	case state == peer.Closed && r.w.gate.busy():
@@ -73,7 +73,7 @@ func (r *Request) ours(c *Conn, state peer.State) bool {
 // write of nothing sends nothing, and says so.
 func (r *Request) closing(c *Conn) bool {
 	t, ok := c.peer.NetConn().(*tls.Conn)
-	if !ok || !r.http1() || r.is(hijacked) {
+	if !ok || r.is(hijacked) {
 		return false
 	}
 	_, err := t.Write(nil)
