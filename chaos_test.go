@@ -145,29 +145,37 @@ func (c *chaos) run(t *testing.T, d time.Duration) {
 			}
 		})
 	}
+	c.within(t, &all, d+time.Minute)
+}
+
+// within waits for all.
+func (c *chaos) within(t *testing.T, all *sync.WaitGroup, limit time.Duration) {
+	t.Helper()
 	done := make(chan struct{})
 	go func() { all.Wait(); close(done) }()
 	select {
 	case <-done:
-	case <-time.After(d + time.Minute):
+	case <-time.After(limit):
 		buf := make([]byte, 16<<20)
 		name := filepath.Join(t.ArtifactDir(), "goroutines.txt")
 		_ = os.WriteFile(name, buf[:runtime.Stack(buf, true)], 0o644)
 		c.mu.Lock()
 		defer c.mu.Unlock()
-		t.Fatalf("the clients do not end; %s has all goroutines; %s", name, strings.Join(c.errs, "\n"))
+		t.Fatalf("not all have ended after %v; %s has the goroutines; %s", limit, name, strings.Join(c.errs, "\n"))
 	}
 }
 
 // stop ends the server as a program would.
 func (c *chaos) stop(t *testing.T, stop func(context.Context) error) {
 	t.Helper()
+	// All clients are gone, so every handler ends: before the server is closing,
+	// which might be taken for the reason.
+	c.within(t, &c.serving, 30*time.Second)
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	if err := stop(ctx); err != nil {
 		t.Errorf("Server.Shutdown() = %v, want nil", err)
 	}
-	c.serving.Wait() // Server.Shutdown does not wait for handlers whose stream or connection is gone
 	if err := c.life.Shutdown(ctx); err != nil {
 		t.Errorf("Lifecycle.Shutdown() = %v, want nil", err)
 	}

@@ -78,7 +78,7 @@ var kinds = []struct {
 	{false, (*visitor).zip}, {false, (*visitor).echo}, {false, (*visitor).echo}, {false, (*visitor).upload},
 	{false, (*visitor).small}, {false, (*visitor).small}, {false, (*visitor).exit}, {false, (*visitor).exit},
 	{false, (*visitor).dropped}, {false, (*visitor).leave}, {false, (*visitor).leaveAtAnyTime},
-	{true, (*visitor).leaveAfterSend}, {true, (*visitor).leaveInBody}, {true, (*visitor).pipeline},
+	{true, (*visitor).leaveAfterSend}, {true, (*visitor).leaveInBody}, {true, (*visitor).pipeline}, {true, (*visitor).withhold},
 }
 
 // id names the next request.
@@ -178,7 +178,8 @@ func (v *visitor) small() {
 	case 1:
 		v.want(v.request("GET", v.anywhere("/threads/"), id, nil), 200, answers(id, 1))
 	case 2:
-		v.want(v.request("GET", v.anywhere("/tasks/"), id, nil), 200, answers(id, 1))
+		tasks := []string{"3", "3", "3", "120"}[v.IntN(4)] // the last more than may wait
+		v.want(v.request("GET", v.anywhere("/tasks/"), id, nil, "Tasks", tasks), 200, answers(id, 1))
 	case 3:
 		res := v.want(v.request("HEAD", "/d/send/", id, nil), 200, "")
 		if res != nil && res.Header.Get("Id") != id {

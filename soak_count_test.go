@@ -38,7 +38,7 @@ func (s *soak) count(t *testing.T, n int, forced bool) {
 	if !forced && (b.Lost != 0 || b.Panicked != s.panics.Load()) || b.Panicked > s.panics.Load() {
 		t.Errorf("%d lost, %d panicked, want %d panics, and nothing lost without force", b.Lost, b.Panicked, s.panics.Load())
 	}
-	if st.Aborts == 0 || st.Exits == 0 || st.EOFs == 0 || s.accepted.Load() == 0 || s.panics.Load() == 0 {
+	if st.Aborts == 0 || st.Exits == 0 || st.EOFs == 0 || s.accepted.Load() == 0 || b.Rejected == 0 || s.panics.Load() == 0 {
 		t.Errorf("Stats() = %+v, %d tasks, %d panics; want some of each", st, s.accepted.Load(), s.panics.Load())
 	}
 	t.Logf("%+v; tasks %d, handlers that outlived the response %d to %d", st, s.accepted.Load(), s.handed.Load(), s.handed.Load()+s.perhaps.Load())

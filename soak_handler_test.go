@@ -49,7 +49,7 @@ func (s *soak) upload(w http.ResponseWriter, r *http.Request) {
 		s.sending(eof.Send(r.Context()), nil)
 		s.rest(w.Header())
 	} else {
-		defer r.MultipartForm.RemoveAll() // net/http does not know of the form of a middleware's copy
+		defer r.MultipartForm.RemoveAll() // net/http does not know of the form of chi's copy
 	}
 	s.own("upload", r, id)
 	f, header, err := r.FormFile("file")
@@ -105,8 +105,10 @@ func (s *soak) threads(w http.ResponseWriter, r *http.Request) {
 // tasks leaves work for later.
 func (s *soak) tasks(w http.ResponseWriter, r *http.Request) {
 	ctx, id := r.Context(), strings.Clone(chi.URLParam(r, "id"))
-	for _, d := range []time.Duration{0, time.Millisecond, 0} {
-		s.deferTask(ctx, id, d)
+	n := 0
+	fmt.Sscan(r.Header.Get("Tasks"), &n)
+	for i := range n {
+		s.deferTask(ctx, id, time.Duration(i%2)*time.Millisecond)
 	}
 	if s.hours.Add(1) <= 20 { // they keep their places until the shutdown
 		s.deferTask(ctx, id, time.Hour)
@@ -118,8 +120,13 @@ func (s *soak) deferTask(ctx context.Context, id string, d time.Duration) {
 	panics := s.number.Add(1)%10 == 0
 	err := eof.After(ctx, d, func(ctx context.Context) {
 		s.ownContext("task", ctx, id)
-		if d == time.Hour && !eof.Premature(ctx) {
-			s.wrong("the task of %s in an hour runs now, and is not premature", id)
+		if d == time.Hour {
+			if !eof.Premature(ctx) {
+				s.wrong("the task of %s in an hour runs now, and is not premature", id)
+			}
+			s.rest(nil)
+			s.ownContext("task at the shutdown", ctx, id)
+			s.alive(ctx, id)
 		}
 		if panics {
 			s.panics.Add(1)

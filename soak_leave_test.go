@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"time"
 )
 
 // dropped is an answer that is cut off, or none.
@@ -76,6 +77,7 @@ func (v *visitor) raw(write string, f func(r *bufio.Reader) (tidy bool)) {
 		return
 	}
 	defer c.Close()
+	c.SetDeadline(time.Now().Add(soakPatience))
 	io.WriteString(c, write)
 	if !f(bufio.NewReader(c)) {
 		c.(*net.TCPConn).SetLinger(0)
@@ -119,5 +121,14 @@ func (v *visitor) pipeline() {
 			v.wantRaw(r, id)
 		}
 		return true
+	})
+}
+
+// withhold has its answer before it sends the body.
+func (v *visitor) withhold() {
+	id := v.id()
+	v.raw(text("POST", "/d/send/", id, "Content-Length: 1000\r\n\r\n"), func(r *bufio.Reader) bool {
+		v.wantRaw(r, id)
+		return v.IntN(2) == 0
 	})
 }

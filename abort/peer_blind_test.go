@@ -193,11 +193,11 @@ func TestCause_LooksAtTheSocket(t *testing.T) {
 func TestShield_AbortAtTheSocket(t *testing.T) {
 	t.Parallel()
 	begun, errs := make(chan struct{}), make(chan error, 2)
-	s := open(t, overTCP, mounts[0], abort.Options{}, func(*site) http.HandlerFunc {
+	s := open(t, overTCP, mounts[0], abort.Options{}, func(s *site) http.HandlerFunc {
 		return func(_ http.ResponseWriter, r *http.Request) {
 			shield := abort.Shield(r.Context())
 			close(begun)
-			<-r.Context().Done()
+			waits(t, r.Context())
 			errs <- shield.Err()
 			errs <- abort.Wrap(shield, context.Canceled)
 		}

@@ -72,7 +72,7 @@ func TestA11_IgnoreHalfClose(t *testing.T) {
 				ctx := r.Context()
 				_, err := s.register(ctx)
 				ctx.Done() // so that the context watches as well
-				<-outer(ctx)
+				waits(t, outer(ctx))
 				_, gone := abort.Cause(ctx)
 				if wrapped := abort.Wrap(ctx, io.EOF); gone || wrapped != io.EOF {
 					err = errors.Join(err, wrapped)
@@ -138,7 +138,7 @@ func TestA11_LaterReset(t *testing.T) {
 			s := open(t, l, m, ignoreHalf, func(s *site) http.HandlerFunc {
 				return func(_ http.ResponseWriter, r *http.Request) {
 					ctx := r.Context()
-					go func() { <-outer(ctx); close(halfway) }()
+					go func() { waits(t, outer(ctx)); close(halfway) }()
 					e, ok := a.wait(s, ctx)
 					found <- seen{e, ok}
 				}
@@ -172,7 +172,7 @@ func TestA11_CloseIsFoundByWriting(t *testing.T) {
 			if err != nil {
 				return
 			}
-			<-outer(r.Context())
+			waits(t, outer(r.Context()))
 			io.WriteString(w, "anybody there?")
 			http.NewResponseController(w).Flush()
 			s.called(called)
@@ -224,7 +224,7 @@ func TestA11_InnerCheckDecides(t *testing.T) {
 	s := open(t, overTCP, mounts[0], abort.Options{}, func(s *site) http.HandlerFunc {
 		inner := abort.New(ignoreHalf)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			close(begun)
-			<-outer(r.Context())
+			waits(t, outer(r.Context()))
 			if err := abort.Wrap(r.Context(), context.Canceled); err != context.Canceled {
 				io.WriteString(w, err.Error())
 				return

@@ -54,10 +54,9 @@ type site struct {
 
 type outerKey struct{}
 
-// outer is closed when the context that net/http gave has ended, whatever
-// lastbyte makes of that.
-func outer(ctx context.Context) <-chan struct{} {
-	return ctx.Value(outerKey{}).(context.Context).Done()
+// outer is the context that net/http gave, whatever lastbyte makes of its end.
+func outer(ctx context.Context) context.Context {
+	return ctx.Value(outerKey{}).(context.Context)
 }
 
 // open starts h inside m. Each configure may change the server first.
@@ -123,6 +122,14 @@ func (s *site) register(ctx context.Context) (<-chan *abort.Error, error) {
 		default: // the second one, which the count will show
 		}
 	})
+}
+
+// waits gives ctx's end, and that of a test that failed.
+func waits(t *testing.T, ctx context.Context) {
+	select {
+	case <-ctx.Done():
+	case <-t.Context().Done():
+	}
 }
 
 // called waits for the callback, and for the end of a test that failed.

@@ -78,8 +78,8 @@ func TestN2_ServerClose(t *testing.T) {
 				begun, found := make(chan error, crowd), make(chan error, crowd)
 				looking := make(chan struct{})
 				s := open(t, l, m, abort.Options{}, working(begun, func(ctx context.Context) {
-					<-ctx.Done() // it ends as it does without lastbyte
-					<-looking    // and the clients have seen it, and left
+					waits(t, ctx) // it ends as it does without lastbyte
+					<-looking     // and the clients have seen it, and left
 				}, found))
 				var gs []*guest
 				for range crowd {
@@ -182,7 +182,7 @@ func TestA1_DuringShutdown(t *testing.T) {
 					return func(_ http.ResponseWriter, r *http.Request) {
 						s.register(r.Context())
 						close(begun)
-						<-outer(r.Context())
+						waits(t, outer(r.Context()))
 					}
 				}, func(srv *http.Server) { srv.RegisterOnShutdown(func() { close(stopping) }) })
 				g := s.guest(t)
@@ -222,7 +222,7 @@ func baseEnds(t *testing.T, l link, m mount, cause error) {
 	defer stop(nil)
 	begun, found, causes := make(chan error, 1), make(chan error, 1), make(chan error, 1)
 	s := open(t, l, m, abort.Options{}, working(begun, func(ctx context.Context) {
-		<-ctx.Done()
+		waits(t, ctx)
 		causes <- context.Cause(ctx)
 	}, found), func(srv *http.Server) {
 		srv.BaseContext = func(net.Listener) context.Context { return base }
@@ -260,7 +260,7 @@ func TestA1_AfterBaseContextCancelled(t *testing.T) {
 					return func(_ http.ResponseWriter, r *http.Request) {
 						called, err := s.register(r.Context())
 						close(begun)
-						<-r.Context().Done()
+						waits(t, r.Context())
 						close(ended)
 						if err == nil {
 							s.called(called)

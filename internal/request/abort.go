@@ -3,6 +3,7 @@ package request
 import (
 	"context"
 	"errors"
+	"net/http"
 	"syscall"
 	"time"
 )
@@ -28,9 +29,7 @@ const (
 // net/http cancels it with a bare context.Canceled when the client leaves, but
 // also when the server closes or a deadline of the handler's passes.
 func (r *Request) outerEnded() {
-	outer := r.node.parent
-	err, cause := outer.Err(), context.Cause(outer)
-	if err == context.Canceled && cause == context.Canceled {
+	if r.mayHaveLeft() {
 		reason, who := r.verdict(unverified, nil)
 		switch who {
 		case client:
@@ -42,7 +41,7 @@ func (r *Request) outerEnded() {
 			return
 		}
 	}
-	r.node.cancel(newEnding(err, cause))
+	r.node.cancel(newEnding(r.node.parent.Err(), context.Cause(r.node.parent)))
 }
 
 // judge decides on the evidence of one witness whether the client left. It
@@ -162,11 +161,19 @@ func (r *Request) writeFailed(err error) error {
 	if r.check.Load() == nil || r.is(hijacked|dropping) {
 		return err
 	}
-	if !isReset(err) && !errors.Is(err, syscall.EPIPE) && !isDisconnected(err) && r.node.parent.Err() == nil {
+	if !isReset(err) && !errors.Is(err, syscall.EPIPE) && !isDisconnected(err) && !r.mayHaveLeft() ||
+		errors.Is(err, http.ErrHandlerTimeout) {
 		return err // http.ErrContentLength, an outer writer's own error
 	}
 	r.judge(writeFailed, err)
 	return err
+}
+
+// mayHaveLeft reports whether net/http may have cancelled its context because the
+// client left.
+func (r *Request) mayHaveLeft() bool {
+	outer := r.node.parent
+	return outer.Err() == context.Canceled && context.Cause(outer) == context.Canceled
 }
 
 // isDisconnected finds what net/http's HTTP/2 server says of a connection that

@@ -3,6 +3,7 @@ package request
 import (
 	"context"
 	"fmt"
+	"mime/multipart"
 	"net/http"
 	"runtime"
 	"runtime/debug"
@@ -37,8 +38,9 @@ type Detached struct {
 	decided sync.WaitGroup // one: the ending is decided
 	closed  sync.Once      // the gates
 
-	panicked bool // with value; set before wake, if that was the ending
-	value    any  // nil: runtime.Goexit
+	form     *multipart.Form // parsed by the handler that is back; set before wake
+	panicked bool            // with value; set before wake, if that was the ending
+	value    any             // nil: runtime.Goexit
 
 	entry Entry // the owner's
 	woken bool  // under Request.mu
@@ -87,6 +89,9 @@ func (d *Detached) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		out.Body = &d.body
 	}
 	d.req.det.Store(d)
+	if w := d.req.winner(); w == exited || w == aborted {
+		d.wake(false) // decided when there was nobody to wake
+	}
 	d.owner.Go(d)
 	d.decided.Wait()
 	d.shut()
@@ -154,6 +159,9 @@ func (d *Detached) finish(panicked bool, v any, stack []byte) {
 		}
 	case ending:
 		d.settle()
+		if d.body.from.MultipartForm == nil {
+			d.form = d.body.to.MultipartForm
+		}
 		carry(d.body.from, d.body.to)
 	case r.winner() == exited && !d.awake():
 		d.settle()

@@ -196,6 +196,9 @@ func (r *Request) finish(panicked bool) (cut bool) {
 	r.w.gate.close(nil)
 	r.body.gate.close(r.kickBody)
 	carry(r.body.from, r.body.to)
+	if d != nil && d.awake() && d.form != nil {
+		_ = d.form.RemoveAll() // a router may keep it from net/http, which would ignore the error, too
+	}
 	r.node.detach()
 	r.node.cancel(handlerReturned)
 	if d == nil {
