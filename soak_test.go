@@ -169,15 +169,17 @@ func (s *soak) run(t *testing.T, n int, forced bool) {
 	s.stop(t, srv.Config, forced)
 	srv.Close()
 
-	for _, e := range s.errs {
-		t.Error(e)
-	}
 	s.count(t, n, forced)
 	if left, err := os.ReadDir(files); err != nil || len(left) > 0 {
 		t.Errorf("%d uploaded files are left, %v; want none", len(left), err)
 	}
 	if left := soakLeft(); len(left) > 0 {
 		t.Errorf("%d goroutines are left:\n\n%s", len(left), strings.Join(left, "\n\n"))
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, e := range s.errs {
+		t.Error(e)
 	}
 }
 

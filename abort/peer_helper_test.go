@@ -152,10 +152,26 @@ func (s *site) outcome(t *testing.T, calls int32) middleware.Outcome {
 	return o
 }
 
+// told is a connection that says when its reader has met the end.
+type told struct {
+	net.Conn
+	once  sync.Once
+	ended chan struct{}
+}
+
+func (c *told) Read(p []byte) (int, error) {
+	n, err := c.Conn.Read(p)
+	if err != nil {
+		c.once.Do(func() { close(c.ended) })
+	}
+	return n, err
+}
+
 // guest is a client with one connection.
 type guest struct {
 	site *site
 	tcp  *net.TCPConn
+	told *told
 	conn net.Conn // HTTP/1: what is written to, tcp or TLS over it
 	in   *bufio.Reader
 
@@ -183,14 +199,15 @@ func (s *site) guest(t *testing.T) *guest {
 	if err != nil {
 		t.Fatalf("Dial() = %v, want a connection", err)
 	}
-	g := &guest{site: s, tcp: c.(*net.TCPConn), conn: c, heads: make(chan head, 1)}
+	g := &guest{site: s, tcp: c.(*net.TCPConn), told: &told{Conn: c, ended: make(chan struct{})}, heads: make(chan head, 1)}
+	g.conn = g.told
 	t.Cleanup(func() { g.tcp.Close() })
 	if s.link.secure {
 		conf := &crypto.Config{InsecureSkipVerify: true} // it is the one above, of this moment
 		if s.link.h2 {
 			conf.NextProtos = []string{"h2"}
 		}
-		tc := crypto.Client(c, conf)
+		tc := crypto.Client(g.told, conf)
 		if err := tc.HandshakeContext(t.Context()); err != nil {
 			t.Fatalf("Handshake() = %v, want nil", err)
 		}

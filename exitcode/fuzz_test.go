@@ -123,7 +123,7 @@ func FuzzErrorPage(f *testing.F) {
 		}
 		synctest.Test(t, func(t *testing.T) {
 			page := func(w http.ResponseWriter, _ *http.Request, _ exitcode.Code) {
-				w.Header()[key] = []string{value}
+				w.Header().Set(key, value)
 				w.WriteHeader(status)
 				_, _ = io.WriteString(w, body)
 				if fails {

@@ -42,16 +42,16 @@ func (w *Writer) CloseNotify() <-chan bool {
 }
 
 func (w *Writer) SetReadDeadline(t time.Time) error {
-	if w.det == nil && w.req.http1() {
-		w.req.deadlineSet(t)
-	}
+	w.req.mu.Lock()
+	w.req.extraLocked().readBy = t
+	w.req.mu.Unlock()
 	return w.control(func(c *http.ResponseController) error { return c.SetReadDeadline(t) })
 }
 
 func (w *Writer) SetWriteDeadline(t time.Time) error {
-	if w.det == nil && !w.req.http1() {
-		w.req.deadlineSet(t)
-	}
+	w.req.mu.Lock()
+	w.req.extraLocked().writeBy = t
+	w.req.mu.Unlock()
 	return w.control(func(c *http.ResponseController) error { return c.SetWriteDeadline(t) })
 }
 

@@ -22,6 +22,7 @@ func (r *Request) render(flush bool) {
 		p = r.writePage(e, h)
 	}
 	status := p.status
+	delete(h, "Transfer-Encoding") // the page's, too: what it wrote is in memory
 	if status == http.StatusNoContent || status == http.StatusNotModified {
 		p.buf.Reset()
 	} else {

@@ -55,7 +55,8 @@ type extra struct {
 	exit     *Exit
 	abort    error     // *abort.Error
 	conn     net.Conn  // hijacked
-	deadline time.Time // of the handler's, on the side that net/http takes for the client's end
+	readBy   time.Time // a deadline of the handler's
+	writeBy  time.Time // likewise
 	panicked bool
 
 	cut     sync.Once // guards itself and severed

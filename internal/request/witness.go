@@ -86,7 +86,7 @@ func (r *Request) unseen(reason string) (string, whose) {
 		return reason, client
 	}
 	// A body read that is under way will say more when it fails.
-	if r.overdue() || r.reading() && r.mark(puzzled) && r.reading() {
+	if r.overdue(!r.http1()) || r.reading() && r.mark(puzzled) && r.reading() {
 		return "", nobody
 	}
 	return reason, client
@@ -94,18 +94,17 @@ func (r *Request) unseen(reason string) (string, whose) {
 
 // alive is the verdict where the peer's connection is in order.
 func (r *Request) alive(c *Conn, reason string) (string, whose) {
+	_, secure := c.peer.NetConn().(*tls.Conn)
 	switch {
 	case reason != unverified:
 		return reason, client
+	case !r.http1() && r.overdue(true):
+		return "", server // it has reset the stream
 	case !r.http1():
-		if r.overdue() {
-			return "", server // it has reset the stream
-		}
 		return streamReset, client
-	case r.overdue():
+	case r.overdue(secure):
 		return "", nobody // golang/go#70834
-	}
-	if _, ok := c.peer.NetConn().(*tls.Conn); ok {
+	case secure:
 		return r.half(reason, closed) // a close_notify ahead of its FIN, or without one
 	}
 	return "", server // a context between net/http and here
@@ -123,38 +122,29 @@ func (r *Request) half(reason, strongest string) (string, whose) {
 func (r *Request) http1() bool { return r.body.from.ProtoMajor == 1 }
 
 // overdue reports whether a deadline has passed that net/http takes for the end
-// of the client: on HTTP/1 one for reading, on HTTP/2 one for writing.
-func (r *Request) overdue() bool {
+// of the client: on HTTP/1 one for reading, on HTTP/2 one for writing. Over TLS a
+// write that is late on HTTP/1 looks like the client's end as well.
+func (r *Request) overdue(late bool) bool {
 	if r.is(overdue) {
 		return true
 	}
+	now := time.Now()
+	passed := func(t time.Time) bool { return !t.IsZero() && !now.Before(t) }
 	r.mu.Lock()
-	set := r.extra != nil && !r.extra.deadline.IsZero() && !time.Now().Before(r.extra.deadline)
+	set := r.extra != nil && (r.http1() && passed(r.extra.readBy) || late && passed(r.extra.writeBy))
 	r.mu.Unlock()
 	srv := r.server()
 	if set || srv == nil {
 		return set
 	}
-	limit := srv.WriteTimeout
-	if r.http1() {
-		limit = srv.ReadTimeout
-	}
 	// The server's clock started with the request's first byte.
-	return limit > 0 && time.Since(r.start) >= limit-slack
+	spent := now.Sub(r.start) + slack
+	return r.http1() && srv.ReadTimeout > 0 && spent >= srv.ReadTimeout ||
+		late && srv.WriteTimeout > 0 && spent >= srv.WriteTimeout
 }
 
 // slack is how much later than its server a request may begin to count.
 const slack = 10 * time.Millisecond
-
-// deadlineSet notes a deadline of the handler's.
-func (r *Request) deadlineSet(t time.Time) {
-	if t.IsZero() {
-		return
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.extraLocked().deadline = t
-}
 
 // shuttingDown reports whether the server was closed or is being shut down.
 // http.Server says so to nobody but those who want to serve with it.
