@@ -161,6 +161,8 @@ func (s *soak) exit(w http.ResponseWriter, r *http.Request) {
 
 // wait is for a client that leaves once the handler has begun.
 func (s *soak) wait(w http.ResponseWriter, r *http.Request) {
+	s.leaving.Add(1)
+	defer s.leaving.Done()
 	ctx, id := r.Context(), strings.Clone(chi.URLParam(r, "id"))
 	called := make(chan struct{})
 	over := ctx.Done()

@@ -41,9 +41,13 @@ func (v *visitor) leave() {
 	v.waiting.Store(id, begun)
 	defer v.waiting.Delete(id)
 	ctx, cancel := context.WithCancel(context.Background())
+	defer cancel()
 	go func() {
-		<-begun
-		cancel()
+		select {
+		case <-begun:
+			cancel()
+		case <-ctx.Done():
+		}
 	}()
 	mode := []string{"", "exit", "nothing"}[v.IntN(3)]
 	res, err := v.client.Do(v.request("GET", v.anywhere("/wait/"), id, nil, "Callback", mode).WithContext(ctx))

@@ -35,8 +35,9 @@ type soak struct {
 	perhaps                                atomic.Uint64 // handlers whose client left: they may have
 	accepted, refused, panics, told        atomic.Uint64 // tasks; panics after the response, and those that OnPanic got
 	lines, workLines                       atomic.Uint64 // of the log: requests, work that has ended
-	hours, number                          atomic.Int64
-	waiting                                sync.Map // id to chan struct{}, of requests whose client waits for the handler to begin
+	hours, number, slow                    atomic.Int64
+	waiting                                sync.Map       // id to chan struct{}, of requests whose client waits for the handler to begin
+	leaving                                sync.WaitGroup // their handlers
 
 	mu      sync.Mutex
 	resting []chan struct{} // handlers at work after Send
@@ -166,6 +167,7 @@ func (s *soak) run(t *testing.T, n int, forced bool) {
 		all.Go(func() { s.visitor(i).visit(n) })
 	}
 	all.Wait()
+	s.leaving.Wait() // on HTTP/2 a client that leaves during a shutdown is not told from the server's own end
 	s.stop(t, srv.Config, forced)
 	srv.Close()
 
@@ -187,11 +189,18 @@ func (s *soak) run(t *testing.T, n int, forced bool) {
 type serverLog struct{ *soak }
 
 func (l serverLog) Write(p []byte) (int, error) {
-	if !bytes.Contains(p, []byte(errSoak.Error())) {
+	switch {
+	case bytes.Contains(p, []byte("timeout waiting for SETTINGS")):
+		l.slow.Add(1) // net/http gives a client of HTTP/2 two seconds, which a busy machine may need
+	case !bytes.Contains(p, []byte(errSoak.Error())):
 		l.wrong("the server logs %q", p)
 	}
 	return len(p), nil
 }
+
+// excused reports whether net/http has dropped a client for its slowness. Each
+// has one request under way.
+func (s *soak) excused() bool { return s.slow.Add(-1) >= 0 }
 
 // stop shuts down with handlers at work after Send.
 func (s *soak) stop(t *testing.T, srv *http.Server, forced bool) {

@@ -64,12 +64,12 @@ func TestN3_ReadDeadlineOfTheHandler(t *testing.T) {
 				s := open(t, l, m, abort.Options{}, func(s *site) http.HandlerFunc {
 					return func(w http.ResponseWriter, r *http.Request) {
 						ctx := r.Context()
-						ctx.Done()
+						wait := a.arm(s, ctx)
 						rc := http.NewResponseController(w)
 						err := rc.SetReadDeadline(longAgo)
 						waits(t, outer(ctx))
 						seenBy <- look(ctx, err)
-						e, ok := a.wait(s, ctx)
+						e, ok := wait()
 						found <- seen{e, ok}
 					}
 				})
@@ -297,7 +297,10 @@ func TestN3_IdleTimeout(t *testing.T) {
 		release <- struct{}{}
 		g.ok(t, "answer")
 		if !l.h2 {
-			g.in.ReadByte()
+			if b, err := g.in.ReadByte(); err != io.EOF {
+				t.Errorf("client's Read() = %d, %v, want EOF", b, err)
+			}
+			g.conn.Close()
 		}
 		await(t, g.told.ended, "end of the connection")
 		s.stays(t, 1)

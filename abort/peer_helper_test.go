@@ -152,7 +152,8 @@ func (s *site) outcome(t *testing.T, calls int32) middleware.Outcome {
 	return o
 }
 
-// told is a connection that says when its reader has met the end.
+// told is a connection that says when its reader has met the end, or who
+// reads from it has closed it.
 type told struct {
 	net.Conn
 	once  sync.Once
@@ -165,6 +166,11 @@ func (c *told) Read(p []byte) (int, error) {
 		c.once.Do(func() { close(c.ended) })
 	}
 	return n, err
+}
+
+func (c *told) Close() error {
+	c.once.Do(func() { close(c.ended) })
+	return c.Conn.Close()
 }
 
 // guest is a client with one connection.

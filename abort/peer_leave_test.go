@@ -12,28 +12,33 @@ import (
 // several witnesses see at once has to come out the same every time.
 const departures = 3
 
-// ask is how a handler learns of the end of its client.
+// ask is how a handler learns of the end of its client: it arms, and then waits.
 type ask struct {
 	name string
-	wait func(s *site, ctx context.Context) (e *abort.Error, ok bool)
+	arm  func(s *site, ctx context.Context) (wait func() (e *abort.Error, ok bool))
 	// what the Outcome says afterwards, if nothing was sent
 	status int
 	calls  int32
 }
 
+func (a ask) wait(s *site, ctx context.Context) (*abort.Error, bool) { return a.arm(s, ctx)() }
+
 var asks = []ask{
-	{"On", func(s *site, ctx context.Context) (*abort.Error, bool) {
+	{"On", func(s *site, ctx context.Context) func() (*abort.Error, bool) {
 		called, err := s.register(ctx)
-		return s.called(called), err == nil && ctx.Err() == nil
+		return func() (*abort.Error, bool) { return s.called(called), err == nil && ctx.Err() == nil }
 	}, 200, 1},
-	{"Done", func(s *site, ctx context.Context) (*abort.Error, bool) {
-		select {
-		case <-ctx.Done():
-		case <-s.over: // missed
+	{"Done", func(s *site, ctx context.Context) func() (*abort.Error, bool) {
+		done := ctx.Done()
+		return func() (*abort.Error, bool) {
+			select {
+			case <-done:
+			case <-s.over: // missed
+			}
+			e, ok := context.Cause(ctx).(*abort.Error)
+			known, also := abort.Cause(ctx)
+			return e, ok && also && known == e
 		}
-		e, ok := context.Cause(ctx).(*abort.Error)
-		known, also := abort.Cause(ctx)
-		return e, ok && also && known == e
 	}, 499, 0},
 }
 

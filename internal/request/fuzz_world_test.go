@@ -79,7 +79,7 @@ func describe(b byte) string {
 func newWorld(t *testing.T, b byte) (*world, *model) {
 	is := func(bit byte) bool { return b&bit != 0 }
 	m := &model{detach: is(bitDetach), h2: is(bitHTTP2), check: b&(bitIgnore|bitCheck) != bitIgnore, body: is(bitBody)}
-	w := &world{race: is(bitRace), loose: b&(bitRace|bitLazy|bitFilter) != 0, filter: is(bitFilter), handler: newActor(nil)}
+	w := &world{race: is(bitRace), loose: b&(bitRace|bitLazy|bitFilter) != 0, filter: is(bitFilter), handler: newActor(noContext)}
 	o := middleware.Options{OnEnd: func(o middleware.Outcome) { w.note(func() { w.outcomes = append(w.outcomes, o) }) }}
 	o.Background.OnPanic = func(any, []byte) {}
 	w.life = middleware.New(o)
@@ -250,7 +250,7 @@ func (w *world) callback(ctx context.Context) {
 }
 
 func (w *world) spawn(ctx context.Context) error {
-	a := newActor(nil)
+	a := newActor(noContext)
 	_, err := thread.Spawn(ctx, func(ctx context.Context) error {
 		w.note(func() { a.ctx = ctx; w.threads = append(w.threads, a) })
 		a.run()
@@ -260,3 +260,6 @@ func (w *world) spawn(ctx context.Context) error {
 }
 
 func (w *world) task(context.Context) { w.note(func() { w.ran++ }) }
+
+// noContext stands for the one that an actor gets later.
+var noContext context.Context

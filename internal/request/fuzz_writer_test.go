@@ -17,6 +17,7 @@ import (
 // returned, and two at once.
 type wire struct {
 	body context.Context // of the request; its end fails a stuck Write on HTTP/2
+	hold func()          // called by SetReadDeadline; may block
 	h2   bool
 
 	mu     sync.Mutex
@@ -118,6 +119,9 @@ func (w *wire) deadline(name string, passed *bool, t time.Time) error {
 }
 
 func (w *wire) SetReadDeadline(t time.Time) error {
+	if w.hold != nil {
+		w.hold()
+	}
 	return w.deadline("SetReadDeadline", &w.rlimit, t)
 }
 

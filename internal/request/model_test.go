@@ -20,7 +20,7 @@ type machine struct {
 	at                              [7]int8
 	winner                          winner
 	gone, committed, drop, rendered bool
-	back, quiet, woken, ended, done bool
+	quiet, woken, ended, done       bool
 	registered, calling, served     bool
 	outer, own                      gateModel // before the server's writer, and Detach's
 	once                            int8      // Detached.shut: not begun, begun, done

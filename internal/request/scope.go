@@ -90,12 +90,16 @@ func ID(ctx context.Context) string { return middleware.GetReqID(ctx) }
 // abort.
 func (r *Request) Shield(ctx context.Context) context.Context {
 	n := &Node{parent: ctx, alone: true}
-	stop := context.AfterFunc(ctx, func() {
+	ended := func() {
 		cause := context.Cause(ctx)
 		if a := r.abortError(); a == nil || cause != a {
 			n.cancel(newEnding(ctx.Err(), cause))
 		}
-	})
+	}
+	stop := context.AfterFunc(ctx, ended)
+	if ctx.Err() != nil {
+		ended() // not some time later
+	}
 	n.AfterFunc(func() { stop() })
 	if at, ok := ctx.Deadline(); ok {
 		// ctx may have ended by then, and its own timer with it.
