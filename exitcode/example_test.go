@@ -31,6 +31,7 @@ func show(h http.Handler, path string) {
 }
 
 func ExampleExit() {
+	late := make(chan string, 1)
 	h := exitcode.New(exitcode.Options{})(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/bot" {
 			exitcode.Exit(r.Context(), exitcode.Close) // not one byte
@@ -38,14 +39,15 @@ func ExampleExit() {
 		}
 		exitcode.Exit(r.Context(), 404)
 		_, err := fmt.Fprintln(w, "too late")
-		fmt.Println(errors.Is(err, exitcode.ErrExited), context.Cause(r.Context()))
+		late <- fmt.Sprint(errors.Is(err, exitcode.ErrExited), " ", context.Cause(r.Context()))
 	}))
 	show(h, "/bot")
 	show(h, "/")
+	fmt.Println(<-late)
 	// Output:
 	// no answer
-	// true exit 404 Not Found
 	// 404 text/plain; charset=utf-8 "404 Not Found\n"
+	// true exit 404 Not Found
 }
 
 func ExampleThrow() {
