@@ -5,7 +5,7 @@ FUZZTIME ?= 10s
 COUNT    ?= 6
 SHELL     = bash
 
-.PHONY: help fmt lint test race stress soak fuzz bench cover leak vuln
+.PHONY: help fmt lint test race stress soak fuzz bench cover leak vuln transparency
 
 help: ## list the targets
 	@sed -n 's/^\([a-z]*\):.*## /\1	/p' Makefile
@@ -21,7 +21,6 @@ lint: ## go vet, staticcheck
 
 test: ## all tests
 	$(GO) test ./...
-
 race: ## all tests under the race detector
 	$(GO) test -race ./...
 
@@ -42,9 +41,9 @@ bench: ## the benchmarks into bench.txt, compared with OLD=file if given
 cover: ## coverage of the whole module
 	$(GO) test -coverpkg=./... -coverprofile=cover.out ./...
 	$(GO) tool cover -func=cover.out | tail -n 1
-
 leak: ## all tests with the goroutine leak profile
 	GOEXPERIMENT=goroutineleakprofile $(GO) test -count=1 ./...
-
 vuln: ## known vulnerabilities; asks the Go vulnerability database
 	$(TOOL) govulncheck ./...
+transparency: ## the suites of net/http, chi and others through lastbyte; the first time 12 minutes
+	cd transparency && $(GO) run . -lastbyte handler && $(GO) run . -lastbyte detach
