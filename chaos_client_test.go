@@ -48,7 +48,9 @@ func (p program) path() string {
 	return mount + p.id + "?do=" + p.ops
 }
 
-func (p program) calm() bool { return strings.IndexFunc(p.ops, func(op rune) bool { return !strings.ContainsRune(calmly+"e", op) }) < 0 }
+func (p program) calm() bool {
+	return strings.IndexFunc(p.ops, func(op rune) bool { return !strings.ContainsRune(calmly+"e", op) }) < 0
+}
 
 // want is the length of the body that a calm program gives.
 func (p program) want() (n int) {
