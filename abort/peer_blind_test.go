@@ -47,7 +47,7 @@ func TestA4_BodyUnread(t *testing.T) {
 // On HTTP/2 flow control holds a body back, and the stream is its own witness.
 func TestA4_BodyUnread_HTTP2(t *testing.T) {
 	for _, w := range []link{overH2C, overH2S} {
-		for _, how := range []way{wayStream, wayFIN, wayRST.either()} {
+		for _, how := range []way{wayStream, wayFIN.either(), wayRST.either()} {
 			for name, text := range map[string]string{"whole": "hello", "large": strings.Repeat("x", 1<<20)} {
 				t.Run(w.name+" "+how.name+" "+name, func(t *testing.T) {
 					departs(t, w, how, func(t *testing.T, g *guest) { g.begin(t, "POST", "/", strings.NewReader(text)) })

@@ -45,7 +45,7 @@ func TestA15_ClosesBeforeTheHandlerReturns(t *testing.T) {
 		case overTLS:
 			ways = []way{wayTLS, wayRST}
 		case overH2C, overH2S:
-			ways = []way{wayStream, wayFIN, wayRST.either()}
+			ways = []way{wayStream, wayFIN.either(), wayRST.either()}
 		}
 		for _, how := range ways {
 			for _, m := range mounts {

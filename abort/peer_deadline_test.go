@@ -141,7 +141,7 @@ func TestN3_ReadDeadline_Body(t *testing.T) {
 
 // beginBody sends a request and some of its body.
 func (g *guest) beginBody(t *testing.T) {
-	if g.trans == nil {
+	if g.h2 == nil {
 		g.write(t, post(5, 2))
 		return
 	}
@@ -180,13 +180,16 @@ func TestN3_WriteDeadlineOfTheHandler(t *testing.T) {
 func TestN3_ReadTimeout(t *testing.T) {
 	eachLink(t, links, func(t *testing.T, l link, m mount) {
 		found := make(chan deadlineSeen, 1)
-		s, g := deadlines(t, l, m, bodyTimesOut(t, found), func(srv *http.Server) { srv.ReadTimeout = limit })
+		s, g := deadlines(t, l, m, bodyTimesOut(t, found), readLimit)
 		g.beginBody(t)
 		await(t, found, "timeout").assert(t, nil)
 		g.ok(t, "answer")
 		s.stays(t, 1)
 	})
 }
+
+// readLimit leaves an idle connection, which ReadTimeout counts for too, alone.
+func readLimit(srv *http.Server) { srv.ReadTimeout, srv.IdleTimeout = limit, time.Hour }
 
 func bodyTimesOut(t *testing.T, found chan<- deadlineSeen) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
@@ -208,7 +211,7 @@ func TestN3_ReadTimeout_SlowClient(t *testing.T) {
 	eachLink(t, []link{overTCP, overTLS}, func(t *testing.T, l link, m mount) {
 		for _, second := range []bool{false, true} {
 			found := make(chan deadlineSeen, 1)
-			s, g := deadlines(t, l, m, bodyTimesOut(t, found), func(srv *http.Server) { srv.ReadTimeout = limit })
+			s, g := deadlines(t, l, m, bodyTimesOut(t, found), readLimit)
 			request := post(5, 2)
 			if second {
 				g.write(t, "GET /hello HTTP/1.1\r\nHost: example.com\r\n\r\n")

@@ -181,7 +181,7 @@ type guest struct {
 	conn net.Conn // HTTP/1: what is written to, tcp or TLS over it
 	in   *bufio.Reader
 
-	trans  *http.Transport // HTTP/2
+	h2     *http.ClientConn // nil: HTTP/1
 	cancel context.CancelFunc
 	heads  chan head
 }
@@ -230,41 +230,40 @@ func (s *site) guest(t *testing.T) *guest {
 // greet makes an HTTP/2 client of g.
 func (g *guest) greet(t *testing.T) {
 	t.Helper()
-	once := make(chan net.Conn, 1)
-	once <- g.conn
-	dial := func(context.Context, string, string) (net.Conn, error) {
-		select {
-		case c := <-once:
-			return c, nil
-		default:
-			return nil, errors.New("a second connection")
-		}
+	dial := func(context.Context, string, string) (net.Conn, error) { return g.conn, nil }
+	tr := &http.Transport{DialContext: dial, DialTLSContext: dial, Protocols: new(http.Protocols)}
+	tr.Protocols.SetHTTP2(g.site.link.secure)
+	tr.Protocols.SetUnencryptedHTTP2(!g.site.link.secure)
+	h2, err := tr.NewClientConn(t.Context(), g.scheme(), "example.com:80")
+	if err != nil {
+		t.Fatalf("NewClientConn() = %v, want one", err)
 	}
-	g.trans = &http.Transport{DialContext: dial, DialTLSContext: dial, Protocols: new(http.Protocols)}
-	g.trans.Protocols.SetHTTP2(g.site.link.secure)
-	g.trans.Protocols.SetUnencryptedHTTP2(!g.site.link.secure)
-	t.Cleanup(g.trans.CloseIdleConnections)
+	g.h2 = h2
+	t.Cleanup(func() { h2.Close() })
 	g.begin(t, "GET", "/hello", nil)
 	g.ok(t, "hello")
+}
+
+func (g *guest) scheme() string {
+	return map[bool]string{true: "https", false: "http"}[g.site.link.secure]
 }
 
 // begin sends a request with body, or only what there is of it, and does not
 // wait.
 func (g *guest) begin(t *testing.T, method, path string, body io.Reader) {
 	t.Helper()
-	if g.trans == nil {
+	if g.h2 == nil {
 		g.write(t, method+" "+path+" HTTP/1.1\r\nHost: example.com\r\n\r\n")
 		return
 	}
 	ctx, cancel := context.WithCancel(t.Context())
 	g.cancel = cancel
-	url := map[bool]string{true: "https", false: "http"}[g.site.link.secure] + "://example.com" + path
-	req, err := http.NewRequestWithContext(ctx, method, url, body)
+	req, err := http.NewRequestWithContext(ctx, method, g.scheme()+"://example.com"+path, body)
 	if err != nil {
 		t.Fatal(err)
 	}
 	go func() {
-		res, err := g.trans.RoundTrip(req)
+		res, err := g.h2.RoundTrip(req)
 		g.heads <- head{res, err}
 	}()
 }
@@ -272,7 +271,7 @@ func (g *guest) begin(t *testing.T, method, path string, body io.Reader) {
 // head waits for the response's header.
 func (g *guest) head(t *testing.T) (*http.Response, error) {
 	t.Helper()
-	if g.trans == nil {
+	if g.h2 == nil {
 		go func() {
 			res, err := http.ReadResponse(g.in, nil)
 			g.heads <- head{res, err}

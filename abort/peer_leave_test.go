@@ -104,7 +104,7 @@ func TestA2_TCP(t *testing.T) {
 
 func TestA8_HTTP2(t *testing.T) {
 	for _, w := range []link{overH2C, overH2S} {
-		for _, how := range []way{wayStream, wayFIN, wayClose.either(), wayRST.either()} {
+		for _, how := range []way{wayStream, wayFIN.either(), wayClose.either(), wayRST.either()} {
 			t.Run(w.name+" "+how.name, func(t *testing.T) { departs(t, w, how, get) })
 		}
 	}

@@ -51,7 +51,7 @@ func leaveAtTheEnd(gs []*guest) (gone <-chan struct{}) {
 	each, all := make(chan struct{}, len(gs)), make(chan struct{})
 	for _, g := range gs {
 		go func() {
-			if g.trans == nil {
+			if g.h2 == nil {
 				io.Copy(io.Discard, g.in)
 			} else {
 				<-g.heads

@@ -95,7 +95,11 @@ var queries = []struct {
 		}
 		step()
 		n, err := rows(tx.QueryContext(ctx, "query"))
-		return n, errors.Join(err, tx.Commit())
+		if err != nil {
+			tx.Rollback() // unless database/sql was quicker
+			return n, err
+		}
+		return n, tx.Commit()
 	}, 2, "commit"},
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -72,6 +73,7 @@ var callers = map[string]func(r *http.Request, u *upstream) (string, error){
 			Transport:    u.Client().Transport,
 			Rewrite:      func(p *httputil.ProxyRequest) { p.SetURL(target) },
 			ErrorHandler: func(_ http.ResponseWriter, _ *http.Request, failed error) { err = failed },
+			ErrorLog:     log.New(io.Discard, "", 0),
 		}
 		w := httptest.NewRecorder()
 		proxy.ServeHTTP(w, r)

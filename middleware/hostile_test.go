@@ -55,8 +55,8 @@ func TestHostile_SlowLoris(t *testing.T) {
 				_ = exitcode.Exit(r.Context(), 403)
 			case "/send":
 				_, _ = io.WriteString(w, "sent")
-				if err := eof.Send(r.Context()); (err == nil) != (m.name == "Detach") {
-					t.Errorf("Send() = %v, want nil under Detach", err)
+				if err := eof.Send(r.Context()); err != nil {
+					t.Errorf("Send() = %v, want nil", err)
 				}
 			}
 		})), func(srv *http.Server) { srv.ReadTimeout = 30 * time.Second }, life.Attach)
@@ -65,17 +65,21 @@ func TestHostile_SlowLoris(t *testing.T) {
 			s.Begin(s.NewRequest("POST", "/read", &trickle{1000}))
 		}
 		time.Sleep(time.Second)
-		for path, want := range map[string]int{"/exit": 403, "/send": 200, "/else": 200} {
-			begin := time.Now()
+		begin, requests := time.Now(), uint64(clients)
+		for path, want := range map[string]int{"/exit": 403, "/send": 200} {
+			if path == "/send" && m.name != "Detach" {
+				continue // net/http reads the body first
+			}
+			requests++
 			res, err := s.Do(s.NewRequest("POST", path, &trickle{1000}))
 			if err != nil {
 				t.Fatalf("%s: %v, want an answer", path, err)
 			}
 			_, err = io.ReadAll(res.Body)
-			if d := time.Since(begin); res.StatusCode != want || err != nil || d != 0 && path != "/else" && (path != "/send" || m.name == "Detach") {
+			if d := time.Since(begin); res.StatusCode != want || err != nil || d != 0 {
 				t.Errorf("%s: %s, %v, after %v, want %d at once", path, res.Status, err, d, want)
 			}
-			res.Body.Close() // net/http's HTTP/2 client waits for the trickle here
+			defer res.Body.Close() // net/http's HTTP/2 client waits for the trickle here
 		}
 		time.Sleep(time.Minute)
 		for range clients {
@@ -83,7 +87,7 @@ func TestHostile_SlowLoris(t *testing.T) {
 				t.Errorf("Read() = %v, want a timeout that is no abort", err)
 			}
 		}
-		atRest(t, life, clients+3)
+		atRest(t, life, requests)
 	})
 }
 

@@ -66,7 +66,7 @@ func (r *Request) readFailed(err error) error {
 	}
 	// On HTTP/1 the request body and the connection end together.
 	truncated := errors.Is(err, io.ErrUnexpectedEOF) && r.body.from.ProtoMajor == 1
-	if !truncated && !isReset(err) && !r.mayHaveLeft() {
+	if !truncated && !isReset(err) && !isDisconnected(err) && !r.mayHaveLeft() {
 		return err // a malformed body, say
 	}
 	if !r.judge(bodyTruncated, err) {

@@ -85,12 +85,15 @@ func (r *Request) unseen(reason string) (string, whose) {
 	if reason != unverified {
 		return reason, client
 	}
-	// A body read that is under way will say more when it fails.
-	if r.overdue(!r.http1()) || r.reading() && r.mark(puzzled) && r.reading() {
+	if r.overdue(!r.http1()) || r.toBeRead() {
 		return "", nobody
 	}
 	return reason, client
 }
+
+// toBeRead reports whether a read of the request body is under way: it will say
+// more when it fails, and looks again then.
+func (r *Request) toBeRead() bool { return r.reading() && r.mark(puzzled) && r.reading() }
 
 // alive is the verdict where the peer's connection is in order.
 func (r *Request) alive(c *Conn, reason string) (string, whose) {
@@ -102,7 +105,7 @@ func (r *Request) alive(c *Conn, reason string) (string, whose) {
 		return "", server // it has reset the stream
 	case !r.http1():
 		return streamReset, client
-	case r.overdue(secure):
+	case r.overdue(secure), r.toBeRead():
 		return "", nobody // golang/go#70834
 	case secure:
 		return r.half(reason, closed) // a close_notify ahead of its FIN, or without one
