@@ -292,9 +292,9 @@ func TestN3_IdleTimeout(t *testing.T) {
 		s, g := deadlines(t, l, m, func(w http.ResponseWriter, r *http.Request) {
 			<-release
 			io.WriteString(w, "answer")
-		}, func(srv *http.Server) { srv.IdleTimeout = soon })
+		}, func(srv *http.Server) { srv.IdleTimeout = limit })
 		get(t, g)
-		longer := time.NewTimer(2 * soon)
+		longer := time.NewTimer(limit + soon)
 		defer longer.Stop()
 		<-longer.C
 		release <- struct{}{}
