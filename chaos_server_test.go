@@ -14,10 +14,7 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
-	"github.com/lastbyte-go/lastbyte/abort"
 	"github.com/lastbyte-go/lastbyte/eof"
-	"github.com/lastbyte-go/lastbyte/exitcode"
-	"github.com/lastbyte-go/lastbyte/thread"
 )
 
 // record is what is known of one request that arrived.
@@ -61,6 +58,7 @@ func (c *chaos) handler() http.Handler {
 	mux.With(c.life.Handler).HandleFunc("/h/{id}/{n}", c.serve)
 	mux.With(c.life.Detach).HandleFunc("/d/{id}/{n}", c.serve)
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		remember(c, r)
 		c.serving.Add(1)
 		defer c.serving.Done()
 		id := r.URL.Path[3:]
@@ -127,7 +125,14 @@ func (c *chaos) serve(w http.ResponseWriter, r *http.Request) {
 		c.settle(path, rec)
 	}()
 	ctx := r.Context()
-	for _, op := range r.URL.Query().Get("do") {
+	ops := r.URL.Query().Get("do")
+	sent := false
+	defer func() {
+		if sent && !strings.ContainsAny(ops, "xXtpa") && ctx.Err() != nil {
+			c.wrong("%s?do=%s: the context ended after Send: %v", path, ops, context.Cause(ctx))
+		}
+	}()
+	for _, op := range ops {
 		switch op {
 		case 'w':
 			_, _ = w.Write(pattern(rec.id, 8))
@@ -159,6 +164,8 @@ func (c *chaos) serve(w http.ResponseWriter, r *http.Request) {
 			rec.note(func() {
 				rec.leaver, rec.why = true, fmt.Sprint(r.Method, r.URL.RawQuery, r.Proto, ", ", context.Cause(ctx), ", ", err)
 			})
+		case 'S':
+			sent = eof.Send(ctx) == nil || sent
 		case 'j':
 			if c.hijack(w, rec.id) {
 				return
@@ -191,101 +198,4 @@ func (c *chaos) hijack(w http.ResponseWriter, id string) bool {
 	fmt.Fprintf(rw, "HTTP/1.1 200 OK\r\nX-Id: %s\r\nContent-Length: 42\r\nConnection: close\r\n\r\n%s", id, pattern(id, 2))
 	_ = rw.Flush()
 	return true
-}
-
-// verb is a step that only lastbyte has.
-func (c *chaos) verb(ctx context.Context, op rune, path string, rec *record) {
-	switch op {
-	case 'x':
-		_ = exitcode.Exit(ctx, oneOf(exits))
-	case 't':
-		exitcode.Throw(ctx, oneOf(exits))
-	case 'p':
-		panic("on purpose")
-	case 'a':
-		panic(http.ErrAbortHandler)
-	case 'S':
-		_ = eof.Send(ctx)
-	case 'o':
-		rec.note(func() {
-			if err := abort.On(ctx, func(ctx context.Context) { c.callback(ctx, rec) }); err == nil {
-				rec.registered = true
-			}
-		})
-	case 's', 'X':
-		c.spawn(ctx, op == 'X', path, rec)
-	case 'd':
-		rec.note(func() { rec.work++ })
-		err := eof.Defer(ctx, func(ctx context.Context) { c.end(ctx, path, rec) })
-		if err != nil {
-			c.end(ctx, path, rec)
-			c.wrong("%s: Defer() = %v, want nil", path, err)
-		}
-	}
-}
-
-// callback is that of abort.On. The lock of rec is taken: On does not wait for it.
-func (c *chaos) callback(ctx context.Context, rec *record) {
-	c.calls.Add(1)
-	rec.note(func() {
-		if rec.calls++; rec.calls == 1 {
-			close(rec.called)
-		}
-	})
-	c.sameID(ctx, rec)
-	switch rand.N(6) {
-	case 0:
-		panic("on purpose")
-	case 1:
-		exitcode.Throw(ctx, exitcode.ClientClosedRequest)
-	case 2, 3:
-		_ = exitcode.Exit(ctx, oneOf(exits))
-	}
-}
-
-func (c *chaos) spawn(ctx context.Context, exit bool, path string, rec *record) {
-	rec.note(func() { rec.work++ })
-	mode := rand.N(4)
-	t, err := thread.Spawn(ctx, func(ctx context.Context) error {
-		defer c.end(ctx, path, rec)
-		c.wait(ctx, nil, rand.N(2*time.Millisecond))
-		switch {
-		case exit:
-			_ = exitcode.Exit(ctx, oneOf(exits))
-		case mode == 0:
-			panic("on purpose")
-		}
-		return nil
-	})
-	switch {
-	case err != nil:
-		c.end(ctx, path, rec)
-	case mode == 1:
-		t.Kill()
-	case mode == 2:
-		_ = t.Wait(ctx)
-	}
-}
-
-// end is that of a thread or task.
-func (c *chaos) end(ctx context.Context, path string, rec *record) {
-	c.sameID(ctx, rec)
-	rec.note(func() { rec.work-- })
-	c.settle(path, rec)
-}
-
-// sameID: chi's route context, which is recycled, still has this request's id.
-func (c *chaos) sameID(ctx context.Context, rec *record) {
-	if got := chi.URLParamFromCtx(ctx, "id"); got != rec.id {
-		c.wrong("the route of request %s says %q", rec.id, got)
-	}
-}
-
-var exits = []exitcode.Code{200, 204, 302, 304, 404, 503, 408, 444, 499, -1}
-
-func oneOf[T any](list []T) T { return list[rand.N(len(list))] }
-
-// pattern is what the body of a response is made of: its id, in lines.
-func pattern(id string, lines int) []byte {
-	return bytes.Repeat([]byte(strings.Repeat("0", 20-len(id))+id+"\n"), lines)
 }

@@ -34,6 +34,7 @@ type chaos struct {
 	ended, aborts, exits, eofs     atomic.Int64 // as OnEnd has them
 	book                           sync.Map     // path to *record
 	serving                        sync.WaitGroup
+	held                           atomic.Int64 // connections and requests that are in memory
 	mu                             sync.Mutex
 	errs                           []string
 	answered, dropped, left, calls atomic.Int64 // what clients saw: nothing is proved by doing nothing
@@ -119,6 +120,10 @@ func (c *chaos) listen(t *testing.T) (stop func(context.Context) error) {
 	srv := &http.Server{Handler: c.handler(), Protocols: new(http.Protocols), ErrorLog: log.New(io.Discard, "", 0)}
 	srv.Protocols.SetHTTP1(true)
 	srv.Protocols.SetUnencryptedHTTP2(true)
+	srv.ConnContext = func(ctx context.Context, conn net.Conn) context.Context {
+		remember(c, conn.(*net.TCPConn))
+		return ctx
+	}
 	c.life.Attach(srv)
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(ln) }()
@@ -127,6 +132,12 @@ func (c *chaos) listen(t *testing.T) (stop func(context.Context) error) {
 		<-served
 		return err
 	}
+}
+
+// remember counts what p points to for as long as it is reachable.
+func remember[T any](c *chaos, p *T) {
+	c.held.Add(1)
+	runtime.AddCleanup(p, func(held *atomic.Int64) { held.Add(-1) }, &c.held)
 }
 
 // run lets the clients loose for d.
@@ -203,20 +214,24 @@ func (c *chaos) count(t *testing.T) {
 	}
 }
 
-// leaks: neither a goroutine nor a descriptor is left. It gives how many
+// leaks: nothing is left that the server, or lastbyte, has kept: no goroutine,
+// no descriptor, no connection or request in memory. It gives how many
 // descriptors are open.
 func (c *chaos) leaks(t *testing.T, before map[string]bool, fds int) (open int) {
 	t.Helper()
-	again := time.NewTicker(time.Millisecond)
+	again := time.NewTicker(10 * time.Millisecond)
 	defer again.Stop()
 	var left []string
-	for end := time.Now().Add(5 * time.Second); time.Now().Before(end); <-again.C {
+	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); <-again.C {
+		runtime.GC()
 		left = slices.DeleteFunc(goroutines(), func(g string) bool { return before[number(g)] })
-		if open = openFiles(); len(left) == 0 && (fds < 0 || open <= fds) {
+		if open = openFiles(); len(left) == 0 && (fds < 0 || open <= fds) && c.held.Load() == 0 {
+			runtime.KeepAlive(c.life)
 			return open
 		}
 	}
-	t.Errorf("%d goroutines are left, and %d descriptors, want 0, %d:\n%s", len(left), open, fds, strings.Join(left, "\n\n"))
+	t.Errorf("%d connections and requests, %d descriptors and %d goroutines are left, want 0, %d, 0:\n%s",
+		c.held.Load(), open, len(left), fds, strings.Join(left, "\n\n"))
 	return open
 }
 

@@ -208,28 +208,34 @@ func bodyTimesOut(t *testing.T, found chan<- deadlineSeen) http.HandlerFunc {
 // The clock of the ReadTimeout starts before the request: with the connection,
 // for its first request, and with the first byte for a later one.
 func TestN3_ReadTimeout_SlowClient(t *testing.T) {
-	eachLink(t, []link{overTCP, overTLS}, func(t *testing.T, l link, m mount) {
-		for _, second := range []bool{false, true} {
-			found := make(chan deadlineSeen, 1)
-			s, g := deadlines(t, l, m, bodyTimesOut(t, found), readLimit)
-			request := post(5, 2)
-			if second {
-				g.write(t, "GET /hello HTTP/1.1\r\nHost: example.com\r\n\r\n")
-				g.ok(t, "hello")
-				g.write(t, request[:1])
-				request = request[1:]
-			}
-			g.conn.SetReadDeadline(time.Now().Add(limit / 2))
-			if n, err := g.conn.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
-				t.Fatalf("client's Read() = %d, %v, want its own deadline", n, err)
-			}
-			g.conn.SetReadDeadline(time.Time{})
-			g.write(t, request)
-			await(t, found, "timeout").assert(t, nil)
-			g.ok(t, "answer")
-			s.stays(t, 1)
-		}
+	for _, second := range []bool{false, true} {
+		t.Run(fmt.Sprintf("second %t", second), func(t *testing.T) {
+			eachLink(t, []link{overTCP, overTLS}, func(t *testing.T, l link, m mount) { slowClient(t, l, m, second) })
+		})
+	}
+}
+
+func slowClient(t *testing.T, l link, m mount, second bool) {
+	found := make(chan deadlineSeen, 1)
+	s, g := deadlines(t, l, m, bodyTimesOut(t, found), func(srv *http.Server) {
+		srv.ReadTimeout, srv.IdleTimeout = 2*limit, time.Hour
 	})
+	request := post(5, 2)
+	if second {
+		g.write(t, "GET /hello HTTP/1.1\r\nHost: example.com\r\n\r\n")
+		g.ok(t, "hello")
+		g.write(t, request[:1])
+		request = request[1:]
+	}
+	g.conn.SetReadDeadline(time.Now().Add(limit / 2))
+	if n, err := g.conn.Read(make([]byte, 1)); !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Fatalf("client's Read() = %d, %v, want its own deadline", n, err)
+	}
+	g.conn.SetReadDeadline(time.Time{})
+	g.write(t, request)
+	await(t, found, "timeout").assert(t, nil)
+	g.ok(t, "answer")
+	s.stays(t, 1)
 }
 
 // A Write that waits for a client which does not read ends by the deadline, the

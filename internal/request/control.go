@@ -11,7 +11,7 @@ func (w *Writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if !w.gate.enter() {
 		return nil, nil, w.req.refusal()
 	}
-	defer w.gate.leave()
+	defer w.leave()
 	if err := w.refused(); err != nil && w.req.winner() != aborted { // a dead connection harms nobody
 		return nil, nil, err
 	}
@@ -26,7 +26,7 @@ func (w *Writer) Push(target string, o *http.PushOptions) error {
 	if !w.gate.enter() {
 		return w.req.refusal()
 	}
-	defer w.gate.leave()
+	defer w.leave()
 	if p, ok := w.inner.(http.Pusher); ok {
 		return p.Push(target, o)
 	}
@@ -37,7 +37,8 @@ func (w *Writer) CloseNotify() <-chan bool {
 	if !w.gate.enter() {
 		return make(chan bool, 1)
 	}
-	defer w.gate.leave()
+	defer w.leave()
+	w.req.mark(notified)
 	return w.inner.(closeNotifier).CloseNotify()
 }
 
@@ -63,6 +64,6 @@ func (w *Writer) control(f func(*http.ResponseController) error) error {
 	if !w.gate.enter() {
 		return w.req.refusal()
 	}
-	defer w.gate.leave()
+	defer w.leave()
 	return f(http.NewResponseController(w.inner))
 }

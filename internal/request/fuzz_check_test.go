@@ -32,12 +32,25 @@ func (w *world) invariants() error {
 	return w.wire.found()
 }
 
-const exited = 2 // the number of that winner
+const ( // the numbers of those winners
+	exited  = 2
+	aborted = 3
+)
 
 // finish has everybody return.
 func (w *world) finish() {
 	w.race = false
-	w.wire.set(func() { w.wire.free = true })
+	synctest.Wait()
+	drops := w.word&7 == aborted
+	if code, ok := w.req.ExitCode(); ok && w.word&7 == exited {
+		drops = request.Drops(code)
+	}
+	w.wire.set(func() {
+		if drops && w.wire.inside > 0 {
+			w.wire.wrong = append(w.wire.wrong, "a Write is stuck, though the connection is dropped")
+		}
+		w.wire.free = true
+	})
 	_ = w.last(w.handler, func() {})
 	synctest.Wait()
 	for { // a thread may have begun others

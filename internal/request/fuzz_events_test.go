@@ -57,10 +57,7 @@ var events = []event{
 		return m.settle()
 	}},
 	{"leave", func(w *world, _ byte) error { return w.ends(nil) }, func(m *model, _ byte) error { return m.leaves() }},
-	{"outer", func(w *world, _ byte) error { return w.ends(errSome) }, func(m *model, _ byte) error {
-		m.outer = true
-		return nil
-	}},
+	{"outer", func(w *world, _ byte) error { return w.ends(errSome) }, func(m *model, _ byte) error { return m.outers() }},
 	{"on", func(w *world, arg byte) error {
 		a, ctx := w.who(arg)
 		return w.by(a, func() error { return abort.On(ctx, w.callback) })

@@ -20,6 +20,7 @@ type model struct {
 	exit, on, calling                          bool
 	committed, hijacked, gone, panicked, outer bool
 	back, ended                                bool // the handler, ServeHTTP
+	left, cancelled                            bool // the client, unnoticed or not; the handler's context
 	told                                       middleware.Outcome
 }
 
@@ -109,6 +110,7 @@ func (m *model) settle() error {
 			m.winner = "returned"
 		}
 		m.end(true)
+		m.cancelled = true
 	}
 	return nil
 }
@@ -119,7 +121,7 @@ func (m *model) panics() error {
 	} else if m.winner == "" {
 		m.winner, m.panicked = "returned", true
 	}
-	m.back = true
+	m.back, m.cancelled = true, true
 	m.end(m.detach)
 	return m.settle()
 }
@@ -135,9 +137,13 @@ func (m *model) exits(code exitcode.Code, beside bool) error {
 		return request.ErrEnded
 	case m.winner == "exited":
 		return request.ErrExited
+	case m.winner == "sent": // what is left of the work
+		m.cancelled = true
+		return request.ErrEnded
 	case m.winner != "":
 		return request.ErrEnded
 	}
+	m.cancelled = true
 	m.winner, m.exit, m.code = "exited", true, code
 	if request.Drops(int(code)) || m.committed || m.hijacked {
 		m.end(m.detach)
@@ -151,13 +157,23 @@ func (m *model) exits(code exitcode.Code, beside bool) error {
 }
 
 func (m *model) leaves() error {
+	m.left = !m.outer
 	if m.check && m.winner == "" && !m.gone && !m.outer {
 		if m.gone = true; m.on {
 			m.calls, m.calling = 1, true
 			return nil
 		}
-		m.winner = "aborted"
+		m.winner, m.cancelled = "aborted", true
 		m.end(m.detach)
+	}
+	return nil
+}
+
+// outers: the context around lastbyte ends, and not by the client's doing.
+func (m *model) outers() error {
+	if !m.left && !m.outer {
+		m.outer = true
+		m.cancelled = m.cancelled || m.winner != "sent"
 	}
 	return nil
 }

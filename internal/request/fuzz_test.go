@@ -23,7 +23,7 @@ func FuzzRequest(f *testing.F) {
 // TestModel_RandomSequences is a piece of FuzzRequest for every run.
 func TestModel_RandomSequences(t *testing.T) {
 	t.Parallel()
-	for i := range uint64(2000) {
+	for i := range uint64(1000) {
 		if !t.Run(fmt.Sprint(i), func(t *testing.T) { play(t, sequence(i, int(4+i%24))) }) {
 			return
 		}
@@ -77,6 +77,9 @@ func step(t *testing.T, w *world, m *model, said string, e event, arg byte) stri
 	got := e.real(w, arg)
 	if !w.loose && (want == nil && got != nil || want != nil && !errors.Is(got, want)) {
 		t.Fatalf("%s = %v, want %v\n%+v", said, got, want, *m)
+	}
+	if ctx := w.handler.ctx; !w.loose && (ctx.Err() != nil) != m.cancelled {
+		t.Fatalf("%s: the handler's Err() = %v, %v, want an end: %t\n%+v", said, ctx.Err(), context.Cause(ctx), m.cancelled, *m)
 	}
 	if err := w.invariants(); err != nil {
 		t.Fatalf("%s: %v", said, err)

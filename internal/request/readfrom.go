@@ -21,7 +21,7 @@ func (w *Writer) ReadFrom(src io.Reader) (n int64, err error) {
 	if err := w.begin(); err != nil {
 		return n, err
 	}
-	defer w.gate.leave()
+	defer w.leave()
 	if !kernelCopies(src) {
 		src = &watchedReader{src, w}
 	}

@@ -34,14 +34,7 @@ func (r *Request) answerFirst() {
 			return
 		}
 	}
-	w := r.w.inner
-	for {
-		u, ok := w.(interface{ Unwrap() http.ResponseWriter })
-		if !ok {
-			break
-		}
-		w = u.Unwrap()
-	}
+	w := innermost(r.w.inner)
 	if !isHTTP1Writer(w) {
 		r.w.inner.Header().Set("Connection", "close") // it comes too late after WriteHeader
 		return
@@ -50,6 +43,17 @@ func (r *Request) answerFirst() {
 	// and then it lingers, so that a client which still writes gets its answer.
 	limited := http.MaxBytesReader(w, io.NopCloser(strings.NewReader("x")), 0)
 	_, _ = limited.Read(make([]byte, 1)) // it is over the limit, and says so to w
+}
+
+// innermost is the writer that the others stand in front of.
+func innermost(w http.ResponseWriter) http.ResponseWriter {
+	for {
+		u, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			return w
+		}
+		w = u.Unwrap()
+	}
 }
 
 // bufferSize is how much of a body net/http holds back before it sends the

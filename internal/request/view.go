@@ -75,6 +75,6 @@ func (w *Writer) below() http.ResponseWriter {
 	if w.det != nil || !w.gate.enter() {
 		return nil
 	}
-	defer w.gate.leave()
+	defer w.leave()
 	return w.inner
 }

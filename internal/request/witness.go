@@ -36,6 +36,7 @@ func (r *Request) verdict(reason string, err error) (string, whose) {
 	if reason == unverified && c.base.Err() != nil {
 		return "", server // BaseContext
 	}
+	calling := reason == unverified && r.calling() // a call that is over has told what it knows
 	state := c.peer.State()
 	if state != peer.Alive && state != peer.Unknown && r.ours(c, state) {
 		return "", server
@@ -48,7 +49,7 @@ func (r *Request) verdict(reason string, err error) (string, whose) {
 	case peer.Local:
 		return closed, client // net/http closed it because the client did
 	case peer.Alive:
-		return r.alive(c, reason)
+		return r.alive(c, reason, calling)
 	}
 	return r.unseen(reason)
 }
@@ -85,32 +86,42 @@ func (r *Request) unseen(reason string) (string, whose) {
 	if reason != unverified {
 		return reason, client
 	}
-	if r.overdue(!r.http1()) || r.toBeRead() {
+	if r.calling() || r.overdue() {
 		return "", nobody
 	}
 	return reason, client
 }
 
-// toBeRead reports whether a read of the request body is under way: it will say
-// more when it fails, and looks again then.
-func (r *Request) toBeRead() bool { return r.reading() && r.mark(puzzled) && r.reading() }
-
 // alive is the verdict where the peer's connection is in order.
-func (r *Request) alive(c *Conn, reason string) (string, whose) {
-	_, secure := c.peer.NetConn().(*tls.Conn)
+func (r *Request) alive(c *Conn, reason string, calling bool) (string, whose) {
 	switch {
 	case reason != unverified:
 		return reason, client
-	case !r.http1() && r.overdue(true):
+	case !r.http1() && r.overdue():
 		return "", server // it has reset the stream
 	case !r.http1():
 		return streamReset, client
-	case r.overdue(secure), r.toBeRead():
+	case calling, r.overdue():
 		return "", nobody // golang/go#70834
-	case secure:
+	case !r.stoppedListening():
+		return "", server // a context between net/http and here
+	}
+	if _, ok := c.peer.NetConn().(*tls.Conn); ok {
 		return r.half(reason, closed) // a close_notify ahead of its FIN, or without one
 	}
-	return "", server // a context between net/http and here
+	return "", server
+}
+
+// stoppedListening reports whether net/http's own reader of an HTTP/1
+// connection may have met an end. It says so to CloseNotify, where a handler
+// can take it away; behind a writer of another kind nobody knows.
+func (r *Request) stoppedListening() bool {
+	if !r.w.gate.enter() {
+		return false
+	}
+	defer r.w.gate.leave()
+	w := innermost(r.w.inner)
+	return r.is(notified) || !isHTTP1Writer(w) || len(w.(closeNotifier).CloseNotify()) > 0
 }
 
 // half is the verdict on a client that shut down its sending side.
@@ -124,26 +135,37 @@ func (r *Request) half(reason, strongest string) (string, whose) {
 
 func (r *Request) http1() bool { return r.body.from.ProtoMajor == 1 }
 
+// calling reports whether a read of the body or a write of the response is under
+// way. It may be what has ended the outer context; then its error says more, a
+// timeout for instance, and whoever made the call looks again after it.
+func (r *Request) calling() bool {
+	busy := func() bool { return r.reading() || r.is(committed) && r.w.gate.busy() }
+	if !busy() {
+		return false
+	}
+	r.mark(puzzled)
+	return busy()
+}
+
 // overdue reports whether a deadline has passed that net/http takes for the end
-// of the client: on HTTP/1 one for reading, on HTTP/2 one for writing. Over TLS a
-// write that is late on HTTP/1 looks like the client's end as well.
-func (r *Request) overdue(late bool) bool {
+// of the client: on HTTP/1 one that the handler set for reading, on HTTP/2 one
+// for writing. Timeouts that a call of the handler's meets are that call's to
+// tell; where net/http listens for the client's end on HTTP/1, it lifts its own.
+func (r *Request) overdue() bool {
 	if r.is(overdue) {
 		return true
 	}
 	now := time.Now()
 	passed := func(t time.Time) bool { return !t.IsZero() && !now.Before(t) }
 	r.mu.Lock()
-	set := r.extra != nil && (r.http1() && passed(r.extra.readBy) || late && passed(r.extra.writeBy))
+	set := r.extra != nil && (r.http1() && passed(r.extra.readBy) || !r.http1() && passed(r.extra.writeBy))
 	r.mu.Unlock()
 	srv := r.server()
-	if set || srv == nil {
+	if set || srv == nil || r.http1() {
 		return set
 	}
-	// The server's clock started with the request's first byte.
-	spent := now.Sub(r.start) + slack
-	return r.http1() && srv.ReadTimeout > 0 && spent >= srv.ReadTimeout ||
-		late && srv.WriteTimeout > 0 && spent >= srv.WriteTimeout
+	// The server's clock started with the stream.
+	return srv.WriteTimeout > 0 && now.Sub(r.start)+slack >= srv.WriteTimeout
 }
 
 // slack is how much later than its server a request may begin to count.

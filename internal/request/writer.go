@@ -29,7 +29,7 @@ func (w *Writer) Header() http.Header {
 	if !w.gate.enter() {
 		return make(http.Header)
 	}
-	defer w.gate.leave()
+	defer w.leave()
 	return w.inner.Header()
 }
 
@@ -42,7 +42,7 @@ func (w *Writer) begin() error {
 	passed := false
 	defer func() {
 		if !passed { // a HeaderFilter may panic
-			w.gate.leave()
+			w.leave()
 		}
 	}()
 	var err error
@@ -59,7 +59,7 @@ func (w *Writer) WriteHeader(status int) {
 	if !w.gate.enter() {
 		return
 	}
-	defer w.gate.leave()
+	defer w.leave()
 	r := w.req
 	informational := status >= 100 && status <= 199 && status != http.StatusSwitchingProtocols
 	switch {
@@ -88,7 +88,7 @@ func (w *Writer) Write(p []byte) (int, error) {
 	if err := w.begin(); err != nil {
 		return 0, err
 	}
-	defer w.gate.leave()
+	defer w.leave()
 	n, err := w.inner.Write(p)
 	return n, w.wrote(int64(n), err)
 }
@@ -97,9 +97,18 @@ func (w *Writer) WriteString(s string) (int, error) {
 	if err := w.begin(); err != nil {
 		return 0, err
 	}
-	defer w.gate.leave()
+	defer w.leave()
 	n, err := io.WriteString(w.inner, s)
 	return n, w.wrote(int64(n), err)
+}
+
+// leave leaves the gate after a call whose error may have said more about the
+// end of the outer context.
+func (w *Writer) leave() {
+	w.gate.leave()
+	if w.det == nil && w.req.is(puzzled) {
+		w.req.look()
+	}
 }
 
 // wrote notes what a write came to.
@@ -122,7 +131,7 @@ func (w *Writer) FlushError() error {
 	if err := w.begin(); err != nil {
 		return err
 	}
-	defer w.gate.leave()
+	defer w.leave()
 	if w.det == nil && !w.req.is(flushed) {
 		w.req.mark(flushed)
 	}
