@@ -110,11 +110,15 @@ func On(ctx context.Context, callback func(context.Context)) error {
 // Cause tells whether, why and when the client aborted. ok is false while the
 // client is there, and always when the check is off.
 func Cause(ctx context.Context) (e *Error, ok bool) {
+	return ask(ctx, nil)
+}
+
+func ask(ctx context.Context, why error) (e *Error, ok bool) {
 	r, found := request.From(ctx)
 	if !found {
 		return nil, false
 	}
-	err, ok := r.Abort()
+	err, ok := r.Abort(why)
 	if !ok {
 		return nil, false
 	}
@@ -126,12 +130,13 @@ func Cause(ctx context.Context) (e *Error, ok bool) {
 // and [ErrClientAborted]: one test for every library's own words for a vanished
 // client, such as io.EOF, a CloseError 1006, sql.ErrTxDone, context.Canceled or
 // EPIPE. Wrap(ctx, nil) is nil. On a hijacked connection it asks the socket, as
-// long as that is open.
+// long as that is open; over TLS, where a client's close_notify may be there
+// before its FIN, it may take up to 13 ms, but for an err that is a timeout.
 func Wrap(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
 	}
-	if e, ok := Cause(ctx); ok {
+	if e, ok := ask(ctx, err); ok {
 		return &wrapped{err, e}
 	}
 	return err

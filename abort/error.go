@@ -35,7 +35,7 @@ func (e *Error) Unwrap() error { return e.Err }
 type Reason string
 
 const (
-	Reset         Reason = "reset"          // RST
+	Reset         Reason = "reset"          // RST, or the system gave a silent peer up
 	Closed        Reason = "closed"         // FIN
 	StreamReset   Reason = "stream_reset"   // HTTP/2 RST_STREAM
 	WriteFailed   Reason = "write_failed"   // a write of the response failed

@@ -143,43 +143,56 @@ func TestA7_HandlerReturnsFirst(t *testing.T) {
 // Wrap asks the socket while it is open, so it knows although the handler
 // closes before anyone else could tell.
 func TestA7b_WrapBeforeTheClose(t *testing.T) {
-	for _, how := range []way{wayFIN, wayRST} {
+	for _, how := range []way{wayFIN, wayRST, wayTLS} {
 		for _, l := range []link{overTCP, overTLS} {
-			for _, m := range mounts {
-				t.Run(l.name+" "+how.name+" "+m.name, func(t *testing.T) {
-					t.Parallel()
-					errs := make(chan error, 1)
-					s := open(t, l, m, abort.Options{}, func(s *site) http.HandlerFunc {
-						return func(w http.ResponseWriter, r *http.Request) {
-							_, rerr := s.register(r.Context())
-							c, err := takes(w)
-							if rerr != nil || err != nil {
-								errs <- errors.Join(rerr, err)
-								return
-							}
-							_, err = c.Read(make([]byte, 1))
-							wrapped := abort.Wrap(r.Context(), err)
-							c.Close()
-							if !errors.Is(wrapped, err) {
-								wrapped = errors.Join(errors.New("Wrap lost the error"), err, wrapped)
-							}
-							errs <- wrapped
-						}
-					})
-					for i := range int32(20) {
-						g := s.guest(t)
-						g.upgrade(t)
-						how.do(g)
-						err := await(t, errs, "the read's error")
-						e, ok := errors.AsType[*abort.Error](err)
-						left(t, e, ok, how)
-						if o := s.outcome(t, i+1); o.Abort != e {
-							t.Errorf("Outcome.Abort = %v, want %v", o.Abort, e)
-						}
-					}
-				})
-			}
+			wrapsFirst(t, l, how, func(*guest) {})
 		}
+	}
+}
+
+// A client says close_notify, and its FIN is a packet of its own.
+func TestA7b_CloseNotify(t *testing.T) {
+	wrapsFirst(t, overTLS, wayNotify, func(g *guest) { g.tcp.CloseWrite() })
+}
+
+// wrapsFirst has a client leave, and do more when the handler has met its end.
+func wrapsFirst(t *testing.T, l link, how way, more func(*guest)) {
+	for _, m := range mounts {
+		t.Run(l.name+" "+how.name+" "+m.name, func(t *testing.T) {
+			t.Parallel()
+			met, errs := make(chan struct{}, 1), make(chan error, 1)
+			s := open(t, l, m, abort.Options{}, func(s *site) http.HandlerFunc {
+				return func(w http.ResponseWriter, r *http.Request) {
+					_, rerr := s.register(r.Context())
+					c, err := takes(w)
+					if rerr != nil || err != nil {
+						errs <- errors.Join(rerr, err)
+						return
+					}
+					_, err = c.Read(make([]byte, 1))
+					met <- struct{}{}
+					wrapped := abort.Wrap(r.Context(), err)
+					c.Close()
+					if !errors.Is(wrapped, err) {
+						wrapped = errors.Join(errors.New("Wrap lost the error"), err, wrapped)
+					}
+					errs <- wrapped
+				}
+			})
+			for i := range int32(20) {
+				g := s.guest(t)
+				g.upgrade(t)
+				how.do(g)
+				await(t, met, "end of the client")
+				more(g)
+				err := await(t, errs, "the read's error")
+				e, ok := errors.AsType[*abort.Error](err)
+				left(t, e, ok, how)
+				if o := s.outcome(t, i+1); o.Abort != e {
+					t.Errorf("Outcome.Abort = %v, want %v", o.Abort, e)
+				}
+			}
+		})
 	}
 }
 

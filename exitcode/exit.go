@@ -152,7 +152,7 @@ func Handler(fn func(http.ResponseWriter, *http.Request) error) http.Handler {
 			return
 		}
 		req, _ := request.From(r.Context())
-		if _, gone := req.Abort(); gone {
+		if _, gone := req.Abort(nil); gone {
 			_ = Exit(r.Context(), ClientClosedRequest) // the first exit stands
 			return
 		}

@@ -30,6 +30,9 @@ const (
 // also when the server closes or a deadline of the handler's passes.
 func (r *Request) outerEnded() {
 	if r.mayHaveLeft() {
+		if r.is(gone) {
+			return // the callback decides
+		}
 		reason, who := r.verdict(unverified, nil)
 		switch who {
 		case client:
@@ -118,8 +121,9 @@ func (r *Request) On(ctx context.Context, f func(context.Context)) error {
 	return nil
 }
 
-// Abort gives the *abort.Error of a client that left, after a look.
-func (r *Request) Abort() (error, bool) {
+// Abort gives the *abort.Error of a client that left, after a look. err is what
+// made the caller ask; nil: nothing.
+func (r *Request) Abort(err error) (error, bool) {
 	if r.check.Load() == nil {
 		return nil, false
 	}
@@ -127,6 +131,9 @@ func (r *Request) Abort() (error, bool) {
 		r.node.poll()
 		if !r.is(gone) {
 			r.lookAtPeer() // who asks gets an answer, also where net/http waits for nothing
+		}
+		if !r.is(gone) && err != nil && !timedOut(err) {
+			r.awaitFIN()
 		}
 	}
 	if !r.is(gone) {
@@ -180,7 +187,18 @@ func (r *Request) mayHaveLeft() bool {
 // is gone, sometimes before it cancels the streams' contexts. It has no name.
 func isDisconnected(err error) bool { return err.Error() == "client disconnected" }
 
-func isReset(err error) bool { return errors.Is(err, syscall.ECONNRESET) }
+// isReset finds what the system says of a connection on which no byte passes any
+// more: an RST came, or nobody has answered for too long (keep-alive,
+// TCP_USER_TIMEOUT, the last retransmission), with an ICMP error for a reason if
+// there was one.
+func isReset(err error) bool {
+	for _, e := range []syscall.Errno{syscall.ECONNRESET, syscall.ETIMEDOUT, syscall.EHOSTUNREACH, syscall.ENETUNREACH} {
+		if errors.Is(err, e) {
+			return true
+		}
+	}
+	return false
+}
 
 // cancel ends the contexts of the request; what is shielded, too, unless the
 // cause is an abort.

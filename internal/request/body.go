@@ -84,7 +84,12 @@ func (e *abortedRead) Unwrap() []error {
 	return []error{e.err, e.abort, io.ErrUnexpectedEOF}
 }
 
+// timedOut finds a deadline that passed. The system's ETIMEDOUT says Timeout as
+// well, but there it is the peer that is gone.
 func timedOut(err error) bool {
+	if isReset(err) {
+		return false
+	}
 	var t interface{ Timeout() bool }
 	return errors.Is(err, os.ErrDeadlineExceeded) || errors.As(err, &t) && t.Timeout()
 }

@@ -2,6 +2,7 @@ package request
 
 import (
 	"context"
+	"crypto/tls"
 	"net"
 	"sync"
 	"sync/atomic"
@@ -31,6 +32,11 @@ func WithConn(ctx context.Context, c net.Conn) (context.Context, *Conn) {
 	}
 	k := &Conn{peer: peer.New(c), base: ctx}
 	return context.WithValue(ctx, connKey{}, k), k
+}
+
+func (c *Conn) tls() (t *tls.Conn, secure bool) {
+	t, secure = c.peer.NetConn().(*tls.Conn)
+	return t, secure
 }
 
 // note has the socket watched for its own sake: when net/http, having read the

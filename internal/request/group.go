@@ -41,6 +41,9 @@ func (r *Request) goLocked(f func()) {
 func (r *Request) drain() bool {
 	r.mark(back)
 	r.look() // a client that left unnoticed still has a callback to run
+	if !r.is(gone) {
+		r.awaitFIN()
+	}
 	for {
 		r.mu.Lock()
 		if r.live == 0 {

@@ -1,7 +1,6 @@
 package request
 
 import (
-	"crypto/tls"
 	"errors"
 	"net"
 	"net/http"
@@ -30,6 +29,13 @@ func (r *Request) verdict(reason string, err error) (string, whose) {
 		return "", server
 	case isReset(err):
 		return reset, client
+	case errors.Is(err, syscall.EPIPE):
+		// Somebody has taken the error that killed the connection; what this
+		// process has closed is net.ErrClosed to it.
+		if c != nil && c.peer.State() == peer.Reset {
+			reason = reset
+		}
+		return reason, client
 	case c == nil:
 		return r.unseen(reason)
 	}
@@ -38,6 +44,9 @@ func (r *Request) verdict(reason string, err error) (string, whose) {
 	}
 	calling := reason == unverified && r.calling() // a call that is over has told what it knows
 	state := c.peer.State()
+	if calling && state == peer.Local && r.http1() {
+		return "", nobody // net/http closes a connection on which a write failed
+	}
 	if state != peer.Alive && state != peer.Unknown && r.ours(c, state) {
 		return "", server
 	}
@@ -73,8 +82,8 @@ func (r *Request) ours(c *Conn, state peer.State) bool {
 // close_notify goes out first, and a client may answer that with its own end. A
 // write of nothing sends nothing, and says so.
 func (r *Request) closing(c *Conn) bool {
-	t, ok := c.peer.NetConn().(*tls.Conn)
-	if !ok || r.is(hijacked) {
+	t, secure := c.tls()
+	if !secure || r.is(hijacked) {
 		return false
 	}
 	_, err := t.Write(nil)
@@ -106,7 +115,7 @@ func (r *Request) alive(c *Conn, reason string, calling bool) (string, whose) {
 	case !r.stoppedListening():
 		return "", server // a context between net/http and here
 	}
-	if _, ok := c.peer.NetConn().(*tls.Conn); ok {
+	if _, secure := c.tls(); secure {
 		return r.half(reason, closed) // a close_notify ahead of its FIN, or without one
 	}
 	return "", server
@@ -222,4 +231,23 @@ func (r *Request) lookAtPeer() {
 	case peer.Reset:
 		r.judge(reset, nil)
 	}
+}
+
+// awaitFIN gives the FIN a moment that follows a TLS client's close_notify. Who
+// reads a hijacked connection has met the one; the socket shows the other alone.
+func (r *Request) awaitFIN() {
+	if !r.is(hijacked) {
+		return
+	}
+	c := r.conn()
+	if c == nil {
+		return
+	}
+	if _, secure := c.tls(); !secure {
+		return
+	}
+	for wait := 100 * time.Microsecond; wait < 10*time.Millisecond && c.peer.State() == peer.Alive; wait *= 2 {
+		time.Sleep(wait)
+	}
+	r.lookAtPeer()
 }
