@@ -15,7 +15,13 @@ func Registered() int {
 	}
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return len(p.conns)
+	n := 0
+	for _, c := range p.conns {
+		if c.Value() != nil {
+			n++
+		}
+	}
+	return n
 }
 
 // BreakPoller closes the queue under the poller and returns how to ask whether

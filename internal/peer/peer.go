@@ -50,11 +50,16 @@ type Watcher interface {
 // close the connection and need not be closed itself: nothing but its owner
 // keeps it alive. All methods may be called from any goroutine.
 type Conn struct {
-	nc net.Conn // set by New, never written again
+	nc net.Conn // set by Init, never written again
 
 	// told is the worst State that PeerGone has been, or would have been,
 	// called with. Written under mu, and only upwards; read by anyone.
 	told atomic.Uint32
+
+	// key is what the poller knows the socket by, beside its descriptor; 0: it
+	// does not. Set once and for all under mu and the poller's mutex, and read
+	// under either.
+	key uint32
 
 	// mu is held while PeerGone runs, against the rule that no lock is held in
 	// foreign code: waiting for it is how Unwatch waits for a running PeerGone.
@@ -62,17 +67,21 @@ type Conn struct {
 	// bubble.
 	mu      sync.Mutex
 	watcher Watcher
-	added   bool // the poller knows the socket, once and for all
 }
 
-// New returns the Conn of c. It makes no system call and starts nothing. There
-// should be one per connection: if two of them watch the same socket, events
-// reach the one that began last.
+// New returns the Conn of c. There should be one per connection: if two of them
+// watch the same socket, events reach the one that began last.
 func New(c net.Conn) *Conn {
-	return &Conn{nc: c}
+	k := new(Conn)
+	k.Init(c)
+	return k
 }
 
-// NetConn returns the connection given to New.
+// Init makes the zero Conn that of c, as New does, for a Conn that is part of
+// something else. It makes no system call and starts nothing.
+func (c *Conn) Init(nc net.Conn) { c.nc = nc }
+
+// NetConn returns the connection given to Init or New.
 func (c *Conn) NetConn() net.Conn {
 	return c.nc
 }
@@ -104,10 +113,9 @@ func (c *Conn) State() State {
 func (c *Conn) Watch(w Watcher) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.watcher != nil || !c.added && !c.register() {
+	if c.watcher != nil || c.key == 0 && !c.register() {
 		return false
 	}
-	c.added = true
 	c.watcher = w
 	if told := State(c.told.Load()); told >= Closed {
 		w.PeerGone(told)

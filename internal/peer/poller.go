@@ -6,7 +6,6 @@ import (
 	"errors"
 	"net"
 	"os"
-	"runtime"
 	"sync"
 	"syscall"
 	"weak"
@@ -25,10 +24,11 @@ type poller struct {
 
 	mu sync.Mutex
 
-	// conns holds nothing alive: a Conn that its owner forgot is collected, and
-	// its cleanup removes the entry.
-	conns map[uint64]weak.Pointer[Conn]
-	last  uint64 // number of registrations ever made
+	// conns has the Conn of each descriptor. It keeps nothing alive: a Conn that
+	// its owner forgot is collected, and its place waits for the descriptor's
+	// next owner. So nobody has to remove anything, and a place costs a pointer.
+	conns []weak.Pointer[Conn]
+	last  uint32 // the key given out last
 }
 
 // shared is the poller of the process, made when the first Conn needs it. A
@@ -48,7 +48,7 @@ func sharedPoller() (*poller, error) {
 		if err != nil {
 			return nil, err
 		}
-		shared.p = &poller{queue: q, conns: make(map[uint64]weak.Pointer[Conn])}
+		shared.p = &poller{queue: q}
 		go shared.p.run()
 	}
 	return shared.p, nil
@@ -70,11 +70,18 @@ func (p *poller) run() {
 	shared.mu.Unlock()
 }
 
-// deliver tells the Conn registered under key, if it still exists. Unknown
-// means that the event does not say enough: the socket is asked.
+// deliver tells the Conn registered under key, if it still exists and has its
+// descriptor to itself. Unknown means that the event does not say enough: the
+// socket is asked.
 func (p *poller) deliver(key uint64, s State) {
+	fd := int(uint32(key))
 	p.mu.Lock()
-	c := p.conns[key].Value()
+	var c *Conn
+	if fd < len(p.conns) {
+		if c = p.conns[fd].Value(); c != nil && key != keyOf(uintptr(fd), c.key) {
+			c = nil // the event is for the descriptor's last owner
+		}
+	}
 	p.mu.Unlock()
 	if c == nil {
 		return
@@ -85,35 +92,28 @@ func (p *poller) deliver(key uint64, s State) {
 	c.event(s)
 }
 
-// add enters c, whose descriptor is fd, which must stay open meanwhile.
+// add enters c, whose descriptor is fd, which must stay open meanwhile. Called
+// with c.mu held.
 func (p *poller) add(fd uintptr, c *Conn) error {
-	w := weak.Make(c)
 	p.mu.Lock()
-	p.last++
-	key := keyOf(fd, p.last)
-	p.conns[key] = w // first: the event may come before queue.add returns
-	p.mu.Unlock()
-	if err := p.queue.add(fd, key); err != nil {
-		p.remove(entry{key, w})
-		return err
+	if p.last++; p.last == 0 {
+		p.last = 1
 	}
-	runtime.AddCleanup(c, p.remove, entry{key, w})
-	return nil
-}
-
-// entry is what the cleanup of a Conn needs to know.
-type entry struct {
-	key uint64
-	c   weak.Pointer[Conn]
-}
-
-// remove forgets e, unless its key has a new owner.
-func (p *poller) remove(e entry) {
-	p.mu.Lock()
-	if p.conns[e.key] == e.c {
-		delete(p.conns, e.key)
+	if n := int(fd) + 1; n > len(p.conns) {
+		p.conns = append(p.conns, make([]weak.Pointer[Conn], n-len(p.conns))...)
 	}
+	p.conns[fd] = weak.Make(c) // first: the event may come before queue.add returns
+	c.key = p.last
+	key := keyOf(fd, c.key)
 	p.mu.Unlock()
+	err := p.queue.add(fd, key)
+	if err != nil {
+		p.mu.Lock()
+		p.conns[fd] = weak.Pointer[Conn]{}
+		c.key = 0
+		p.mu.Unlock()
+	}
+	return err
 }
 
 // register makes the poller watch c for the rest of its life. Called with c.mu

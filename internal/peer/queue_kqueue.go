@@ -28,7 +28,7 @@ func newQueue() (*queue, error) {
 // user data is a Go pointer in x/sys/unix and cannot carry a number. The
 // descriptor may have a new owner when its event is delivered, so an event is
 // never believed: the socket is asked each time.
-func keyOf(fd uintptr, _ uint64) uint64 { return uint64(fd) }
+func keyOf(fd uintptr, _ uint32) uint64 { return uint64(fd) }
 
 // add registers fd until it is closed. EV_CLEAR tells the end once. The low
 // water mark is one that no buffer reaches, so that pipelined bytes and request

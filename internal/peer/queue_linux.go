@@ -43,9 +43,10 @@ func newQueue() (*queue, error) {
 	return q, err
 }
 
-// keyOf returns the key of the n-th registration. It is never used again, so
-// an event for a closed socket cannot reach the next owner of its descriptor.
-func keyOf(_ uintptr, n uint64) uint64 { return n }
+// keyOf returns what the events of fd carry: beside the descriptor a number that
+// changes with each owner of it, so an event for a closed socket cannot reach the
+// next one.
+func keyOf(fd uintptr, n uint32) uint64 { return uint64(n)<<32 | uint64(uint32(fd)) }
 
 // add registers fd until it is closed. The kernel already having it means that
 // another Conn asked about the same open socket: the later one gets the events.

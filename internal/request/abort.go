@@ -30,17 +30,16 @@ const (
 // also when the server closes or a deadline of the handler's passes.
 func (r *Request) outerEnded() {
 	if r.mayHaveLeft() {
-		if r.is(gone) {
-			return // the callback decides
-		}
 		reason, who := r.verdict(unverified, nil)
-		switch who {
-		case client:
+		switch {
+		case r.is(gone): // asked after the verdict: a call that has just failed knew better
+			return
+		case who == client:
 			if check := r.check.Load(); check != nil {
 				r.abortMove(check, reason, nil)
 			}
 			return
-		case nobody:
+		case who == nobody:
 			return
 		}
 	}

@@ -24,12 +24,13 @@ const (
 // the strongest reason known.
 func (r *Request) verdict(reason string, err error) (string, whose) {
 	c := r.conn()
+	broken := isReset(err) || errors.Is(err, syscall.EPIPE)
 	switch {
-	case c != nil && (isReset(err) || errors.Is(err, syscall.EPIPE)) && r.closing(c):
-		return "", server
+	case broken && reason != writeFailed && c != nil && r.closing(c):
+		return "", server // the client's answer to a close_notify
 	case isReset(err):
 		return reset, client
-	case errors.Is(err, syscall.EPIPE):
+	case broken:
 		// Somebody has taken the error that killed the connection; what this
 		// process has closed is net.ErrClosed to it.
 		if c != nil && c.peer.State() == peer.Reset {
@@ -39,15 +40,15 @@ func (r *Request) verdict(reason string, err error) (string, whose) {
 	case c == nil:
 		return r.unseen(reason)
 	}
-	if reason == unverified && c.base.Err() != nil {
+	if reason == unverified && c.Err() != nil {
 		return "", server // BaseContext
 	}
 	calling := reason == unverified && r.calling() // a call that is over has told what it knows
 	state := c.peer.State()
-	if calling && state == peer.Local && r.http1() {
-		return "", nobody // net/http closes a connection on which a write failed
-	}
 	if state != peer.Alive && state != peer.Unknown && r.ours(c, state) {
+		if calling && r.http1() {
+			return "", nobody // net/http closes a connection on which a write failed
+		}
 		return "", server
 	}
 	switch state {
@@ -110,8 +111,8 @@ func (r *Request) alive(c *Conn, reason string, calling bool) (string, whose) {
 		return "", server // it has reset the stream
 	case !r.http1():
 		return streamReset, client
-	case calling, r.overdue():
-		return "", nobody // golang/go#70834
+	case calling, r.overdue(), r.is(hijacked):
+		return "", nobody // golang/go#70834; what was hijacked the socket alone knows
 	case !r.stoppedListening():
 		return "", server // a context between net/http and here
 	}
