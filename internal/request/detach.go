@@ -31,6 +31,7 @@ type Detached struct {
 
 	own      http.Header // the handler's map; nil before it asked
 	begun    atomic.Bool // the status was said; its headers are those of that moment
+	panicked bool        // with value; set before wake, if that was the ending
 	trailer  []string    // the Trailer header of that moment
 	declared int64       // Content-Length said, plus 1; 0: none
 	written  atomic.Int64
@@ -38,9 +39,8 @@ type Detached struct {
 	decided sync.WaitGroup // one: the ending is decided
 	closed  sync.Once      // the gates
 
-	form     *multipart.Form // parsed by the handler that is back; set before wake
-	panicked bool            // with value; set before wake, if that was the ending
-	value    any             // nil: runtime.Goexit
+	form  *multipart.Form // parsed by the handler that is back; set before wake
+	value any             // of a panic; nil: runtime.Goexit
 
 	entry Entry // the owner's
 	woken bool  // under Request.mu
