@@ -27,7 +27,6 @@ type Node struct {
 	mu    sync.Mutex
 	stop  func() bool // ends the watch of parent
 	watch bool        // the watch of parent has begun
-	peer  bool        // and that of the peer
 	alone bool        // the parent's end is no longer this one's
 	open  bool        // no Deadline, though the parent may have one
 }
@@ -148,7 +147,9 @@ func (n *Node) follow() {
 	n.mu.Lock()
 	late := n.alone
 	n.stop = stop
-	n.peer = !late && n.judge != nil && n.judge.watchPeer()
+	if !late && n.judge != nil {
+		n.judge.watchPeer()
+	}
 	n.mu.Unlock()
 	if late {
 		stop()
@@ -166,8 +167,8 @@ func (n *Node) followed() bool {
 func (n *Node) recheck() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.watch && !n.alone && !n.peer {
-		n.peer = n.judge.watchPeer()
+	if n.watch && !n.alone {
+		n.judge.watchPeer()
 	}
 }
 
@@ -189,13 +190,17 @@ func (n *Node) watched() {
 func (n *Node) detach() {
 	n.mu.Lock()
 	n.alone = true
-	stop, peer := n.stop, n.peer
-	n.stop, n.peer = nil, false
+	stop := n.stop
+	n.stop = nil
+	var watched *Conn
+	if n.judge != nil {
+		watched, n.judge.watches = n.judge.watches, nil
+	}
 	n.mu.Unlock()
 	if stop != nil {
 		stop()
 	}
-	if peer {
-		n.judge.conn().peer.Unwatch(n.judge)
+	if watched != nil {
+		watched.peer.Unwatch(n.judge)
 	}
 }

@@ -31,6 +31,8 @@ type Request struct {
 	check atomic.Pointer[Check] // nil: off
 	start time.Time
 
+	watches *Conn // whose peer is watched; nil: none is. Under node.mu
+
 	mu sync.Mutex // guards what follows
 
 	live     int32         // goroutines of the request: threads, callback

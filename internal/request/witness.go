@@ -113,25 +113,30 @@ func (r *Request) alive(c *Conn, reason string, calling bool) (string, whose) {
 		return streamReset, client
 	case calling, r.overdue(), r.is(hijacked):
 		return "", nobody // golang/go#70834; what was hijacked the socket alone knows
-	case !r.stoppedListening():
-		return "", server // a context between net/http and here
 	}
-	if _, secure := c.tls(); secure {
+	if _, secure := c.tls(); secure && r.stoppedListening() {
 		return r.half(reason, closed) // a close_notify ahead of its FIN, or without one
 	}
-	return "", server
+	return "", server // a context between net/http and here
 }
 
 // stoppedListening reports whether net/http's own reader of an HTTP/1
 // connection may have met an end. It says so to CloseNotify, where a handler
-// can take it away; behind a writer of another kind nobody knows.
+// can take it away, a moment after it has ended the context; behind a writer of
+// another kind nobody knows.
 func (r *Request) stoppedListening() bool {
-	if !r.w.gate.enter() {
-		return false
+	for wait := 100 * time.Microsecond; ; wait *= 2 {
+		if !r.w.gate.enter() {
+			return false
+		}
+		w := innermost(r.w.inner)
+		stopped := r.is(notified) || !isHTTP1Writer(w) || len(w.(closeNotifier).CloseNotify()) > 0
+		r.w.gate.leave()
+		if stopped || wait > 10*time.Millisecond {
+			return stopped
+		}
+		time.Sleep(wait)
 	}
-	defer r.w.gate.leave()
-	w := innermost(r.w.inner)
-	return r.is(notified) || !isHTTP1Writer(w) || len(w.(closeNotifier).CloseNotify()) > 0
 }
 
 // half is the verdict on a client that shut down its sending side.
@@ -199,16 +204,18 @@ func (noListener) Addr() net.Addr            { return &net.UnixAddr{Name: "lastb
 
 // watchPeer has the request told when the peer goes, as long as that can be
 // known. It runs under the Node's mutex.
-func (r *Request) watchPeer() bool {
+func (r *Request) watchPeer() {
+	if r.watches != nil || r.check.Load() == nil {
+		return
+	}
 	c := r.conn()
-	if c == nil || r.check.Load() == nil {
-		return false
-	}
-	if !r.http1() {
+	switch {
+	case c == nil:
+	case !r.http1():
 		c.note() // each stream's context is its witness; the reason is the connection's
-		return false
+	case c.peer.Watch(r):
+		r.watches = c
 	}
-	return c.peer.Watch(r)
 }
 
 // PeerGone is called by the watcher of sockets, which it must not hold up.
