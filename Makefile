@@ -5,10 +5,10 @@ FUZZTIME ?= 10s
 COUNT    ?= 6
 SHELL     = bash
 
-.PHONY: help fmt lint test race stress soak fuzz bench cover leak vuln transparency
+.PHONY: help fmt lint test race stress soak fuzz bench bench-abort cover leak vuln transparency
 
 help: ## list the targets
-	@sed -n 's/^\([a-z]*\):.*## /\1	/p' Makefile
+	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile
 
 fmt: ## gofmt -s, go fix, go mod tidy
 	gofmt -s -w $$(git ls-files -co --exclude-standard '*.go')
@@ -38,6 +38,7 @@ bench: ## the benchmarks into bench.txt, compared with OLD=file if given
 	set -o pipefail; $(GO) test -run '^$$' -bench . -benchmem -count $(COUNT) . | tee bench.txt
 	$(TOOL) benchstat $(OLD) bench.txt
 
+bench-abort: ; $(GO) test -run '^$$' -bench Abort_ -benchtime 2000x ./abort && LASTBYTE_ABORT=1 $(GO) test -count=1 -v -run 'Storm|MemoryPer' ./abort ## how soon an abort is known, and what it costs
 cover: ## coverage of the whole module
 	$(GO) test -coverpkg=./... -coverprofile=cover.out ./...
 	$(GO) tool cover -func=cover.out | tail -n 1

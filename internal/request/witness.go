@@ -111,31 +111,40 @@ func (r *Request) alive(c *Conn, reason string, calling bool) (string, whose) {
 		return "", server // it has reset the stream
 	case !r.http1():
 		return streamReset, client
-	case calling, r.overdue(), r.is(hijacked):
-		return "", nobody // golang/go#70834; what was hijacked the socket alone knows
+	case calling, r.is(hijacked):
+		return "", nobody // what was hijacked the socket alone knows
 	}
-	if _, secure := c.tls(); secure && r.stoppedListening() {
+	_, secure := c.tls()
+	deaf := c.deaf.Load()
+	stopped := secure && !r.is(overdue) && r.stoppedListening(!deaf)
+	switch {
+	case r.overdue(): // by now; golang/go#70834
+		c.deaf.Store(true)
+		return "", nobody
+	case stopped:
 		return r.half(reason, closed) // a close_notify ahead of its FIN, or without one
+	case deaf:
+		return "", nobody
 	}
 	return "", server // a context between net/http and here
 }
 
 // stoppedListening reports whether net/http's own reader of an HTTP/1
 // connection may have met an end. It says so to CloseNotify, where a handler
-// can take it away, a moment after it has ended the context; behind a writer of
-// another kind nobody knows.
-func (r *Request) stoppedListening() bool {
-	for wait := 100 * time.Microsecond; ; wait *= 2 {
+// can take it away, a moment after it has ended the context: wait is to give it
+// that moment. Behind a writer of another kind nobody knows.
+func (r *Request) stoppedListening(wait bool) bool {
+	for pause := 100 * time.Microsecond; ; pause *= 2 {
 		if !r.w.gate.enter() {
 			return false
 		}
 		w := innermost(r.w.inner)
 		stopped := r.is(notified) || !isHTTP1Writer(w) || len(w.(closeNotifier).CloseNotify()) > 0
 		r.w.gate.leave()
-		if stopped || wait > 10*time.Millisecond {
+		if stopped || !wait || pause > 10*time.Millisecond {
 			return stopped
 		}
-		time.Sleep(wait)
+		time.Sleep(pause)
 	}
 }
 

@@ -1,0 +1,5 @@
+//go:build race
+
+package abort_test
+
+const raceDetector = true
