@@ -43,16 +43,12 @@ func (w *Writer) CloseNotify() <-chan bool {
 }
 
 func (w *Writer) SetReadDeadline(t time.Time) error {
-	w.req.mu.Lock()
-	w.req.extraLocked().readBy = t
-	w.req.mu.Unlock()
+	w.req.setDeadline(t, func(x *extra) *time.Time { return &x.readBy })
 	return w.control(func(c *http.ResponseController) error { return c.SetReadDeadline(t) })
 }
 
 func (w *Writer) SetWriteDeadline(t time.Time) error {
-	w.req.mu.Lock()
-	w.req.extraLocked().writeBy = t
-	w.req.mu.Unlock()
+	w.req.setDeadline(t, func(x *extra) *time.Time { return &x.writeBy })
 	return w.control(func(c *http.ResponseController) error { return c.SetWriteDeadline(t) })
 }
 

@@ -171,30 +171,6 @@ func (r *Request) calling() bool {
 	return busy()
 }
 
-// overdue reports whether a deadline has passed that net/http takes for the end
-// of the client: on HTTP/1 one that the handler set for reading, on HTTP/2 one
-// for writing. Timeouts that a call of the handler's meets are that call's to
-// tell; where net/http listens for the client's end on HTTP/1, it lifts its own.
-func (r *Request) overdue() bool {
-	if r.is(overdue) {
-		return true
-	}
-	now := time.Now()
-	passed := func(t time.Time) bool { return !t.IsZero() && !now.Before(t) }
-	r.mu.Lock()
-	set := r.extra != nil && (r.http1() && passed(r.extra.readBy) || !r.http1() && passed(r.extra.writeBy))
-	r.mu.Unlock()
-	srv := r.server()
-	if set || srv == nil || r.http1() {
-		return set
-	}
-	// The server's clock started with the stream.
-	return srv.WriteTimeout > 0 && now.Sub(r.start)+slack >= srv.WriteTimeout
-}
-
-// slack is how much later than its server a request may begin to count.
-const slack = 10 * time.Millisecond
-
 // shuttingDown reports whether the server was closed or is being shut down.
 // http.Server says so to nobody but those who want to serve with it.
 func (r *Request) shuttingDown() bool {

@@ -1,0 +1,51 @@
+package request
+
+import "time"
+
+// overdue reports whether a deadline has passed that net/http takes for the end
+// of the client: on HTTP/1 one that the handler set for reading, on HTTP/2 one
+// for writing. Timeouts that a call of the handler's meets are that call's to
+// tell; where net/http listens for the client's end on HTTP/1, it lifts its own.
+func (r *Request) overdue() bool {
+	if r.is(overdue) {
+		return true
+	}
+	now := time.Now()
+	r.mu.Lock()
+	set := r.overdueLocked(now)
+	r.mu.Unlock()
+	srv := r.server()
+	if set || srv == nil || r.http1() {
+		return set
+	}
+	// The server's clock started with the stream.
+	return srv.WriteTimeout > 0 && now.Sub(r.start)+slack >= srv.WriteTimeout
+}
+
+// slack is how much later than its server a request may begin to count.
+const slack = 10 * time.Millisecond
+
+// overdueLocked reports whether such a deadline of the handler's has passed.
+func (r *Request) overdueLocked(now time.Time) bool {
+	if r.extra == nil {
+		return false
+	}
+	t := r.extra.readBy
+	if !r.http1() {
+		t = r.extra.writeBy
+	}
+	return !t.IsZero() && !now.Before(t)
+}
+
+// setDeadline notes a deadline of the handler's. The one that it replaces may
+// have passed, and ended net/http's context: on HTTP/1 only where its reader
+// listens, which it does once the body is read.
+func (r *Request) setDeadline(t time.Time, of func(*extra) *time.Time) {
+	ended := !r.http1() || !r.bodyUnread() || r.node.parent.Err() != nil
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if ended && r.overdueLocked(time.Now()) {
+		r.markLocked(overdue)
+	}
+	*of(r.extraLocked()) = t
+}
