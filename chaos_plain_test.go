@@ -2,6 +2,7 @@ package lastbyte_test
 
 import (
 	"bufio"
+	"crypto/tls"
 	"io"
 	"math/rand/v2"
 	"net"
@@ -14,7 +15,9 @@ import (
 type plain struct {
 	*chaos
 	*rand.Rand
-	conn *net.TCPConn
+	link
+	tcp  *net.TCPConn
+	conn net.Conn // tcp, or TLS over it
 	in   *bufio.Reader
 	used bool // by a handler that may have ended it in its own way
 	past []string
@@ -22,15 +25,8 @@ type plain struct {
 
 func (c *plain) run() {
 	for c.again() {
-		if c.conn == nil {
-			conn, err := net.Dial("tcp", c.address)
-			if err != nil {
-				c.wrong("Dial() = %v", err)
-				return
-			}
-			c.conn, c.in, c.used = conn.(*net.TCPConn), bufio.NewReader(conn), false
-			c.past = nil
-			_ = c.conn.SetDeadline(time.Now().Add(30 * time.Second))
+		if c.conn == nil && !c.dial() {
+			return
 		}
 		manners := []func(){c.finish, c.pipeline, c.cut, c.abort, c.slowly, c.stop, c.leave, c.half}
 		manners[c.IntN(len(manners))]()
@@ -38,16 +34,51 @@ func (c *plain) run() {
 	c.close(false)
 }
 
-// close ends the connection, by a FIN or an RST.
+func (c *plain) dial() bool {
+	conn, err := net.Dial("tcp", c.sites[c.link].address)
+	if err != nil {
+		c.wrong("Dial() = %v", err)
+		return false
+	}
+	_ = conn.SetDeadline(time.Now().Add(30 * time.Second))
+	c.tcp, c.conn, c.used, c.past = conn.(*net.TCPConn), conn, false, nil
+	if c.secure {
+		over := tls.Client(conn, believe())
+		if err := over.Handshake(); err != nil {
+			c.wrong("Handshake() = %v", err)
+			c.close(true)
+			return false
+		}
+		c.conn = over
+	}
+	c.in = bufio.NewReader(c.conn)
+	return true
+}
+
+// close ends the connection, by an RST, or a FIN that a close_notify may go
+// ahead of.
 func (c *plain) close(reset bool) {
 	if c.conn == nil {
 		return
 	}
 	if reset {
-		_ = c.conn.SetLinger(0)
+		_ = c.tcp.SetLinger(0)
 	}
-	c.conn.Close()
+	if reset || c.IntN(3) == 0 {
+		c.tcp.Close()
+	} else {
+		c.conn.Close()
+	}
 	c.conn = nil
+}
+
+// shut closes the client's side: by a FIN, or a close_notify alone.
+func (c *plain) shut() {
+	if over, ok := c.conn.(*tls.Conn); ok && c.IntN(2) == 0 {
+		_ = over.CloseWrite()
+		return
+	}
+	_ = c.tcp.CloseWrite()
 }
 
 func (c *plain) ops() string {
@@ -116,7 +147,7 @@ func (c *plain) pipeline() {
 func (c *plain) cut() {
 	text := append(c.program(c.Rand, wildly).text(), c.program(c.Rand, wildly).text()...)
 	_, _ = c.conn.Write(text[:c.IntN(len(text))])
-	c.goAway()
+	c.goAway(false)
 }
 
 // abort leaves in the middle of the answer.
@@ -126,16 +157,19 @@ func (c *plain) abort() {
 	if res, err := c.response(p); err == nil && !c.used {
 		c.some(p, res, c.IntN(40000))
 	}
-	c.goAway()
+	c.goAway(false)
 }
 
-// goAway leaves in one of three ways.
-func (c *plain) goAway() {
+// goAway leaves in one of the ways there are. What a deaf server has not read
+// keeps it from reading a close_notify, too.
+func (c *plain) goAway(deaf bool) {
 	c.left.Add(1)
 	switch c.IntN(4) {
 	case 0:
-		_ = c.conn.CloseWrite()
-		_, _ = io.Copy(io.Discard, c.in)
+		c.shut()
+		if !deaf || !c.secure {
+			_, _ = io.Copy(io.Discard, c.in)
+		}
 	case 1:
 		c.close(true)
 	}
@@ -145,15 +179,11 @@ func (c *plain) goAway() {
 // slowly reads the answer bit by bit.
 func (c *plain) slowly() {
 	c.close(false)
-	conn, err := net.Dial("tcp", c.address)
-	if err != nil {
-		c.wrong("Dial() = %v", err)
+	if !c.dial() {
 		return
 	}
-	c.conn, c.used, c.past = conn.(*net.TCPConn), false, nil
-	_ = c.conn.SetReadBuffer(64 << 10)
-	_ = c.conn.SetDeadline(time.Now().Add(30 * time.Second))
-	c.in = bufio.NewReaderSize(reluctant{conn}, 16)
+	_ = c.tcp.SetReadBuffer(64 << 10)
+	c.in = bufio.NewReaderSize(reluctant{c.conn}, 16)
 	p := c.program(c.Rand, calmly+"e")
 	c.send(p)
 	if !c.answer(p) {
@@ -179,7 +209,7 @@ func (c *plain) stop() {
 		c.some(p, res, c.IntN(40000))
 	}
 	_ = c.conn.SetReadDeadline(time.Now().Add(30 * time.Second))
-	c.goAway()
+	c.goAway(false)
 }
 
 // leave leaves a handler that waits for it to, with all of its request read or
@@ -187,7 +217,8 @@ func (c *plain) stop() {
 func (c *plain) leave() {
 	p := c.waiting(c.Rand)
 	text := p.text()
-	switch c.IntN(4) {
+	more := c.IntN(4)
+	switch more {
 	case 0:
 		text = append(text, c.program(c.Rand, calmly).text()...)
 	case 1:
@@ -201,14 +232,14 @@ func (c *plain) leave() {
 	} else if !c.used {
 		c.wrong("request %s %s: %v, want the beginning of an answer", p.id, p.path(), err)
 	}
-	c.goAway()
+	c.goAway(more < 2)
 }
 
 // half closes its side, which is to leave, and reads what comes.
 func (c *plain) half() {
 	p := c.program(c.Rand, wildly)
 	c.send(p)
-	_ = c.conn.CloseWrite()
+	c.shut()
 	c.left.Add(1)
 	if res, err := c.response(p); err == nil && !c.used {
 		c.some(p, res, 100000)

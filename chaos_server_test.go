@@ -20,6 +20,8 @@ import (
 // record is what is known of one request that arrived.
 type record struct {
 	id     string
+	name   string // for who reads of it
+	site   *site
 	called chan struct{} // closed when the callback runs
 
 	mu         sync.Mutex
@@ -27,6 +29,8 @@ type record struct {
 	handlers   int // that returned
 	calls      int // of the callback
 	registered bool
+	firm       bool   // the context may not end: there is a callback, or the response was sent
+	ends       bool   // but something that may end it has begun
 	leaver     bool   // the handler was told that its client left
 	why        string // or so it thought
 	work       int    // threads and tasks that were accepted and are not over
@@ -63,7 +67,10 @@ func (c *chaos) handler() http.Handler {
 		defer c.serving.Done()
 		id := r.URL.Path[3:]
 		r.URL.Path = fmt.Sprintf("%s/%d", r.URL.Path, c.arrived.Add(1))
-		c.book.Store(r.URL.Path, &record{id: id, called: make(chan struct{})})
+		s := c.sites[of(r)]
+		s.arrived.Add(1)
+		name := fmt.Sprintf("%v %s %s", of(r), r.Method, r.URL)
+		c.book.Store(r.URL.Path, &record{id: id, name: name, site: s, called: make(chan struct{})})
 		w.Header().Set("X-Id", id)
 		mux.ServeHTTP(w, r)
 	})
@@ -95,23 +102,23 @@ func (c *chaos) settle(path string, r *record) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !r.registered && r.lines == 1 && r.handlers == 1 && r.work == 0 {
-		c.checkLocked(path, r)
+		c.checkLocked(r)
 		c.book.Delete(path)
 	}
 }
 
 // checkLocked says what must be true of a request that is over.
-func (c *chaos) checkLocked(path string, r *record) {
+func (c *chaos) checkLocked(r *record) {
 	want := 0
 	if r.registered && r.line.Aborted {
 		want = 1
 	}
 	if r.lines != 1 || r.handlers != 1 || r.work != 0 || r.calls != want {
 		c.wrong("%s: %d log lines, %d ends of the handler, %d calls of the callback, %d threads and tasks, want 1, 1, %d, 0; %+v",
-			path, r.lines, r.handlers, r.calls, r.work, want, r.line)
+			r.name, r.lines, r.handlers, r.calls, r.work, want, r.line)
 	}
 	if r.leaver && !r.line.Aborted {
-		c.wrong("%s: the handler knew that its client had left (%s), the log says %+v", path, r.why, r.line)
+		c.wrong("%s: the handler knew that its client had left (%s), the log says %+v", r.name, r.why, r.line)
 	}
 }
 
@@ -126,13 +133,11 @@ func (c *chaos) serve(w http.ResponseWriter, r *http.Request) {
 	}()
 	ctx := r.Context()
 	ops := r.URL.Query().Get("do")
-	sent := false
-	defer func() {
-		if sent && !strings.ContainsAny(ops, "xXtpa") && ctx.Err() != nil {
-			c.wrong("%s?do=%s: the context ended after Send: %v", path, ops, context.Cause(ctx))
-		}
-	}()
+	defer c.lives(ctx, rec)
 	for _, op := range ops {
+		if strings.ContainsRune("xXtpa", op) {
+			rec.note(func() { rec.ends = true })
+		}
 		switch op {
 		case 'w':
 			_, _ = w.Write(pattern(rec.id, 8))
@@ -159,21 +164,33 @@ func (c *chaos) serve(w http.ResponseWriter, r *http.Request) {
 		case 'K':
 			err := ctx.Err()
 			if !c.wait(ctx, rec.called, 20*time.Second) {
-				c.wrong("%s %s %s: nobody tells the handler that its client left", r.Proto, r.Method, r.URL)
+				c.wrong("%s: nobody tells the handler that its client left", rec.name)
 			}
-			rec.note(func() {
-				rec.leaver, rec.why = true, fmt.Sprint(r.Method, r.URL.RawQuery, r.Proto, ", ", context.Cause(ctx), ", ", err)
-			})
+			rec.note(func() { rec.leaver, rec.why = true, fmt.Sprint(context.Cause(ctx), ", ", err) })
+			c.lives(ctx, rec)
 		case 'S':
-			sent = eof.Send(ctx) == nil || sent
+			if eof.Send(ctx) == nil {
+				rec.note(func() { rec.firm = true })
+			}
 		case 'j':
-			if c.hijack(w, rec.id) {
+			if c.hijack(w, rec) {
 				return
 			}
 		default:
 			c.verb(ctx, op, path, rec)
 		}
 	}
+}
+
+// lives: after Send, or for as long as a callback has not decided, the client's
+// end is not that of the handler's context.
+func (c *chaos) lives(ctx context.Context, rec *record) {
+	err := ctx.Err()
+	rec.note(func() {
+		if err != nil && rec.firm && !rec.ends && rec.handlers == 0 {
+			c.wrong("%s: the handler's context ended after %d calls of its callback: %v", rec.name, rec.calls, context.Cause(ctx))
+		}
+	})
 }
 
 // wait waits for the end of ctx, or called; false: it took too long.
@@ -189,13 +206,14 @@ func (c *chaos) wait(ctx context.Context, called <-chan struct{}, limit time.Dur
 	return true
 }
 
-func (c *chaos) hijack(w http.ResponseWriter, id string) bool {
+func (c *chaos) hijack(w http.ResponseWriter, rec *record) bool {
 	conn, rw, err := http.NewResponseController(w).Hijack()
 	if err != nil {
 		return false
 	}
 	defer conn.Close()
-	fmt.Fprintf(rw, "HTTP/1.1 200 OK\r\nX-Id: %s\r\nContent-Length: 42\r\nConnection: close\r\n\r\n%s", id, pattern(id, 2))
+	fmt.Fprintf(rw, "HTTP/1.1 200 OK\r\nX-Id: %s\r\nContent-Length: 42\r\nConnection: close\r\n\r\n%s", rec.id, pattern(rec.id, 2))
 	_ = rw.Flush()
+	rec.note(func() { rec.ends = true }) // whose end it was can no longer be seen
 	return true
 }

@@ -15,22 +15,24 @@ import (
 type streams struct {
 	*chaos
 	*rand.Rand
+	link
 	transport *http.Transport
 
 	mu    sync.Mutex
 	conns []*net.TCPConn
 }
 
-func newStreams(c *chaos, r *rand.Rand) *streams {
-	s := &streams{chaos: c, Rand: r}
+func newStreams(c *chaos, r *rand.Rand, k link) *streams {
+	s := &streams{chaos: c, Rand: r, link: k}
 	s.dial()
 	return s
 }
 
 // dial has the next request go over a new connection.
 func (s *streams) dial() {
-	s.transport = &http.Transport{Protocols: new(http.Protocols), DisableCompression: true}
-	s.transport.Protocols.SetUnencryptedHTTP2(true)
+	s.transport = &http.Transport{Protocols: new(http.Protocols), DisableCompression: true, TLSClientConfig: believe()}
+	s.transport.Protocols.SetHTTP2(s.secure)
+	s.transport.Protocols.SetUnencryptedHTTP2(!s.secure)
 	s.transport.DialContext = func(ctx context.Context, network, addr string) (net.Conn, error) {
 		conn, err := new(net.Dialer).DialContext(ctx, network, addr)
 		if err == nil {
@@ -51,12 +53,14 @@ func (s *streams) run() {
 	s.drop()
 }
 
-// drop resets all connections.
+// drop ends all connections, each by an RST or, if nothing is unread, a FIN.
 func (s *streams) drop() {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, conn := range s.conns {
-		_ = conn.SetLinger(0)
+		if rand.N(2) == 0 {
+			_ = conn.SetLinger(0)
+		}
 		conn.Close()
 	}
 	s.conns = nil
@@ -72,7 +76,8 @@ func (s *streams) ops() string {
 }
 
 func (s *streams) do(ctx context.Context, p program, body io.Reader) (*http.Response, error) {
-	r, err := http.NewRequestWithContext(ctx, p.method, "http://"+s.address+p.path(), body)
+	scheme := map[bool]string{false: "http://", true: "https://"}[s.secure]
+	r, err := http.NewRequestWithContext(ctx, p.method, scheme+s.sites[s.link].address+p.path(), body)
 	if err != nil {
 		return nil, err
 	}

@@ -3,11 +3,7 @@ package lastbyte_test
 import (
 	"context"
 	"fmt"
-	"io"
-	"log"
 	"math/rand/v2"
-	"net"
-	"net/http"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -26,9 +22,9 @@ import (
 
 // chaos is a server and the clients that misuse it, over sockets.
 type chaos struct {
-	life    *middleware.Lifecycle
-	address string
-	until   time.Time
+	life  *middleware.Lifecycle
+	sites map[link]*site
+	until time.Time
 
 	ids, arrived                   atomic.Int64
 	ended, aborts, exits, eofs     atomic.Int64 // as OnEnd has them
@@ -66,6 +62,13 @@ func TestChaos(t *testing.T) {
 	c, _ := round(t, d, before, fds)
 	t.Logf("%v: %d requests arrived, clients saw %d answers and %d drops and left %d times, %d callbacks ran",
 		d, c.arrived.Load(), c.answered.Load(), c.dropped.Load(), c.left.Load(), c.calls.Load())
+	for _, k := range links {
+		n := c.sites[k].arrived.Load()
+		t.Logf("%v: %d requests, %d callbacks", k, n, c.sites[k].calls.Load())
+		if n == 0 && c.arrived.Load() > 300 {
+			t.Errorf("there were no requests over %v: the test tested nothing", k)
+		}
+	}
 	for what, n := range map[string]*atomic.Int64{"answers": &c.answered, "drops": &c.dropped, "clients that left": &c.left,
 		"callbacks": &c.calls, "aborts": &c.aborts, "exits": &c.exits, "ends by Send": &c.eofs} {
 		if n.Load() == 0 && c.arrived.Load() > 300 { // on a machine that has no time for more, anything may be missing
@@ -110,49 +113,20 @@ func newChaos() *chaos {
 	return c
 }
 
-// listen serves HTTP/1 and HTTP/2 on one port.
-func (c *chaos) listen(t *testing.T) (stop func(context.Context) error) {
-	ln, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
-	}
-	c.address = ln.Addr().String()
-	srv := &http.Server{Handler: c.handler(), Protocols: new(http.Protocols), ErrorLog: log.New(io.Discard, "", 0)}
-	srv.Protocols.SetHTTP1(true)
-	srv.Protocols.SetUnencryptedHTTP2(true)
-	srv.ConnContext = func(ctx context.Context, conn net.Conn) context.Context {
-		remember(c, conn.(*net.TCPConn))
-		return ctx
-	}
-	c.life.Attach(srv)
-	served := make(chan error, 1)
-	go func() { served <- srv.Serve(ln) }()
-	return func(ctx context.Context) error {
-		err := srv.Shutdown(ctx)
-		<-served
-		return err
-	}
-}
-
-// remember counts what p points to for as long as it is reachable.
-func remember[T any](c *chaos, p *T) {
-	c.held.Add(1)
-	runtime.AddCleanup(p, func(held *atomic.Int64) { held.Add(-1) }, &c.held)
-}
-
 // run lets the clients loose for d.
 func (c *chaos) run(t *testing.T, d time.Duration) {
 	t.Helper()
 	c.until = time.Now().Add(d)
 	seed := rand.Uint64()
 	var all sync.WaitGroup
-	for i := range uint64(64) {
-		r := rand.New(rand.NewPCG(seed, i))
+	for i := range 64 {
+		r := rand.New(rand.NewPCG(seed, uint64(i)))
+		k := links[i%len(links)]
 		all.Go(func() {
-			if i%2 == 0 {
-				(&plain{chaos: c, Rand: r}).run()
+			if k.h2 {
+				newStreams(c, r, k).run()
 			} else {
-				newStreams(c, r).run()
+				(&plain{chaos: c, Rand: r, link: k}).run()
 			}
 		})
 	}
@@ -195,9 +169,9 @@ func (c *chaos) stop(t *testing.T, stop func(context.Context) error) {
 // count is where the sums have to be right.
 func (c *chaos) count(t *testing.T) {
 	t.Helper()
-	c.book.Range(func(path, v any) bool {
+	c.book.Range(func(_, v any) bool {
 		r := v.(*record)
-		r.note(func() { c.checkLocked(path.(string), r) })
+		r.note(func() { c.checkLocked(r) })
 		return true
 	})
 	if c.ended.Load() != c.arrived.Load() {

@@ -29,8 +29,9 @@ func (c *chaos) verb(ctx context.Context, op rune, path string, rec *record) {
 		panic(http.ErrAbortHandler)
 	case 'o':
 		rec.note(func() {
-			if err := abort.On(ctx, func(ctx context.Context) { c.callback(ctx, rec) }); err == nil {
-				rec.registered = true
+			if err := abort.On(ctx, func(own context.Context) { c.callback(own, ctx, rec) }); err == nil {
+				_, gone := abort.Cause(ctx) // too late for the callback to decide
+				rec.registered, rec.firm = true, !gone
 			}
 		})
 	case 's', 'X':
@@ -45,21 +46,30 @@ func (c *chaos) verb(ctx context.Context, op rune, path string, rec *record) {
 	}
 }
 
-// callback is that of abort.On. The lock of rec is taken: On does not wait for it.
-func (c *chaos) callback(ctx context.Context, rec *record) {
+// callback is that of abort.On, called by a handler with the context held. The
+// lock of rec is taken: On does not wait for it.
+func (c *chaos) callback(ctx, held context.Context, rec *record) {
 	c.calls.Add(1)
+	rec.site.calls.Add(1)
 	rec.note(func() {
 		if rec.calls++; rec.calls == 1 {
 			close(rec.called)
 		}
 	})
 	c.sameID(ctx, rec)
-	switch rand.N(6) {
-	case 0:
+	what := rand.N(6)
+	if what > 2 {
+		c.wait(held, nil, rand.N(time.Millisecond))
+	}
+	c.lives(held, rec)
+	switch what {
+	case 0, 3:
 		panic("on purpose")
 	case 1:
+		rec.note(func() { rec.ends = true })
 		exitcode.Throw(ctx, exitcode.ClientClosedRequest)
-	case 2, 3:
+	case 2, 4:
+		rec.note(func() { rec.ends = true })
 		_ = exitcode.Exit(ctx, oneOf(exits))
 	}
 }
