@@ -165,17 +165,21 @@ func (o *observer) Begin(*request.Request) {
 
 func (o *observer) End(r *request.Request) {
 	l := (*Lifecycle)(o)
-	out := outcome(r)
+	exit, abort, eof := r.Endings()
 	l.active.Add(-1)
-	if out.Abort != nil {
+	if abort {
 		l.aborts.Add(1)
 	}
-	if out.Exited {
+	if exit {
 		l.exits.Add(1)
 	}
-	if out.EOF > 0 {
+	if eof {
 		l.eofs.Add(1)
 	}
+	if l.silent && l.onEnd == nil {
+		return
+	}
+	out := outcome(r)
 	if !l.silent {
 		l.line(r, out)
 	}

@@ -1,6 +1,7 @@
 package request
 
 import (
+	"cmp"
 	"context"
 	"time"
 )
@@ -14,6 +15,30 @@ type Config struct {
 	Filter   FilterFunc
 	Owner    Owner
 	Observer Observer
+}
+
+// with is c around in, in one. It fails where both say something different of the
+// same, which the inner one has the last word on; and for a page or filter around
+// Detach, which are to see the request as it is outside.
+func (c *Config) with(in *Config, detach bool) (both *Config, ok bool) {
+	switch {
+	case c.Ignore != in.Ignore && (c.Check != nil || in.Check != nil),
+		c.Check != nil && in.Check != nil && c.Check != in.Check,
+		(c.Page != nil || c.Filter != nil) && (detach || in.Page != nil || in.Filter != nil),
+		c.Owner != nil && in.Owner != nil && c.Owner != in.Owner,
+		c.Observer != nil && in.Observer != nil && c.Observer != in.Observer:
+		return nil, false
+	}
+	one := *in
+	one.Check, one.Ignore = cmp.Or(c.Check, in.Check), c.Ignore || in.Ignore
+	one.Owner, one.Observer = cmp.Or(c.Owner, in.Owner), cmp.Or(c.Observer, in.Observer)
+	if c.Page != nil {
+		one.Page = c.Page
+	}
+	if c.Filter != nil {
+		one.Filter = c.Filter
+	}
+	return &one, true
 }
 
 // Owner is a Background as the request sees it.

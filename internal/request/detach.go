@@ -49,23 +49,23 @@ type Detached struct {
 }
 
 // Detach is the middleware of cfg, with Send for the handlers inside.
-func Detach(cfg *Config, next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		r, inner := From(req.Context())
-		if !inner || r.is(ended) {
-			r = newRequest(w, req)
-			r.body.from = req
-			r.enable(cfg, req)
-			r.serve(r.newDetached(&r.node, cfg.Owner, next), r.w.view(), req)
-			return
-		}
-		r.enable(cfg, req)
-		if r.det.Load() != nil {
-			next.ServeHTTP(w, req)
-			return
-		}
-		r.newDetached(req.Context(), cfg.Owner, next).ServeHTTP(w, req)
-	})
+func Detach(cfg *Config, next http.Handler) http.Handler { return &handler{cfg, next, true} }
+
+// detached serves under Detach. r is the request, if there is one around.
+func (h *handler) detached(r *Request, inner bool, w http.ResponseWriter, req *http.Request) {
+	if !inner {
+		r = newRequest(w, req)
+		r.body.from = req
+		r.enable(h.cfg, req)
+		r.serve(r.newDetached(&r.node, h.cfg.Owner, h.next), r.w.view(), req)
+		return
+	}
+	r.enable(h.cfg, req)
+	if r.det.Load() != nil {
+		h.next.ServeHTTP(w, req)
+		return
+	}
+	r.newDetached(req.Context(), h.cfg.Owner, h.next).ServeHTTP(w, req)
 }
 
 func (r *Request) newDetached(ctx context.Context, owner Owner, next http.Handler) *Detached {

@@ -135,6 +135,9 @@ func (r *Request) respond(panicked bool) (stop bool) {
 
 // implicit notes the 200 that net/http sends for a handler that said nothing.
 func (r *Request) implicit() {
+	if r.is(committed) {
+		return
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !r.is(committed) {

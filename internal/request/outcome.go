@@ -46,6 +46,16 @@ func (r *Request) Outcome() Outcome {
 	return o
 }
 
+// Endings is the part of the Outcome that is counted.
+func (r *Request) Endings() (exit, abort, eof bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if x := r.extra; x != nil {
+		exit, abort = x.exit != nil, x.abort != nil
+	}
+	return exit, abort, r.eof > 0
+}
+
 // Status is the recorded status, 0 before there is one.
 func (r *Request) Status() int { return r.Outcome().Status }
 

@@ -74,14 +74,34 @@ func From(ctx context.Context) (*Request, bool) {
 	return r, ok
 }
 
-// Handler is the middleware of cfg.
+// handler is a middleware around next.
+type handler struct {
+	cfg    *Config
+	next   http.Handler
+	detach bool
+}
+
+// Handler is the middleware of cfg. Directly around another that says nothing
+// else about the same thing, both become one.
 func Handler(cfg *Config, next http.Handler) http.Handler {
-	return http.HandlerFunc(func(w http.ResponseWriter, req *http.Request) {
-		if r, ok := From(req.Context()); ok && !r.is(ended) {
-			r.enable(cfg, req)
-			next.ServeHTTP(w, req)
-			return
+	if in, ok := next.(*handler); ok {
+		if both, ok := cfg.with(in.cfg, in.detach); ok {
+			return &handler{both, in.next, in.detach}
 		}
+	}
+	return &handler{cfg, next, false}
+}
+
+func (h *handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	r, inner := From(req.Context())
+	inner = inner && !r.is(ended)
+	switch {
+	case h.detach:
+		h.detached(r, inner, w, req)
+	case inner:
+		r.enable(h.cfg, req)
+		h.next.ServeHTTP(w, req)
+	default:
 		r := newRequest(w, req)
 		r.body.from, r.body.rc = req, req.Body
 		out := req.WithContext(&r.node)
@@ -89,9 +109,9 @@ func Handler(cfg *Config, next http.Handler) http.Handler {
 		if req.Body != nil && req.Body != http.NoBody {
 			out.Body = &r.body
 		}
-		r.enable(cfg, out)
-		r.serve(next, r.w.view(), out)
-	})
+		r.enable(h.cfg, out)
+		r.serve(h.next, r.w.view(), out)
+	}
 }
 
 func newRequest(w http.ResponseWriter, req *http.Request) *Request {
@@ -204,24 +224,28 @@ func (r *Request) finish(panicked bool) (cut bool) {
 	}
 	r.node.detach()
 	r.node.cancel(handlerReturned)
-	if d == nil {
-		r.endShields(handlerReturned)
-	}
 
 	r.mu.Lock()
 	r.markLocked(ended)
-	if d == nil {
-		r.markLocked(done)
-	}
 	var deferred []func()
+	var shields []*Node
 	if x := r.extra; x != nil {
 		deferred, x.deferred = x.deferred, nil
+		shields = x.shields
+	}
+	if d == nil {
+		r.markLocked(done | shielded)
+	} else {
+		shields = nil // they end with the handler
 	}
 	r.duration = time.Since(r.start)
 	obs := r.observer
 	over := d != nil && r.is(done) && d.alone && r.winner() == sent
 	r.mu.Unlock()
 
+	for _, n := range shields {
+		n.cancel(handlerReturned)
+	}
 	r.submit(deferred)
 	if obs != nil {
 		obs.End(r)
