@@ -5,8 +5,6 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"reflect"
-	"sync/atomic"
 	"time"
 )
 
@@ -41,32 +39,7 @@ const (
 	hasControls // FlushError and the deadlines: a writer of net/http itself
 )
 
-// known has the first few types of writers: a server has two of its own, for all
-// of its requests.
-var known [4]atomic.Pointer[writerType]
-
-type writerType struct {
-	of  reflect.Type
-	set int
-}
-
 func methods(w http.ResponseWriter) (set int) {
-	t := reflect.TypeOf(w)
-	for i := range known {
-		k := known[i].Load()
-		if k == nil {
-			set = find(w)
-			known[i].CompareAndSwap(nil, &writerType{t, set}) // or another was quicker
-			return set
-		}
-		if k.of == t {
-			return k.set
-		}
-	}
-	return find(w)
-}
-
-func find(w http.ResponseWriter) (set int) {
 	if _, ok := w.(http.Flusher); ok {
 		set |= hasFlush
 	}
