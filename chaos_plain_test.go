@@ -23,11 +23,15 @@ type plain struct {
 	past []string
 }
 
+// patience is what a client has for one thing that it does.
+const patience = 30 * time.Second
+
 func (c *plain) run() {
 	for c.again() {
 		if c.conn == nil && !c.dial() {
 			return
 		}
+		_ = c.conn.SetDeadline(time.Now().Add(patience))
 		manners := []func(){c.finish, c.pipeline, c.cut, c.abort, c.slowly, c.stop, c.leave, c.half}
 		manners[c.IntN(len(manners))]()
 	}
@@ -40,7 +44,7 @@ func (c *plain) dial() bool {
 		c.wrong("Dial() = %v", err)
 		return false
 	}
-	_ = conn.SetDeadline(time.Now().Add(30 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(patience))
 	c.tcp, c.conn, c.used, c.past = conn.(*net.TCPConn), conn, false, nil
 	if c.secure {
 		over := tls.Client(conn, believe())
@@ -208,7 +212,7 @@ func (c *plain) stop() {
 	if res, err := c.response(p); err == nil && !c.used {
 		c.some(p, res, c.IntN(40000))
 	}
-	_ = c.conn.SetReadDeadline(time.Now().Add(30 * time.Second))
+	_ = c.conn.SetReadDeadline(time.Now().Add(patience))
 	c.goAway(false)
 }
 

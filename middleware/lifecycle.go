@@ -165,7 +165,14 @@ func (o *observer) Begin(*request.Request) {
 
 func (o *observer) End(r *request.Request) {
 	l := (*Lifecycle)(o)
-	exit, abort, eof := r.Endings()
+	var out Outcome
+	var exit, abort, eof bool
+	if l.silent && l.onEnd == nil {
+		exit, abort, eof = r.Endings()
+	} else { // the same look for all: a late Exit is recorded at any time
+		out = outcome(r)
+		exit, abort, eof = out.Exited, out.Abort != nil, out.EOF > 0
+	}
 	l.active.Add(-1)
 	if abort {
 		l.aborts.Add(1)
@@ -176,10 +183,6 @@ func (o *observer) End(r *request.Request) {
 	if eof {
 		l.eofs.Add(1)
 	}
-	if l.silent && l.onEnd == nil {
-		return
-	}
-	out := outcome(r)
 	if !l.silent {
 		l.line(r, out)
 	}
