@@ -190,16 +190,18 @@ func (c *plain) slowly() {
 	c.in = bufio.NewReaderSize(reluctant{c.conn}, 16)
 	p := c.program(c.Rand, calmly+"e")
 	c.send(p)
-	if !c.answer(p) {
-		c.close(false)
-	}
+	c.answer(p)
+	c.close(false)
 }
 
-type reluctant struct{ io.Reader }
+// reluctant takes its time, which the server has to bear, but does not wait long
+// for a byte.
+type reluctant struct{ net.Conn }
 
 func (r reluctant) Read(p []byte) (int, error) {
 	runtime.Gosched()
-	return r.Reader.Read(p[:min(len(p), 1500)])
+	_ = r.SetDeadline(time.Now().Add(patience))
+	return r.Conn.Read(p[:min(len(p), 1500)])
 }
 
 // stop uploads a part of what it has promised, and waits a little.

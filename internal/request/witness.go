@@ -141,7 +141,7 @@ func (r *Request) stoppedListening(wait bool) bool {
 		w := innermost(r.w.inner)
 		stopped := r.is(notified) || !isHTTP1Writer(w) || len(w.(closeNotifier).CloseNotify()) > 0
 		r.w.gate.leave()
-		if stopped || !wait || pause > 10*time.Millisecond {
+		if stopped || !wait || pause > 40*time.Millisecond {
 			return stopped
 		}
 		time.Sleep(pause)
