@@ -119,6 +119,9 @@ func newRequest(w http.ResponseWriter, req *http.Request) *Request {
 	r.node.parent, r.node.judge = req.Context(), r
 	r.w.inner, r.w.req = w, r
 	r.body.req = r
+	if r.node.parent.Err() != nil {
+		r.state.Store(stale)
+	}
 	return r
 }
 

@@ -29,6 +29,7 @@ const (
 	overdue                            // a deadline of the server's passed, which net/http takes for the client's end
 	puzzled                            // the outer context ended in the middle of a read or write, whose error will say why
 	notified                           // a handler has the channel of CloseNotify
+	stale                              // net/http's context had ended before the request began
 	shielded                           // what Shield gave has ended, and so will what it gives
 	quiet                              // no goroutine of the request is left that may begin another
 	ended                              // ServeHTTP of the outermost handler is over: the writer is net/http's again

@@ -116,14 +116,17 @@ func (r *Request) alive(c *Conn, reason string, calling bool) (string, whose) {
 	}
 	_, secure := c.tls()
 	deaf := c.deaf.Load()
-	stopped := secure && !r.is(overdue) && r.stoppedListening(!deaf)
+	// A close_notify that comes together with a request is read before there is a
+	// request to tell. Its FIN will tell, or else the reader, once there is one.
+	early := secure && r.is(stale)
+	stopped := secure && !r.is(overdue) && r.stoppedListening(!deaf && !(early && r.bodyUnread()))
 	switch {
 	case r.overdue(): // by now; golang/go#70834
 		c.deaf.Store(true)
 		return "", nobody
 	case stopped:
 		return r.half(reason, closed) // a close_notify ahead of its FIN, or without one
-	case deaf:
+	case deaf, early:
 		return "", nobody
 	}
 	return "", server // a context between net/http and here
