@@ -111,6 +111,7 @@ func TestE11_ExitAfterSend(t *testing.T) {
 					t.Errorf("the cause of ctx = %v, want the exit with %v", cause, code)
 				}
 				done = make(chan struct{})
+				synctest.Wait() // the client has the connection in its pool
 				get(t, s, "/next").want(t, 200, "")
 				if n := len(s.Conns()); n != 1 {
 					t.Errorf("2 requests took %d connections, want 1", n)

@@ -94,6 +94,7 @@ func TestE10_SilentEndsAfterSend(t *testing.T) {
 				})
 				for range 2 {
 					get(t, s, "/").want(t, 200, answer)
+					synctest.Wait() // the client has the connection in its pool
 				}
 				shutdown(t, b)
 				if len(got) > 0 {

@@ -126,6 +126,7 @@ func TestE7_WithoutABody(t *testing.T) {
 					if r.length != c.length {
 						t.Errorf("Content-Length = %d, want %d", r.length, c.length)
 					}
+					synctest.Wait() // the client has the connection in its pool
 				}
 				at(t, "both answers", start, 0)
 				if n := len(s.Conns()); n != 1 {

@@ -1,73 +1,41 @@
 package eof_test
 
 import (
-	"bufio"
 	"bytes"
 	"crypto/sha256"
 	"errors"
 	"io"
-	"log"
-	"net"
 	"net/http"
-	"net/http/httptest"
 	"runtime"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/lastbyte-go/lastbyte/eof"
-	"github.com/lastbyte-go/lastbyte/middleware"
 )
-
-// onSockets runs body with a server on 127.0.0.1, for HTTP/1 and for HTTP/2.
-// The handlers of these tests wait for the client, never for time.
-func onSockets(t *testing.T, f http.HandlerFunc, body func(t *testing.T, s *httptest.Server, c *http.Client)) {
-	t.Helper()
-	for _, h2 := range []bool{false, true} {
-		name := map[bool]string{false: "h1", true: "h2"}[h2]
-		t.Run(name, func(t *testing.T) {
-			life := middleware.New(middleware.Options{})
-			s := httptest.NewUnstartedServer(life.Detach(f))
-			var p http.Protocols
-			p.SetHTTP1(!h2)
-			p.SetUnencryptedHTTP2(h2)
-			s.Config.Protocols = &p
-			var logs book
-			s.Config.ErrorLog = log.New(&logs, "", 0)
-			life.Attach(s.Config)
-			s.Start()
-			c := &http.Client{Transport: &http.Transport{Protocols: &p}, Timeout: time.Minute}
-			t.Cleanup(func() {
-				c.CloseIdleConnections()
-				s.Close()
-				shutdown(t, life)
-				if logs.String() != "" {
-					t.Errorf("the server logged %q, want nothing", logs.String())
-				}
-			})
-			body(t, s, c)
-		})
-	}
-}
 
 // The handler works on until the client has had its answers.
 func TestE1_OnSockets(t *testing.T) {
-	answered, done := make(chan struct{}), make(chan error, 4)
-	onSockets(t, func(w http.ResponseWriter, r *http.Request) {
-		if r.URL.Path == "/read" {
-			io.Copy(io.Discard, r.Body)
-		}
-		io.WriteString(w, answer)
-		err := eof.Send(r.Context())
-		<-answered
-		done <- errors.Join(err, r.Context().Err())
-	}, func(t *testing.T, s *httptest.Server, c *http.Client) {
-		answered = make(chan struct{})
+	t.Parallel()
+	onSockets(t, func(t *testing.T, l *link) {
+		done := make(chan error, 4)
+		s := l.detach(t, func(w http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/read" {
+				io.Copy(io.Discard, r.Body)
+			}
+			io.WriteString(w, answer)
+			err := eof.Send(r.Context())
+			<-l.answered
+			done <- errors.Join(err, r.Context().Err())
+		})
 		for path, body := range map[string]string{"/": "", "/read": "hello", "/small": "hello", "/large": strings.Repeat("x", 8<<20)} {
-			res, err := c.Post(s.URL+path, "text/plain", strings.NewReader(body))
-			read(t, res, err).want(t, 200, answer)
+			res, err := s.client.Post(s.URL+path, "text/plain", strings.NewReader(body))
+			r := read(t, res, err)
+			r.want(t, 200, answer)
+			if r.length != int64(len(answer)) {
+				t.Errorf("%s: Content-Length = %d, want %d", path, r.length, len(answer))
+			}
 		}
-		close(answered)
+		l.release()
 		for range 4 {
 			wantErr(t, "Send, and ctx.Err() after it", <-done, nil)
 		}
@@ -77,101 +45,126 @@ func TestE1_OnSockets(t *testing.T) {
 // Requests one after the other while all their handlers work on, each with a
 // header map that it keeps writing to.
 func TestE2_OnSockets(t *testing.T) {
+	t.Parallel()
 	const n = 16
-	var answered, remote = make(chan struct{}), make(chan string, n)
-	onSockets(t, func(w http.ResponseWriter, r *http.Request) {
-		h := w.Header()
-		h.Set("Trailer", "X-Sum")
-		io.WriteString(w, answer)
-		h.Set("X-Sum", "sum")
-		eof.Send(r.Context())
-		remote <- r.RemoteAddr
-		for i := 0; ; i++ {
-			select {
-			case <-answered:
-				return
-			default:
-				h.Set("X-Sum", strings.Repeat("x", i%10))
-				runtime.Gosched()
+	onSockets(t, func(t *testing.T, l *link) {
+		s := l.detach(t, func(w http.ResponseWriter, r *http.Request) {
+			h := w.Header()
+			h.Set("Trailer", "X-Sum")
+			io.WriteString(w, answer)
+			h.Set("X-Sum", "sum")
+			eof.Send(r.Context())
+			for i := 0; ; i++ {
+				select {
+				case <-l.answered:
+					return
+				default:
+					h["X-Sum"][0] = strings.Repeat("x", i%10)
+					h.Set("X-Late", "late")
+					runtime.Gosched()
+				}
 			}
-		}
-	}, func(t *testing.T, s *httptest.Server, c *http.Client) {
-		answered = make(chan struct{})
-		conns := make(map[string]bool)
+		})
 		for range n {
-			res, err := c.Get(s.URL)
-			r := read(t, res, err)
+			r := s.get(t, "/")
 			r.want(t, 200, answer)
 			if got := r.res.Trailer.Get("X-Sum"); got != "sum" {
 				t.Errorf("trailer X-Sum = %q, want sum", got)
 			}
-			conns[<-remote] = true
 		}
-		close(answered)
-		if len(conns) != 1 {
-			t.Errorf("%d requests took %d connections, want 1", n, len(conns))
+		s.wantConns(t, 1)
+	})
+}
+
+// The end of the answer is the end of the connection; over TLS it is said by a
+// close_notify, without which a body of unknown length may have been cut.
+func TestE3_OnSockets(t *testing.T) {
+	onSockets(t, func(t *testing.T, l *link) {
+		if l.h2 {
+			t.Skip("no connection to close")
+		}
+		done := make(chan error, 1)
+		s := l.detach(t, func(w http.ResponseWriter, r *http.Request) {
+			io.WriteString(w, answer)
+			if r.URL.Path == "/flush" {
+				http.NewResponseController(w).Flush()
+				io.WriteString(w, answer)
+			}
+			err := eof.Send(r.Context())
+			<-l.answered
+			done <- errors.Join(err, r.Context().Err())
+		})
+		for _, c := range []struct {
+			request, body string
+			length        int64
+			chunked       bool
+		}{
+			{"GET / HTTP/1.0\r\n\r\n", answer, int64(len(answer)), false},
+			{"GET /flush HTTP/1.0\r\n\r\n", answer + answer, -1, false},
+			{"GET /flush HTTP/1.0\r\nConnection: keep-alive\r\n\r\n", answer + answer, -1, false},
+			{"POST / HTTP/1.0\r\nContent-Length: 5\r\n\r\nhello", answer, int64(len(answer)), false},
+			{"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", answer, int64(len(answer)), false},
+			{"GET /flush HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n", answer + answer, -1, true},
+		} {
+			w := s.exchange(t, c.request)
+			r := w.next(t, "GET")
+			r.want(t, 200, c.body)
+			if chunked := len(r.res.TransferEncoding) > 0; r.length != c.length || chunked != c.chunked {
+				t.Errorf("%q: Content-Length %d, chunked %t; want %d, %t", c.request, r.length, chunked, c.length, c.chunked)
+			}
+			w.wantEnd(t, l.cleanEnd())
+		}
+		l.release()
+		for range 6 {
+			wantErr(t, "Send, and ctx.Err() after it", <-done, nil)
 		}
 	})
 }
 
-func TestE3_OnSockets(t *testing.T) {
-	for _, request := range []string{
-		"GET / HTTP/1.0\r\n\r\n",
-		"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n",
-	} {
-		answered := make(chan struct{})
-		b := eof.New(eof.Options{})
-		s := httptest.NewServer(b.Detach(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+// With room for one stream per connection, a second request tells whether the
+// first stream is done.
+func TestE4_OnSockets(t *testing.T) {
+	onSockets(t, func(t *testing.T, l *link) {
+		if !l.h2 {
+			t.Skip("no streams")
+		}
+		s := l.detach(t, func(w http.ResponseWriter, r *http.Request) {
 			io.WriteString(w, answer)
+			if r.URL.Path == "/flush" {
+				http.NewResponseController(w).Flush()
+			}
 			eof.Send(r.Context())
-			<-answered
-		})))
-		c, err := net.Dial("tcp", s.Listener.Addr().String())
-		if err != nil {
-			t.Fatalf("Dial = %v", err)
+			<-l.answered
+		}, func(srv *http.Server) { srv.HTTP2 = &http.HTTP2Config{MaxConcurrentStreams: 1} })
+		for _, path := range []string{"/", "/flush", "/"} {
+			s.get(t, path).want(t, 200, answer)
 		}
-		c.SetDeadline(time.Now().Add(time.Minute))
-		io.WriteString(c, request)
-		br := bufio.NewReader(c)
-		res, err := http.ReadResponse(br, nil)
-		read(t, res, err).want(t, 200, answer)
-		if rest, err := io.ReadAll(br); len(rest) > 0 || err != nil {
-			t.Errorf("%.15q: after the answer: %q, %v, want the close", request, rest, err)
-		}
-		close(answered)
-		c.Close()
-		s.Close()
-		shutdown(t, b)
-	}
+		s.wantConns(t, 1)
+	})
 }
 
-// The client reads the first bytes, hears that all is sent, and then the rest.
+// The client reads in small pieces, hears that all is sent, and then the rest.
 func TestE5_OnSockets(t *testing.T) {
 	body := bytes.Repeat([]byte("0123456789abcde\n"), 8<<20/16)
-	answered, done := make(chan struct{}), make(chan error, 1)
-	onSockets(t, func(w http.ResponseWriter, r *http.Request) {
-		io.Copy(w, bytes.NewReader(body))
-		err := eof.Send(r.Context())
-		<-answered
-		done <- errors.Join(err, r.Context().Err())
-	}, func(t *testing.T, s *httptest.Server, c *http.Client) {
-		answered = make(chan struct{})
-		res, err := c.Get(s.URL)
+	onSockets(t, func(t *testing.T, l *link) {
+		done := make(chan error, 1)
+		s := l.detach(t, func(w http.ResponseWriter, r *http.Request) {
+			io.Copy(w, bytes.NewReader(body))
+			err := eof.Send(r.Context())
+			<-l.answered
+			done <- errors.Join(err, r.Context().Err())
+		})
+		res, err := s.client.Get(s.URL)
 		if err != nil {
 			t.Fatalf("Get = %v, want a response", err)
 		}
 		defer res.Body.Close()
 		sum := sha256.New()
 		n, err := io.CopyBuffer(struct{ io.Writer }{sum}, struct{ io.Reader }{res.Body}, make([]byte, 1000))
-		close(answered)
-		if n != int64(len(body)) || err != nil || !bytes.Equal(sum.Sum(nil), sha256Of(body)) {
+		l.release()
+		if want := sha256.Sum256(body); n != int64(len(body)) || err != nil || !bytes.Equal(sum.Sum(nil), want[:]) {
 			t.Errorf("the client reads %d bytes, %v; want the %d that were written", n, err, len(body))
 		}
 		wantErr(t, "Send, and ctx.Err() after it", <-done, nil)
 	})
-}
-
-func sha256Of(b []byte) []byte {
-	sum := sha256.Sum256(b)
-	return sum[:]
 }
