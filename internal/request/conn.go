@@ -18,7 +18,7 @@ type Conn struct {
 
 	peer  peer.Conn
 	noted atomic.Bool
-	deaf  atomic.Bool // a deadline has ended net/http's own context, for all requests to come
+	deaf  atomic.Bool // net/http's own context has ended too early, for all requests to come
 
 	mu     sync.Mutex
 	hooked bool     // Idle will be called

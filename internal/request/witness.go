@@ -121,13 +121,11 @@ func (r *Request) alive(c *Conn, reason string, calling bool) (string, whose) {
 	early := secure && r.is(stale)
 	stopped := secure && !r.is(overdue) && r.stoppedListening(!deaf && !(early && r.bodyUnread()))
 	switch {
-	case r.overdue(): // by now; golang/go#70834
+	case r.overdue(), !stopped && (deaf || early): // by now; golang/go#70834
 		c.deaf.Store(true)
 		return "", nobody
 	case stopped:
 		return r.half(reason, closed) // a close_notify ahead of its FIN, or without one
-	case deaf, early:
-		return "", nobody
 	}
 	return "", server // a context between net/http and here
 }
