@@ -48,7 +48,7 @@ func (c *Controller) Spawn(fn func(context.Context) error) (*thread.Thread, erro
 }
 
 // Outcome is how the request ended, or stands now.
-func (c *Controller) Outcome() Outcome { return outcome(c.r) }
+func (c *Controller) Outcome() Outcome { return outcome(c.r.Outcome()) }
 
 // Outcome is how a request ended. It is a zerolog.LogObjectMarshaler and a
 // slog.LogValuer.
@@ -67,10 +67,16 @@ type Outcome struct {
 	Panicked bool
 }
 
-func outcome(r *request.Request) Outcome {
-	o := r.Outcome()
+func outcome(o request.Outcome) Outcome {
+	out := known(o)
+	out.Start = o.Start()
+	return out
+}
+
+// known is all of an Outcome but its Start, which takes a look at the clock.
+func known(o request.Outcome) Outcome {
 	out := Outcome{
-		Status: o.Status, Sent: o.Sent, Bytes: o.Bytes, Start: o.Start, Duration: o.Duration,
+		Status: o.Status, Sent: o.Sent, Bytes: o.Bytes, Duration: o.Duration,
 		EOF: o.EOF, Hijacked: o.Hijacked, Panicked: o.Panicked,
 	}
 	if o.Exit != nil {

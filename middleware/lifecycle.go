@@ -63,8 +63,7 @@ type Lifecycle struct {
 	config     *request.Config
 	conns      sync.Map // net.Conn to *request.Conn, of attached servers
 
-	active                        atomic.Int64
-	requests, aborts, exits, eofs atomic.Uint64
+	requests, ended, aborts, exits, eofs atomic.Uint64
 }
 
 // Stats are the counts of a [Lifecycle].
@@ -145,9 +144,11 @@ func (l *Lifecycle) Shutdown(ctx context.Context) error { return l.background.Sh
 
 // Stats gives the counts of now.
 func (l *Lifecycle) Stats() Stats {
+	ended := l.ended.Load() // before requests: there are never more
+	requests := l.requests.Load()
 	return Stats{
-		Active:     l.active.Load(),
-		Requests:   l.requests.Load(),
+		Active:     int64(requests - ended),
+		Requests:   requests,
 		Aborts:     l.aborts.Load(),
 		Exits:      l.exits.Load(),
 		EOFs:       l.eofs.Load(),
@@ -159,35 +160,26 @@ func (l *Lifecycle) Stats() Stats {
 type observer Lifecycle
 
 func (o *observer) Begin(*request.Request) {
-	o.active.Add(1)
 	o.requests.Add(1)
 }
 
-func (o *observer) End(r *request.Request) {
+func (o *observer) End(r *request.Request, end request.Outcome) {
 	l := (*Lifecycle)(o)
-	var out Outcome
-	var exit, abort, eof bool
-	if l.silent && l.onEnd == nil {
-		exit, abort, eof = r.Endings()
-	} else { // the same look for all: a late Exit is recorded at any time
-		out = outcome(r)
-		exit, abort, eof = out.Exited, out.Abort != nil, out.EOF > 0
-	}
-	l.active.Add(-1)
-	if abort {
+	l.ended.Add(1)
+	if end.Abort != nil {
 		l.aborts.Add(1)
 	}
-	if exit {
+	if end.Exit != nil {
 		l.exits.Add(1)
 	}
-	if eof {
+	if end.EOF > 0 {
 		l.eofs.Add(1)
 	}
 	if !l.silent {
-		l.line(r, out)
+		l.line(r, end)
 	}
 	if l.onEnd != nil {
-		l.onEnd(out)
+		l.onEnd(outcome(end))
 	}
 }
 

@@ -2,7 +2,6 @@ package middleware
 
 import (
 	"reflect"
-	"time"
 
 	"github.com/lastbyte-go/lastbyte/internal/request"
 
@@ -16,7 +15,7 @@ func silent(log zerolog.Logger) bool {
 
 // line logs a request. The route and the request id are those that handlers
 // outside of the Lifecycle, and chi's router, have left.
-func (l *Lifecycle) line(r *request.Request, o Outcome) {
+func (l *Lifecycle) line(r *request.Request, end request.Outcome) {
 	req := r.HTTP()
 	e := l.log.Info()
 	e.Str("method", req.Method).Str("path", req.URL.Path)
@@ -27,20 +26,20 @@ func (l *Lifecycle) line(r *request.Request, o Outcome) {
 	if id := request.ID(req.Context()); id != "" {
 		e.Str("request_id", id)
 	}
-	o.MarshalZerologObject(e)
+	known(end).MarshalZerologObject(e)
 	e.Msg("request")
 }
 
 // doneLine logs the end of work that outlived its response.
 func (l *Lifecycle) doneLine(r *request.Request) {
 	req := r.HTTP()
-	o := outcome(r)
+	o := r.Outcome()
 	e := l.log.Info()
 	e.Str("method", req.Method).Str("path", req.URL.Path)
 	if o.EOF > 0 {
 		e.Dur("eof", o.EOF)
 	}
-	e.Dur("worked", time.Since(o.Start))
+	e.Dur("worked", r.Age())
 	e.Msg("detached work ended")
 }
 

@@ -67,7 +67,7 @@ func (r *Request) abortMove(check *Check, reason string, err error) {
 		return
 	}
 	x := r.extraLocked()
-	cause := check.NewError(reason, time.Since(r.start), err)
+	cause := check.NewError(reason, r.Age(), err)
 	x.abort = cause
 	r.markLocked(gone)
 	f := r.callback

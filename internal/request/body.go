@@ -1,6 +1,7 @@
 package request
 
 import (
+	"context"
 	"errors"
 	"io"
 	"net/http"
@@ -10,10 +11,18 @@ import (
 // body stands in front of the request body of the copy that a handler gets.
 // net/http knows its own request's body by its type, so that one stays as it is.
 type body struct {
-	rc       io.ReadCloser
 	req      *Request
 	gate     gate
 	from, to *http.Request // the request handed to lastbyte, and its copy
+}
+
+// send makes *to the copy, with ctx, that is sent down to the handler.
+func (b *body) send(to *http.Request, ctx context.Context) {
+	*to = *b.from.WithContext(ctx)
+	if to.Body != nil && to.Body != http.NoBody {
+		to.Body = b
+	}
+	b.to = to
 }
 
 func (b *body) Read(p []byte) (int, error) {
@@ -28,8 +37,8 @@ func (b *body) Read(p []byte) (int, error) {
 }
 
 func (b *body) read(p []byte) (int, error) {
-	defer b.gate.leave()
-	n, err := b.rc.Read(p)
+	defer b.gate.leave(b.req)
+	n, err := b.from.Body.Read(p)
 	switch err {
 	case nil:
 	case io.EOF:
@@ -45,8 +54,8 @@ func (b *body) Close() error {
 	if !b.gate.enter() {
 		return nil
 	}
-	defer b.gate.leave()
-	return b.rc.Close()
+	defer b.gate.leave(b.req)
+	return b.from.Body.Close()
 }
 
 // kickBody makes a read that is stuck return, so that its gate can close.

@@ -36,7 +36,6 @@ const (
 	hasString
 	hasPush
 	hasNotify
-	hasControls // FlushError and the deadlines: a writer of net/http itself
 )
 
 func methods(w http.ResponseWriter) (set int) {
@@ -58,15 +57,18 @@ func methods(w http.ResponseWriter) (set int) {
 	if _, ok := w.(closeNotifier); ok {
 		set |= hasNotify
 	}
-	if _, ok := w.(interface {
-		FlushError() error
-		SetReadDeadline(time.Time) error
-		SetWriteDeadline(time.Time) error
-		EnableFullDuplex() error
-	}); ok {
-		set |= hasControls
-	}
 	return set
+}
+
+// serverWriter is what the writers of net/http's own servers have in common.
+type serverWriter interface {
+	http.Flusher
+	io.StringWriter
+	closeNotifier
+	FlushError() error
+	SetReadDeadline(time.Time) error
+	SetWriteDeadline(time.Time) error
+	EnableFullDuplex() error
 }
 
 // view gives the ResponseWriter for a handler. The sets are those of net/http,
@@ -74,19 +76,23 @@ func methods(w http.ResponseWriter) (set int) {
 // the largest of these serves that claims nothing the writer below lacks; an
 // http.ResponseController still reaches the rest.
 func (w *Writer) view() http.ResponseWriter {
-	p := (*plain)(w)
-	set := methods(w.inner)
-	has := func(want int) bool { return set&want == want }
-	switch {
-	case has(hasControls|hasFlush|hasHijack|hasReadFrom|hasString|hasNotify) && !has(hasPush):
-		return (*h1)(w)
-	case has(hasControls | hasFlush | hasString | hasPush | hasNotify):
-		return (*h2)(w)
+	if _, ok := w.inner.(serverWriter); ok {
+		if _, ok := w.inner.(http.Pusher); ok {
+			return (*h2)(w)
+		}
+		if _, ok := w.inner.(interface {
+			http.Hijacker
+			io.ReaderFrom
+		}); ok {
+			return (*h1)(w)
+		}
 	}
-	return compose(w, p, has)
+	return compose(w)
 }
 
-func compose(w *Writer, p *plain, has func(int) bool) http.ResponseWriter {
+func compose(w *Writer) http.ResponseWriter {
+	p, set := (*plain)(w), methods(w.inner)
+	has := func(want int) bool { return set&want == want }
 	switch {
 	case has(hasFlush | hasHijack | hasReadFrom | hasNotify):
 		return struct {

@@ -83,7 +83,7 @@ type Entry struct {
 // Observer is a Lifecycle as the request sees it.
 type Observer interface {
 	Begin(*Request)
-	End(r *Request)                   // after the response, on the serving goroutine
+	End(*Request, Outcome)            // after the response, on the serving goroutine
 	Done(r *Request)                  // a detached handler's work has ended
 	Log(r *Request, text string) bool // false: there is no logger
 }

@@ -10,16 +10,15 @@ func (r *Request) overdue() bool {
 	if r.is(overdue) {
 		return true
 	}
-	now := time.Now()
 	r.mu.Lock()
-	set := r.overdueLocked(now)
+	set := r.overdueLocked(time.Now())
 	r.mu.Unlock()
 	srv := r.server()
 	if set || srv == nil || r.http1() {
 		return set
 	}
 	// The server's clock started with the stream.
-	return srv.WriteTimeout > 0 && now.Sub(r.start)+slack >= srv.WriteTimeout
+	return srv.WriteTimeout > 0 && r.Age()+slack >= srv.WriteTimeout
 }
 
 // slack is how much later than its server a request may begin to count.

@@ -9,6 +9,7 @@ import (
 	"runtime/debug"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/go-chi/chi/v5"
 )
@@ -39,6 +40,8 @@ type Detached struct {
 	decided sync.WaitGroup // one: the ending is decided
 	closed  sync.Once      // the gates
 
+	eof time.Duration // to Send; 0: none. Under Request.mu
+
 	form  *multipart.Form // parsed by the handler that is back; set before wake
 	value any             // of a panic; nil: runtime.Goexit
 
@@ -54,10 +57,16 @@ func Detach(cfg *Config, next http.Handler) http.Handler { return &handler{cfg, 
 // detached serves under Detach. r is the request, if there is one around.
 func (h *handler) detached(r *Request, inner bool, w http.ResponseWriter, req *http.Request) {
 	if !inner {
-		r = newRequest(w, req)
-		r.body.from = req
-		r.enable(h.cfg, req)
-		r.serve(r.newDetached(&r.node, h.cfg.Owner, h.next), r.w.view(), req)
+		one := new(struct { // one allocation
+			out http.Request // first: it may be given a finalizer
+			Request
+			d Detached
+		})
+		r = &one.Request
+		r.init(w, req)
+		r.enableFirst(h.cfg, req)
+		one.d.init(r, &r.node, h, &one.out)
+		r.serve(&one.d, r.w.view(), req)
 		return
 	}
 	r.enable(h.cfg, req)
@@ -65,11 +74,17 @@ func (h *handler) detached(r *Request, inner bool, w http.ResponseWriter, req *h
 		h.next.ServeHTTP(w, req)
 		return
 	}
-	r.newDetached(req.Context(), h.cfg.Owner, h.next).ServeHTTP(w, req)
+	one := new(struct {
+		out http.Request
+		Detached
+	})
+	one.init(r, req.Context(), h, &one.out)
+	one.ServeHTTP(w, req)
 }
 
-func (r *Request) newDetached(ctx context.Context, owner Owner, next http.Handler) *Detached {
-	d := &Detached{req: r, next: next, owner: owner}
+// init makes d the part of r inside h; out will be the handler's request.
+func (d *Detached) init(r *Request, ctx context.Context, h *handler, out *http.Request) {
+	d.req, d.next, d.owner, d.body.to = r, h.next, h.cfg.Owner, out
 	if chi.RouteContext(ctx) != nil {
 		s := newScope(ctx, own)
 		d.route, ctx = s.route, s
@@ -77,17 +92,13 @@ func (r *Request) newDetached(ctx context.Context, owner Owner, next http.Handle
 	d.node.parent, d.node.open = ctx, true
 	d.w.req, d.w.det = r, d
 	d.decided.Add(1)
-	return d
 }
 
 // ServeHTTP is the serving goroutine's part.
 func (d *Detached) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	d.w.inner = w
-	out := req.WithContext(&d.node)
-	d.body.rc, d.body.req, d.body.from, d.body.to = req.Body, d.req, req, out
-	if req.Body != nil && req.Body != http.NoBody {
-		out.Body = &d.body
-	}
+	d.body.req, d.body.from = d.req, req
+	d.body.send(d.body.to, &d.node)
 	d.req.det.Store(d)
 	if w := d.req.winner(); w == exited || w == aborted {
 		d.wake(false) // decided when there was nobody to wake
@@ -108,8 +119,8 @@ func (d *Detached) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 // are Send, Exit and return put in an order with the handler's own calls.
 func (d *Detached) shut() {
 	d.closed.Do(func() {
-		d.w.gate.close(nil)
-		d.body.gate.close(d.req.kickBody)
+		d.w.gate.close(d.req, nil)
+		d.body.gate.close(d.req, d.req.kickBody)
 	})
 }
 
@@ -184,7 +195,7 @@ func (d *Detached) finish(panicked bool, v any, stack []byte) {
 	r.endShields(handlerReturned)
 	r.mu.Lock()
 	r.markLocked(done)
-	alone, obs := d.alone, r.observer
+	alone, obs := d.alone, r.observerLocked()
 	if !r.is(ended) {
 		obs = nil // nothing outlived the response; after a Send, its end says so
 	}

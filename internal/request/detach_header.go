@@ -14,7 +14,7 @@ func (d *Detached) header() http.Header {
 			for k, v := range d.w.inner.Header() {
 				d.own[k] = v
 			}
-			d.w.gate.leave()
+			d.w.gate.leave(d.req)
 		}
 	}
 	return d.own

@@ -22,7 +22,7 @@ func (r *Request) dropNow() {
 		return
 	}
 	if r.w.gate.enter() {
-		defer r.w.gate.leave()
+		defer r.w.gate.leave(r)
 		r.cut()
 	}
 }
@@ -81,12 +81,12 @@ func (r *Request) drop(code int) (stop bool) {
 	if !r.w.gate.enter() {
 		return false
 	}
-	defer r.w.gate.leave()
+	defer r.w.gate.leave(r)
 	r.mu.Lock()
 	r.markLocked(dropping)
 	said := r.is(committed)
 	if !said {
-		r.status = max(code, 0)
+		r.status = int32(max(code, 0))
 	}
 	r.mu.Unlock()
 	if !said && code > 0 {

@@ -125,7 +125,7 @@ func (r *Request) respond(panicked bool) (stop bool) {
 			if r.w.begin() != nil {
 				return r.respond(false) // a HeaderFilter exited
 			}
-			r.w.gate.leave()
+			r.w.gate.leave(r)
 		}
 		r.implicit()
 		r.cutShort()

@@ -12,8 +12,7 @@ import (
 // It counts instead of excluding, so that a deadline can be set while a Write
 // is stuck, and no lock is held while the code behind the gate runs.
 type gate struct {
-	n     atomic.Int32  // calls inside; plus shut once closed
-	empty chan struct{} // made by close before it adds shut, closed by the last call inside
+	n atomic.Int32 // calls inside; plus shut once closed
 }
 
 const shut = math.MinInt32
@@ -30,9 +29,12 @@ func (g *gate) enter() bool {
 	}
 }
 
-func (g *gate) leave() {
+// leave is told the request that g is of.
+func (g *gate) leave(r *Request) {
 	if g.n.Add(-1) == shut {
-		close(g.empty)
+		r.mu.Lock()
+		r.extra.calm.Broadcast() // made by close before it added shut
+		r.mu.Unlock()
 	}
 }
 
@@ -41,16 +43,22 @@ func (g *gate) busy() bool { return g.n.Load()&math.MaxInt32 != 0 }
 
 // close is called at most once. kick is called before it waits for calls that
 // are inside, to make them return; it may be nil.
-func (g *gate) close(kick func()) {
+func (g *gate) close(r *Request, kick func()) {
 	if g.n.CompareAndSwap(0, shut) {
 		return
 	}
-	g.empty = make(chan struct{})
+	r.mu.Lock()
+	calm := &r.extraLocked().calm
+	r.mu.Unlock()
 	if g.n.Add(shut) == shut {
 		return // the last one left between the two looks
 	}
 	if kick != nil {
 		kick()
 	}
-	<-g.empty
+	r.mu.Lock()
+	for g.n.Load() != shut {
+		calm.Wait()
+	}
+	r.mu.Unlock()
 }

@@ -20,9 +20,8 @@ func (r *Request) hold() bool {
 func (r *Request) release() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.live--; r.live == 0 && r.extra != nil && r.extra.idle != nil {
-		close(r.extra.idle)
-		r.extra.idle = nil
+	if r.live--; r.live == 0 && r.extra != nil {
+		r.extra.calm.Broadcast()
 	}
 }
 
@@ -39,27 +38,21 @@ func (r *Request) goLocked(f func()) {
 // none can begin. That is the move to returned: in one step, so that an exit by
 // the last thread still counts. It reports whether that is the ending.
 func (r *Request) drain() bool {
-	r.mark(back)
-	r.look() // a client that left unnoticed still has a callback to run
-	if !r.is(gone) {
-		r.awaitFIN()
-	}
-	for {
-		r.mu.Lock()
-		if r.live == 0 {
-			r.markLocked(quiet)
-			won := r.decideLocked(returned)
-			r.mu.Unlock()
-			return won
+	if r.node.parent.Err() != nil || r.is(hijacked) || r.bodyUnread() {
+		r.mark(back)
+		r.look() // a client that left unnoticed still has a callback to run
+		if !r.is(gone) {
+			r.awaitFIN()
 		}
-		x := r.extraLocked()
-		if x.idle == nil {
-			x.idle = make(chan struct{})
-		}
-		idle := x.idle
-		r.mu.Unlock()
-		<-idle
 	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for r.live > 0 {
+		r.markLocked(back)
+		r.extraLocked().calm.Wait()
+	}
+	r.markLocked(back | quiet)
+	return r.decideLocked(returned)
 }
 
 // Spawn runs f on a goroutine of the request, see thread.Spawn, and then over
@@ -118,13 +111,16 @@ func (r *Request) Defer(f func()) {
 func (r *Request) Owner() Owner {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.owner
+	if r.owner == nil {
+		return nil
+	}
+	return r.owner.Owner
 }
 
 // Log logs to the Lifecycle's logger, else where net/http does.
 func (r *Request) Log(text string) {
 	r.mu.Lock()
-	obs := r.observer
+	obs := r.observerLocked()
 	r.mu.Unlock()
 	if obs != nil && obs.Log(r, text) {
 		return

@@ -24,11 +24,12 @@ type Node struct {
 	end   atomic.Pointer[ending] // set once, under mu
 	inner atomic.Pointer[inner]  // set once, under mu
 
-	mu    sync.Mutex
-	stop  func() bool // ends the watch of parent
-	watch bool        // the watch of parent has begun
-	alone bool        // the parent's end is no longer this one's
+	watch atomic.Bool // somebody has asked for the end: the watch of parent begins
+	alone atomic.Bool // the parent's end is no longer this one's; set under mu
 	open  bool        // no Deadline, though the parent may have one
+
+	mu   sync.Mutex
+	stop func() bool // ends the watch of parent
 }
 
 // ending says how a Node ended.
@@ -50,8 +51,13 @@ func (n *Node) Deadline() (time.Time, bool) {
 }
 
 func (n *Node) Value(key any) any {
-	if key == (requestKey{}) && n.judge != nil {
-		return n.judge
+	if n.judge != nil {
+		switch key {
+		case requestKey{}:
+			return n.judge
+		case kindKey{}:
+			return nil // what is outside says nothing of this request
+		}
 	}
 	if in := n.inner.Load(); in != nil {
 		if v := in.Value(key); v != nil {
@@ -115,10 +121,7 @@ func (n *Node) poll() {
 	if e := n.end.Load(); e != nil && (n.judge == nil || e != handlerReturned) || n.parent.Err() == nil {
 		return
 	}
-	n.mu.Lock()
-	alone := n.alone
-	n.mu.Unlock()
-	if !alone {
+	if !n.alone.Load() {
 		n.parentEnded()
 	}
 }
@@ -133,22 +136,17 @@ func (n *Node) parentEnded() {
 
 // follow begins the watch of the parent.
 func (n *Node) follow() {
-	if n.parent.Done() == nil {
-		return
-	}
-	n.mu.Lock()
-	begin := !n.watch && !n.alone && n.end.Load() == nil
-	n.watch = n.watch || begin
-	n.mu.Unlock()
-	if !begin {
+	if n.watch.Load() || n.alone.Load() || n.end.Load() != nil || n.parent.Done() == nil || n.watch.Swap(true) {
 		return
 	}
 	stop := context.AfterFunc(n.parent, n.watched)
 	n.mu.Lock()
-	late := n.alone
-	n.stop = stop
-	if !late && n.judge != nil {
-		n.judge.watchPeer()
+	late := n.alone.Load()
+	if !late {
+		n.stop = stop
+		if n.judge != nil {
+			n.judge.watchPeer()
+		}
 	}
 	n.mu.Unlock()
 	if late {
@@ -156,18 +154,11 @@ func (n *Node) follow() {
 	}
 }
 
-// followed reports whether somebody has asked for the end of n.
-func (n *Node) followed() bool {
-	n.mu.Lock()
-	defer n.mu.Unlock()
-	return n.watch
-}
-
 // recheck begins the watch of the peer if that of the parent began without it.
 func (n *Node) recheck() {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.watch && !n.alone {
+	if n.watch.Load() && !n.alone.Load() {
 		n.judge.watchPeer()
 	}
 }
@@ -189,18 +180,37 @@ func (n *Node) watched() {
 // detach makes the parent's end no longer this one's.
 func (n *Node) detach() {
 	n.mu.Lock()
-	n.alone = true
+	n.detachAndUnlock()
+}
+
+// over ends n for good.
+func (n *Node) over() {
+	n.mu.Lock()
+	if n.end.Load() != nil {
+		n.detachAndUnlock()
+		return
+	}
+	n.end.Store(handlerReturned)
+	in := n.inner.Load()
+	n.detachAndUnlock()
+	if in != nil {
+		in.cancel()
+	}
+}
+
+func (n *Node) detachAndUnlock() {
+	n.alone.Store(true)
 	stop := n.stop
 	n.stop = nil
-	var watched *Conn
-	if n.judge != nil {
-		watched, n.judge.watches = n.judge.watches, nil
+	watched := n.judge != nil && n.judge.watched
+	if watched {
+		n.judge.watched = false
 	}
 	n.mu.Unlock()
 	if stop != nil {
 		stop()
 	}
-	if watched != nil {
-		watched.peer.Unwatch(n.judge)
+	if watched {
+		n.judge.conn().peer.Unwatch(n.judge)
 	}
 }

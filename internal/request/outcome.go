@@ -9,25 +9,36 @@ import (
 type Outcome struct {
 	Status, Sent       int
 	Bytes              int64
-	Start              time.Time
 	Duration           time.Duration
 	Exit               *Exit
 	Abort              error
 	EOF                time.Duration
 	Hijacked, Panicked bool
+
+	start time.Duration // on this package's clock
 }
+
+// Start is when the outermost middleware got the request.
+func (o Outcome) Start() time.Time { return date(o.start) }
 
 // Outcome may be called at any time.
 func (r *Request) Outcome() Outcome {
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	return r.outcomeLocked()
+}
+
+func (r *Request) outcomeLocked() Outcome {
 	s := r.state.Load()
 	o := Outcome{
-		Status: r.status, Bytes: r.size.Load(), Start: r.start,
-		Duration: r.duration, EOF: r.eof, Hijacked: s&hijacked != 0,
+		Status: int(r.status), Bytes: r.size.Load(), start: r.start,
+		Duration: r.duration, Hijacked: s&hijacked != 0,
+	}
+	if d := r.det.Load(); d != nil {
+		o.EOF = d.eof
 	}
 	if s&ended == 0 {
-		o.Duration = time.Since(r.start)
+		o.Duration = r.Age()
 	}
 	if x := r.extra; x != nil {
 		o.Exit, o.Abort, o.Panicked = x.exit, x.abort, x.panicked
@@ -36,24 +47,14 @@ func (r *Request) Outcome() Outcome {
 	case o.Hijacked:
 		o.Status = http.StatusSwitchingProtocols
 		if s&committed != 0 {
-			o.Sent = r.status
+			o.Sent = int(r.status)
 		}
 	case s&committed != 0 || s&ended != 0 && s&dropping == 0 && !o.Panicked:
-		o.Sent = r.status
+		o.Sent = int(r.status)
 	case o.Panicked && s&winnerMask != exited && s&winnerMask != aborted:
 		o.Status = http.StatusInternalServerError
 	}
 	return o
-}
-
-// Endings is the part of the Outcome that is counted.
-func (r *Request) Endings() (exit, abort, eof bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if x := r.extra; x != nil {
-		exit, abort = x.exit != nil, x.abort != nil
-	}
-	return exit, abort, r.eof > 0
 }
 
 // Status is the recorded status, 0 before there is one.

@@ -13,7 +13,7 @@ func (r *Request) render(flush bool) {
 	if !r.renderMove() || !r.w.gate.enter() {
 		return
 	}
-	defer r.w.gate.leave()
+	defer r.w.gate.leave(r)
 	e := r.exit()
 	h := r.w.inner.Header()
 	p := &pageWriter{header: h, status: e.Code}
@@ -35,7 +35,7 @@ func (r *Request) render(flush bool) {
 	r.answerFirst()
 	r.mu.Lock()
 	r.markLocked(committed)
-	r.status = status
+	r.status = int32(status)
 	r.mu.Unlock()
 	r.w.inner.WriteHeader(status)
 	if r.body.from.Method != http.MethodHead && p.buf.Len() > 0 {
@@ -62,8 +62,8 @@ func (r *Request) renderMove() bool {
 func (r *Request) writePage(e *Exit, h http.Header) *pageWriter {
 	r.mu.Lock()
 	write, req := e.Page, r.body.to
-	if r.page != nil {
-		write, req = r.page.write, r.page.req
+	if p := r.extra.page; p != nil { // extra has e
+		write, req = p.write, p.req
 	}
 	if d := r.det.Load(); d != nil && !d.back {
 		req = d.body.from // the handler may be at work on its own

@@ -25,32 +25,30 @@ type Request struct {
 	w    Writer
 	body body
 
-	state atomic.Uint32 // see state.go; written under mu
-	size  atomic.Int64  // body bytes
+	size  atomic.Int64 // body bytes
 	det   atomic.Pointer[Detached]
 	check atomic.Pointer[Check] // nil: off
-	start time.Time
-
-	watches *Conn // whose peer is watched; nil: none is. Under node.mu
+	start time.Duration         // on the clock of now
 
 	mu sync.Mutex // guards what follows
 
+	state    atomic.Uint32 // see state.go; to read it needs no lock
 	live     int32         // goroutines of the request: threads, callback
-	status   int           // recorded
+	status   int32         // recorded
+	watched  bool          // the connection's peer is. Under node.mu
 	duration time.Duration // to the end of the response
-	eof      time.Duration // to Send; 0: none
 	callback func(context.Context)
 	on       context.Context // what On was called with
-	page     *pageSetting
-	owner    Owner    // nil: no Background around this handler
-	observer Observer // nil: no Lifecycle around this handler
-	extra    *extra   // what few requests need
+	owner    *Config         // whose Owner it is; nil: no Background around this handler
+	observer *Config         // likewise; nil: no Lifecycle around this handler
+	extra    *extra          // what few requests need
 }
 
 // extra is made when the first of its fields is needed; mu guards the pointer
 // and the fields.
 type extra struct {
-	idle     chan struct{} // closed when live drops to 0; made by drain
+	calm     sync.Cond // live dropped to 0, or the last call left a gate
+	page     *pageSetting
 	filters  []filter
 	deferred []func()
 	shields  []*Node
@@ -102,27 +100,34 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		r.enable(h.cfg, req)
 		h.next.ServeHTTP(w, req)
 	default:
-		r := newRequest(w, req)
-		r.body.from, r.body.rc = req, req.Body
-		out := req.WithContext(&r.node)
-		r.body.to = out
-		if req.Body != nil && req.Body != http.NoBody {
-			out.Body = &r.body
-		}
-		r.enable(h.cfg, out)
-		r.serve(h.next, r.w.view(), out)
+		one := new(struct { // one allocation
+			out http.Request // first: it may be given a finalizer
+			Request
+		})
+		r := &one.Request
+		r.init(w, req)
+		r.body.send(&one.out, &r.node)
+		r.enableFirst(h.cfg, &one.out)
+		r.serve(h.next, r.w.view(), &one.out)
 	}
 }
 
-func newRequest(w http.ResponseWriter, req *http.Request) *Request {
-	r := &Request{start: time.Now()}
+func (r *Request) init(w http.ResponseWriter, req *http.Request) {
+	r.start = now()
 	r.node.parent, r.node.judge = req.Context(), r
 	r.w.inner, r.w.req = w, r
-	r.body.req = r
+	r.body.req, r.body.from = r, req
 	if r.node.parent.Err() != nil {
 		r.state.Store(stale)
 	}
-	return r
+}
+
+// enableFirst is enable for the outermost middleware: nobody knows r yet.
+func (r *Request) enableFirst(cfg *Config, req *http.Request) {
+	r.check.Store(cfg.Check)
+	if r.switchLocked(cfg, req) {
+		cfg.Observer.Begin(r)
+	}
 }
 
 // enable switches on what a middleware stands for. It runs on the goroutine
@@ -134,12 +139,19 @@ func (r *Request) enable(cfg *Config, req *http.Request) {
 	} else if cfg.Ignore {
 		r.check.Store(nil)
 	}
-	if cfg.Page == nil && cfg.Filter == nil && cfg.Owner == nil && cfg.Observer == nil {
-		return
-	}
 	r.mu.Lock()
+	begin := r.switchLocked(cfg, req)
+	r.mu.Unlock()
+	if begin {
+		cfg.Observer.Begin(r)
+	}
+}
+
+// switchLocked switches on what is not the check. It reports whether the request
+// begins for an Observer.
+func (r *Request) switchLocked(cfg *Config, req *http.Request) (begin bool) {
 	if cfg.Page != nil {
-		r.page = &pageSetting{cfg.Page, req}
+		r.extraLocked().page = &pageSetting{cfg.Page, req}
 	}
 	if cfg.Filter != nil {
 		x := r.extraLocked()
@@ -147,23 +159,28 @@ func (r *Request) enable(cfg *Config, req *http.Request) {
 		r.markLocked(special)
 	}
 	if cfg.Owner != nil {
-		r.owner = cfg.Owner
+		r.owner = cfg
 	}
-	begin := cfg.Observer != nil && r.observer == nil
-	if begin {
-		r.observer = cfg.Observer
+	if begin = cfg.Observer != nil && r.observer == nil; begin {
+		r.observer = cfg
 	}
-	r.mu.Unlock()
-	if begin {
-		cfg.Observer.Begin(r)
-	}
+	return begin
 }
 
 func (r *Request) extraLocked() *extra {
 	if r.extra == nil {
 		r.extra = new(extra)
+		r.extra.calm.L = &r.mu
 	}
 	return r.extra
+}
+
+// observerLocked gives the Lifecycle around the handler, nil if there is none.
+func (r *Request) observerLocked() Observer {
+	if r.observer == nil {
+		return nil
+	}
+	return r.observer.Observer
 }
 
 // serve runs the handler on this goroutine and ends the request. A panic or
@@ -219,17 +236,15 @@ func (r *Request) finish(panicked bool) (cut bool) {
 		r.returnedMove()
 	}
 	cut = r.respond(panicked)
-	r.w.gate.close(nil)
-	r.body.gate.close(r.kickBody)
+	r.w.gate.close(r, nil)
+	r.body.gate.close(r, r.kickBody)
 	carry(r.body.from, r.body.to)
 	if d != nil && d.awake() && d.form != nil {
 		_ = d.form.RemoveAll() // a router may keep it from net/http, which would ignore the error, too
 	}
-	r.node.detach()
-	r.node.cancel(handlerReturned)
+	r.node.over()
 
 	r.mu.Lock()
-	r.markLocked(ended)
 	var deferred []func()
 	var shields []*Node
 	if x := r.extra; x != nil {
@@ -237,12 +252,17 @@ func (r *Request) finish(panicked bool) (cut bool) {
 		shields = x.shields
 	}
 	if d == nil {
-		r.markLocked(done | shielded)
+		r.markLocked(ended | done | shielded)
 	} else {
+		r.markLocked(ended)
 		shields = nil // they end with the handler
 	}
-	r.duration = time.Since(r.start)
-	obs := r.observer
+	r.duration = r.Age()
+	obs := r.observerLocked()
+	var out Outcome
+	if obs != nil {
+		out = r.outcomeLocked()
+	}
 	over := d != nil && r.is(done) && d.alone && r.winner() == sent
 	r.mu.Unlock()
 
@@ -251,7 +271,7 @@ func (r *Request) finish(panicked bool) (cut bool) {
 	}
 	r.submit(deferred)
 	if obs != nil {
-		obs.End(r)
+		obs.End(r, out)
 		if over {
 			obs.Done(r) // the work was quicker than the response
 		}

@@ -89,7 +89,8 @@ func ID(ctx context.Context) string { return middleware.GetReqID(ctx) }
 // Shield gives a context for abort.Shield: it ends as ctx does, but not by an
 // abort.
 func (r *Request) Shield(ctx context.Context) context.Context {
-	n := &Node{parent: ctx, alone: true}
+	n := &Node{parent: ctx}
+	n.alone.Store(true)
 	ended := func() {
 		cause := context.Cause(ctx)
 		if a := r.abortError(); a == nil || cause != a {

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"mime/multipart"
 	"net/http"
-	"time"
 )
 
 // Send ends the response, see eof.Send.
@@ -48,7 +47,7 @@ func (r *Request) sentMove() (*Detached, error) {
 		return nil, errInFilter
 	}
 	r.decideLocked(sent)
-	r.eof = max(time.Since(r.start), 1) // 0: no Send
+	d.eof = max(r.Age(), 1) // 0: no Send
 	return d, nil
 }
 
@@ -78,7 +77,7 @@ func (r *Request) cutShort() {
 	if !r.is(short) || !r.w.gate.enter() {
 		return
 	}
-	defer r.w.gate.leave()
+	defer r.w.gate.leave(r)
 	rc := http.NewResponseController(r.w.inner)
 	_ = rc.Flush() // what was written goes out
 	_ = rc.SetWriteDeadline(past)

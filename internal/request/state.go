@@ -82,6 +82,6 @@ func (r *Request) commitMove(status int) bool {
 		return false
 	}
 	r.state.Store((s | committed) &^ special)
-	r.status = status
+	r.status = int32(status)
 	return true
 }

@@ -141,7 +141,7 @@ func (r *Request) stoppedListening(wait bool) bool {
 		}
 		w := innermost(r.w.inner)
 		stopped := r.is(notified) || !isHTTP1Writer(w) || len(w.(closeNotifier).CloseNotify()) > 0
-		r.w.gate.leave()
+		r.w.gate.leave(r)
 		if stopped || !wait || pause > 40*time.Millisecond {
 			return stopped
 		}
@@ -191,7 +191,7 @@ func (noListener) Addr() net.Addr            { return &net.UnixAddr{Name: "lastb
 // watchPeer has the request told when the peer goes, as long as that can be
 // known. It runs under the Node's mutex.
 func (r *Request) watchPeer() {
-	if r.watches != nil || r.check.Load() == nil {
+	if r.watched || r.check.Load() == nil {
 		return
 	}
 	c := r.conn()
@@ -200,7 +200,7 @@ func (r *Request) watchPeer() {
 	case !r.http1():
 		c.note() // each stream's context is its witness; the reason is the connection's
 	case c.peer.Watch(r):
-		r.watches = c
+		r.watched = true
 	}
 }
 

@@ -105,7 +105,7 @@ func (w *Writer) WriteString(s string) (int, error) {
 // leave leaves the gate after a call whose error may have said more about the
 // end of the outer context.
 func (w *Writer) leave() {
-	w.gate.leave()
+	w.gate.leave(w.req)
 	if w.det == nil && w.req.is(puzzled) {
 		w.req.look()
 	}
