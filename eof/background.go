@@ -39,12 +39,12 @@ type Options struct {
 // one and end when nobody needs them for 10 seconds, or with [Background.Shutdown]:
 // a testing/synctest bubble in which Detach was used has to call that.
 type Background struct {
-	o       Options
-	config  *request.Config
-	workers workers
+	o      Options
+	config *request.Config
 
 	mu       sync.Mutex // guards what follows
 	stats    Stats
+	workers  workers
 	handlers int                   // goroutines of Detach, whether their response has ended or not
 	queue    list.List             // of *task: due, all Running are taken
 	timers   map[*task]*time.Timer // After tasks that are not due yet
@@ -173,7 +173,7 @@ func (b *Background) giveUp(ctx context.Context) error {
 // endedLocked wakes Shutdown if there is no work.
 func (b *Background) endedLocked() {
 	if b.idle != nil && b.handlers == 0 && b.stats.Pending == 0 && b.runs.first == nil {
-		b.workers.close()
+		b.workers.closeLocked()
 		close(b.idle)
 		b.idle = nil
 	}
@@ -199,15 +199,13 @@ type owner Background
 func (o *owner) Go(job request.Job) {
 	o.mu.Lock()
 	o.handlers++
+	w := o.workers.takeLocked()
 	o.mu.Unlock()
-	o.workers.run(job)
-}
-
-func (o *owner) Finished() {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.handlers--
-	(*Background)(o).endedLocked()
+	if w != nil {
+		w.next <- job // there is room: w is parked, and only who took it sends
+		return
+	}
+	go (*Background)(o).work(&worker{next: make(chan request.Job, 1)}, job)
 }
 
 func (o *owner) Sent(w request.Work) error {

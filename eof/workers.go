@@ -3,7 +3,6 @@ package eof
 import (
 	"context"
 	"runtime/pprof"
-	"sync"
 	"time"
 
 	"github.com/lastbyte-go/lastbyte/internal/request"
@@ -13,8 +12,8 @@ import (
 // small stack, and a handler that calls deep pays for growing it; so one that is
 // done waits for the next handler, the last to come first to go. Those that
 // nobody needed for idleTime end, all do when the Background has shut down.
+// Background.mu guards them.
 type workers struct {
-	mu     sync.Mutex
 	idle   []*worker // parked, the newest last
 	unused int       // the fewest that were parked since the last look
 	look   *time.Timer
@@ -26,54 +25,67 @@ type worker struct{ next chan request.Job } // closed: end
 
 const idleTime = 10 * time.Second
 
-// run runs job on a worker, a new one if none is parked.
-func (p *workers) run(job request.Job) {
-	p.mu.Lock()
+// takeLocked takes a worker that is parked; nil: none is.
+func (p *workers) takeLocked() *worker {
 	n := len(p.idle) - 1
 	if n < 0 {
-		p.mu.Unlock()
-		go p.work(&worker{next: make(chan request.Job, 1)}, job)
-		return
+		return nil
 	}
 	w := p.idle[n]
 	p.idle[n] = nil
 	p.idle = p.idle[:n]
 	p.unused = min(p.unused, n)
-	p.mu.Unlock()
-	w.next <- job // there is room: w is parked, and only who took it off idle sends
+	return w
 }
 
 // work is a worker's goroutine. A job that calls runtime.Goexit ends it.
-func (p *workers) work(w *worker, job request.Job) {
+func (b *Background) work(w *worker, job request.Job) {
+	atWork := true
+	defer func() {
+		if atWork {
+			b.finished(nil)
+		}
+	}()
 	for ok := true; ok; job, ok = <-w.next {
+		atWork = true
 		pprof.SetGoroutineLabels(job.Context())
 		job.Run()
 		pprof.SetGoroutineLabels(context.Background())
 		job = nil // not to be kept alive by a parked worker
-		if !p.park(w) {
+		atWork = false
+		if !b.finished(w) {
 			return
 		}
 	}
 }
 
-func (p *workers) park(w *worker) bool {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	if p.closed {
-		return false
+// finished says that a job is over, and parks w. False: w has to end.
+func (b *Background) finished(w *worker) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.handlers--
+	parked := w != nil && !b.workers.closed
+	if parked {
+		b.parkLocked(w)
 	}
+	b.endedLocked() // ends w with the others
+	return parked
+}
+
+func (b *Background) parkLocked(w *worker) {
+	p := &b.workers
 	p.idle = append(p.idle, w)
 	if p.look == nil {
 		p.unused = 0
-		p.look = time.AfterFunc(idleTime, p.retire)
+		p.look = time.AfterFunc(idleTime, b.retire)
 	}
-	return true
 }
 
 // retire ends the workers that were parked all the time since the last look.
-func (p *workers) retire() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+func (b *Background) retire() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	p := &b.workers
 	if p.closed {
 		return
 	}
@@ -96,10 +108,8 @@ func (p *workers) endLocked(n int) {
 	p.idle = p.idle[:kept]
 }
 
-// close ends those that are parked now, and the others when they are done.
-func (p *workers) close() {
-	p.mu.Lock()
-	defer p.mu.Unlock()
+// closeLocked ends those that are parked now, and the others when they are done.
+func (p *workers) closeLocked() {
 	p.closed = true
 	if p.look != nil {
 		p.look.Stop()

@@ -58,7 +58,7 @@ type Outcome struct {
 	Sent     int           // the status handed to net/http for the wire; 0 if none
 	Bytes    int64         // body bytes
 	Start    time.Time     // when the outermost lastbyte middleware got it
-	Duration time.Duration // to the end of the response
+	Duration time.Duration // to the end of the response; without a Lifecycle around the handler, to now
 	Exit     exitcode.Code // with Exited
 	Exited   bool
 	Abort    *abort.Error  // nil: the client stayed

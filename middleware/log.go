@@ -18,6 +18,9 @@ func silent(log zerolog.Logger) bool {
 func (l *Lifecycle) line(r *request.Request, end request.Outcome) {
 	req := r.HTTP()
 	e := l.log.Info()
+	if e == nil {
+		return // of no interest at this level
+	}
 	e.Str("method", req.Method).Str("path", req.URL.Path)
 	if route := request.RoutePattern(req.Context()); route != "" {
 		e.Str("route", route)

@@ -115,8 +115,7 @@ func (r *Request) On(ctx context.Context, f func(context.Context)) error {
 	if late {
 		return nil
 	}
-	r.node.follow()
-	r.node.poll()
+	r.node.follow() // which also tells what has ended already
 	return nil
 }
 

@@ -43,9 +43,8 @@ func (c *Config) with(in *Config, detach bool) (both *Config, ok bool) {
 
 // Owner is a Background as the request sees it.
 type Owner interface {
-	// Go runs j on a goroutine that a shutdown waits for, until Finished.
+	// Go runs j on a goroutine that a shutdown waits for.
 	Go(j Job)
-	Finished()
 	// Sent says that w, a detached handler, works on without a client; Over, that
 	// it has ended. An error is the cause to cancel w with: it is too late.
 	Sent(w Work) error

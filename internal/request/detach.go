@@ -23,16 +23,14 @@ import (
 // ending calls wake, once.
 type Detached struct {
 	req   *Request
-	node  Node
+	h     *handler
+	node  openNode
 	w     Writer
 	body  body
-	next  http.Handler
-	owner Owner
 	route *chi.Context // the handler's copy; nil without chi
 
 	own      http.Header // the handler's map; nil before it asked
 	begun    atomic.Bool // the status was said; its headers are those of that moment
-	panicked bool        // with value; set before wake, if that was the ending
 	trailer  []string    // the Trailer header of that moment
 	declared int64       // Content-Length said, plus 1; 0: none
 	written  atomic.Int64
@@ -42,11 +40,10 @@ type Detached struct {
 
 	eof time.Duration // to Send; 0: none. Under Request.mu
 
-	form  *multipart.Form // parsed by the handler that is back; set before wake
-	value any             // of a panic; nil: runtime.Goexit
+	form     *multipart.Form // parsed by the handler that is back; set before wake
+	panicked *any            // if that was the ending, with what; nil for runtime.Goexit. Set before wake
 
 	entry Entry // the owner's
-	woken bool  // under Request.mu
 	back  bool  // under Request.mu: the handler is
 	alone bool  // under Request.mu: it works on without a client, and the owner knows
 }
@@ -84,12 +81,12 @@ func (h *handler) detached(r *Request, inner bool, w http.ResponseWriter, req *h
 
 // init makes d the part of r inside h; out will be the handler's request.
 func (d *Detached) init(r *Request, ctx context.Context, h *handler, out *http.Request) {
-	d.req, d.next, d.owner, d.body.to = r, h.next, h.cfg.Owner, out
+	d.req, d.h, d.body.to = r, h, out
 	if chi.RouteContext(ctx) != nil {
 		s := newScope(ctx, own)
 		d.route, ctx = s.route, s
 	}
-	d.node.parent, d.node.open = ctx, true
+	d.node.parent = ctx
 	d.w.req, d.w.det = r, d
 	d.decided.Add(1)
 }
@@ -103,17 +100,19 @@ func (d *Detached) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	if w := d.req.winner(); w == exited || w == aborted {
 		d.wake(false) // decided when there was nobody to wake
 	}
-	d.owner.Go(d)
+	d.owner().Go(d)
 	d.decided.Wait()
 	d.shut()
-	if !d.panicked {
-		return
-	}
-	if d.value == nil {
+	switch v := d.panicked; {
+	case v == nil:
+	case *v == nil:
 		runtime.Goexit()
+	default:
+		panic(*v)
 	}
-	panic(d.value)
 }
+
+func (d *Detached) owner() Owner { return d.h.cfg.Owner }
 
 // shut closes the gates in front of writer and body. Here, and nowhere else,
 // are Send, Exit and return put in an order with the handler's own calls.
@@ -130,7 +129,6 @@ func (d *Detached) Context() context.Context { return &d.node }
 // Run is the handler's part, on a goroutine of its owner's.
 func (d *Detached) Run() {
 	returned := false
-	defer d.owner.Finished()
 	defer func() {
 		if returned {
 			d.finish(false, nil, nil)
@@ -147,7 +145,7 @@ func (d *Detached) Run() {
 		}
 		d.finish(true, v, stack)
 	}()
-	d.next.ServeHTTP(d.w.view(), d.body.to)
+	d.h.next.ServeHTTP(d.w.view(), d.body.to)
 	returned = true
 }
 
@@ -163,8 +161,9 @@ func (d *Detached) finish(panicked bool, v any, stack []byte) {
 	}
 	switch {
 	case ending && panicked:
-		d.settle() // outer handlers may answer for this one
-		d.panicked, d.value = true, v
+		d.settle()  // outer handlers may answer for this one
+		thrown := v // in the heap if it comes to this
+		d.panicked = &thrown
 		if stack != nil {
 			r.Log(fmt.Sprintf("http: panic serving %s: %v\n%s", r.body.from.RemoteAddr, v, stack))
 		}
@@ -174,12 +173,14 @@ func (d *Detached) finish(panicked bool, v any, stack []byte) {
 			d.form = d.body.to.MultipartForm
 		}
 		carry(d.body.from, d.body.to)
-	case r.winner() == exited && !d.awake():
+	case r.winner() == exited && !r.is(woken):
 		d.settle()
 	case r.winner() == sent:
 		d.decided.Wait() // a Send from beside the handler may still be at the writer
 	}
-	d.wake(true)
+	if !r.is(woken) {
+		d.wake(true)
+	}
 	if panicked {
 		r.drain()
 	}
@@ -188,20 +189,27 @@ func (d *Detached) finish(panicked bool, v any, stack []byte) {
 			_ = form.RemoveAll() // net/http has no use for the error either
 		}
 		if stack != nil {
-			d.owner.Panicked(v, stack)
+			d.owner().Panicked(v, stack)
 		}
 	}
 	d.node.cancel(handlerReturned)
-	r.endShields(handlerReturned)
 	r.mu.Lock()
-	r.markLocked(done)
+	r.markLocked(done | shielded)
+	d.back = true
+	var shields []*Node
+	if r.extra != nil {
+		shields = r.extra.shields
+	}
 	alone, obs := d.alone, r.observerLocked()
 	if !r.is(ended) {
 		obs = nil // nothing outlived the response; after a Send, its end says so
 	}
 	r.mu.Unlock()
+	for _, n := range shields {
+		n.cancel(handlerReturned)
+	}
 	if alone {
-		d.owner.Over(d, v != nil) // runtime.Goexit is no panic
+		d.owner().Over(d, v != nil) // runtime.Goexit is no panic
 		if obs != nil {
 			obs.Done(r)
 		}
@@ -224,12 +232,11 @@ func (d *Detached) wake(back bool) {
 	r := d.req
 	r.mu.Lock()
 	d.back = d.back || back
-	first := !d.woken
-	d.woken = true
+	first := r.markLocked(woken)
 	var late error
 	if first && !d.back {
 		d.alone = true
-		late = d.owner.Sent(d) // under mu: before the handler can be over
+		late = d.owner().Sent(d) // under mu: before the handler can be over
 	}
 	r.mu.Unlock()
 	if late != nil {
@@ -238,12 +245,6 @@ func (d *Detached) wake(back bool) {
 	if first {
 		d.decided.Done()
 	}
-}
-
-func (d *Detached) awake() bool {
-	d.req.mu.Lock()
-	defer d.req.mu.Unlock()
-	return d.woken
 }
 
 // wake wakes the serving goroutine under Detach.

@@ -58,7 +58,7 @@ func (d *Detached) writesStatus(status int, informational bool) error {
 // waited for the handler goes on.
 func (d *Detached) stopped() error {
 	err := d.refused()
-	if err != nil && d.req.winner() == exited && !d.awake() {
+	if err != nil && d.req.winner() == exited && !d.req.is(woken) {
 		d.settle()
 		d.wake(false)
 	}

@@ -51,8 +51,7 @@ func (r *Request) drain() bool {
 		r.markLocked(back)
 		r.extraLocked().calm.Wait()
 	}
-	r.markLocked(back | quiet)
-	return r.decideLocked(returned)
+	return r.decideAndMarkLocked(returned, back|quiet)
 }
 
 // Spawn runs f on a goroutine of the request, see thread.Spawn, and then over

@@ -26,7 +26,6 @@ type Node struct {
 
 	watch atomic.Bool // somebody has asked for the end: the watch of parent begins
 	alone atomic.Bool // the parent's end is no longer this one's; set under mu
-	open  bool        // no Deadline, though the parent may have one
 
 	mu   sync.Mutex
 	stop func() bool // ends the watch of parent
@@ -40,15 +39,14 @@ type ending struct {
 
 var _ context.Context = (*Node)(nil)
 
-// Deadline is the parent's, but never set under Detach: package context turns a
-// child's timeout into a mere child of an earlier deadline above it, and that
-// one stops to apply at Send.
-func (n *Node) Deadline() (time.Time, bool) {
-	if n.open {
-		return time.Time{}, false
-	}
-	return n.parent.Deadline()
-}
+func (n *Node) Deadline() (time.Time, bool) { return n.parent.Deadline() }
+
+// openNode has no Deadline, though its parent may have one: package context
+// turns a child's timeout into a mere child of an earlier deadline above it, and
+// under Detach that one stops to apply at Send.
+type openNode struct{ Node }
+
+func (*openNode) Deadline() (time.Time, bool) { return time.Time{}, false }
 
 func (n *Node) Value(key any) any {
 	if n.judge != nil {

@@ -37,7 +37,7 @@ func (r *Request) outcomeLocked() Outcome {
 	if d := r.det.Load(); d != nil {
 		o.EOF = d.eof
 	}
-	if s&ended == 0 {
+	if s&ended == 0 || r.observer == nil {
 		o.Duration = r.Age()
 	}
 	if x := r.extra; x != nil {

@@ -36,7 +36,7 @@ type Request struct {
 	live     int32         // goroutines of the request: threads, callback
 	status   int32         // recorded
 	watched  bool          // the connection's peer is. Under node.mu
-	duration time.Duration // to the end of the response
+	duration time.Duration // to the end of the response, for an observer
 	callback func(context.Context)
 	on       context.Context // what On was called with
 	owner    *Config         // whose Owner it is; nil: no Background around this handler
@@ -230,16 +230,17 @@ func (r *Request) finish(panicked bool) (cut bool) {
 		return false // OnEnd panicked
 	}
 	d := r.det.Load()
-	if d == nil {
+	switch {
+	case d == nil:
 		r.drain()
-	} else {
+	case r.winner() == serving:
 		r.returnedMove()
 	}
 	cut = r.respond(panicked)
 	r.w.gate.close(r, nil)
 	r.body.gate.close(r, r.kickBody)
 	carry(r.body.from, r.body.to)
-	if d != nil && d.awake() && d.form != nil {
+	if d != nil && r.is(woken) && d.form != nil {
 		_ = d.form.RemoveAll() // a router may keep it from net/http, which would ignore the error, too
 	}
 	r.node.over()
@@ -257,10 +258,10 @@ func (r *Request) finish(panicked bool) (cut bool) {
 		r.markLocked(ended)
 		shields = nil // they end with the handler
 	}
-	r.duration = r.Age()
 	obs := r.observerLocked()
 	var out Outcome
 	if obs != nil {
+		r.duration = r.Age()
 		out = r.outcomeLocked()
 	}
 	over := d != nil && r.is(done) && d.alone && r.winner() == sent

@@ -129,9 +129,6 @@ func (r *Request) endShields(e *ending) {
 	if r.extra != nil {
 		shields = r.extra.shields
 	}
-	if e == handlerReturned {
-		r.markLocked(shielded)
-	}
 	r.mu.Unlock()
 	for _, n := range shields {
 		n.cancel(e)

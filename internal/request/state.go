@@ -35,19 +35,23 @@ const (
 	ended                              // ServeHTTP of the outermost handler is over: the writer is net/http's again
 	done                               // handler, threads and callback have returned
 	special                            // the next commit has more to do than to note the status
+	woken                              // under Detach, the serving goroutine has been told of the ending
 )
 
 func (r *Request) is(bits uint32) bool { return r.state.Load()&bits != 0 }
 func (r *Request) winner() uint32      { return r.state.Load() & winnerMask }
 
 // decideLocked makes w the request's one ending.
-func (r *Request) decideLocked(w uint32) bool {
+func (r *Request) decideLocked(w uint32) bool { return r.decideAndMarkLocked(w, 0) }
+
+// decideAndMarkLocked is decideLocked, and notes facts whether w wins or not.
+func (r *Request) decideAndMarkLocked(w, bits uint32) (won bool) {
 	s := r.state.Load()
-	if s&winnerMask != serving || s&ended != 0 {
-		return false
+	if won = s&winnerMask == serving && s&ended == 0; won {
+		s |= w
 	}
-	r.state.Store(s | w)
-	return true
+	r.state.Store(s | bits)
+	return won
 }
 
 // markLocked notes facts; it reports whether any of them is new.
