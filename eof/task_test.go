@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
+	"net/http/httptest"
 	"runtime"
 	"strings"
 	"testing"
@@ -178,5 +179,20 @@ func TestAfter_Timing(t *testing.T) {
 			t.Errorf("tasks later: %s, want %s", got, want)
 		}
 		wantStats(t, b, eof.Stats{Done: 4})
+	})
+}
+
+// A handler that a task calls serves a request of its own: it is no task.
+func TestSend_InARequestServedByATask(t *testing.T) {
+	pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
+		b := background(t, eof.Options{})
+		sent := make(chan error, 1)
+		inner := b.Detach(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { sent <- eof.Send(r.Context()) }))
+		inRequest(t, p, b.Handler, func(_ http.ResponseWriter, r *http.Request) {
+			eof.Defer(r.Context(), func(ctx context.Context) {
+				inner.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil).WithContext(ctx))
+			})
+		}).want(t, 200, "")
+		wantErr(t, "Send() in the inner request", <-sent, nil)
 	})
 }

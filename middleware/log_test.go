@@ -214,3 +214,23 @@ func TestLog_Problems(t *testing.T) {
 		})
 	}
 }
+
+func TestLogger_Level(t *testing.T) {
+	each(t, func(t *testing.T, p pipenet.Proto, m mount) {
+		var log lines
+		life := newLife(t, middleware.Options{Logger: zerolog.New(&log).Level(zerolog.WarnLevel)})
+		s := pipenet.Start(t, p, m.wrap(life, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			eof.Send(r.Context()) // without Detach that is an error
+		})))
+		if _, err := s.Get("/"); err != nil {
+			t.Fatal(err)
+		}
+		if err := life.Shutdown(t.Context()); err != nil {
+			t.Fatal(err)
+		}
+		want := map[string]int{"Handler": 1}[m.name]
+		if all := log.take(t); len(all) != want {
+			t.Errorf("a logger of level warn got %v, want %d lines, of errors alone", all, want)
+		}
+	})
+}

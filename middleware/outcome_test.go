@@ -3,10 +3,12 @@ package middleware_test
 import (
 	"io"
 	"net/http"
+	"net/http/httptest"
 	"testing"
 	"testing/synctest"
 	"time"
 
+	"github.com/lastbyte-go/lastbyte/abort"
 	"github.com/lastbyte-go/lastbyte/eof"
 	"github.com/lastbyte-go/lastbyte/exitcode"
 	"github.com/lastbyte-go/lastbyte/internal/pipenet"
@@ -176,6 +178,40 @@ func TestOutcome_WhileTheHandlerWorks(t *testing.T) {
 		}
 		if o := take(t, got, "second look"); o.Status != 202 || o.Sent != 202 || o.Bytes != 5 || o.Duration != 2*time.Second {
 			t.Errorf("Outcome after the header = %+v, want 202, 202, 5 bytes after 2s", o)
+		}
+	})
+}
+
+// Start is one instant however often it is asked for, on the real clock, too.
+func TestOutcome_Start(t *testing.T) {
+	life := newLife(t, middleware.Options{})
+	before := time.Now()
+	life.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		c, _ := middleware.From(r.Context())
+		first := c.Outcome().Start
+		if second := c.Outcome().Start; !second.Equal(first) || first.Before(before) || time.Since(first) < 0 {
+			t.Errorf("Start = %v, then %v, want twice the same instant since %v", first, second, before)
+		}
+		if d := first.Round(0).Sub(before.Round(0)); d.Abs() > time.Minute {
+			t.Errorf("Start is %v away by the wall clock, want next to nothing", d)
+		}
+	})).ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
+}
+
+// Without a Lifecycle nobody is told of the end, and nothing notes its time.
+func TestOutcome_DurationWithoutALifecycle(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var c *middleware.Controller
+		s := pipenet.Start(t, pipenet.HTTP1, abort.Check(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			c, _ = middleware.From(r.Context())
+			time.Sleep(time.Second)
+		})))
+		if _, err := s.Get("/"); err != nil {
+			t.Fatal(err)
+		}
+		time.Sleep(time.Second)
+		if d := c.Outcome().Duration; d != 2*time.Second {
+			t.Errorf("Duration a second after the end of a request of one second = %v, want 2s", d)
 		}
 	})
 }

@@ -8,6 +8,7 @@ import (
 	"mime/multipart"
 	"net/http"
 	"os"
+	"runtime"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -219,4 +220,17 @@ func hijackThenWrite(w http.ResponseWriter, _ *http.Request) {
 	}
 	w.WriteHeader(http.StatusAccepted)
 	c.Close()
+}
+
+// runtime.SetFinalizer throws at what is no whole allocation.
+func TestTransparency_FinalizerOfTheRequest(t *testing.T) {
+	each(t, func(t *testing.T, p pipenet.Proto, m mount) {
+		s := beside(t, p, m, func(*http.Request, bool) {}, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			runtime.SetFinalizer(r, func(*http.Request) {})
+			runtime.SetFinalizer(r, nil)
+		}))
+		if res, err := s.Get("/"); err != nil || res.StatusCode != 200 {
+			t.Errorf("Get() = %v, %v, want 200", res, err)
+		}
+	})
 }
