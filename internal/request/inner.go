@@ -19,15 +19,10 @@ func (n *Node) own() context.Context {
 	}
 	in := new(inner)
 	in.Context, in.free = context.WithCancel(&root{n, in})
-	n.mu.Lock()
-	if known := n.inner.Load(); known != nil {
-		in = known
-	} else {
-		n.inner.Store(in)
+	if !n.inner.CompareAndSwap(nil, in) {
+		in = n.inner.Load()
 	}
-	ended := n.end.Load() != nil
-	n.mu.Unlock()
-	if ended {
+	if n.end.Load() != nil {
 		in.cancel()
 	} else {
 		n.follow()

@@ -21,13 +21,12 @@ type Node struct {
 	parent context.Context
 	judge  *Request // of the request's own Node: it judges why the parent ended. nil: the parent's end is this one's
 
-	end   atomic.Pointer[ending] // set once, under mu
-	inner atomic.Pointer[inner]  // set once, under mu
+	end   atomic.Pointer[ending] // set once; who sets it looks for inner then
+	inner atomic.Pointer[inner]  // set once; who sets it looks for end then
+	watch atomic.Bool            // somebody has asked for the end: the watch of parent begins
+	alone atomic.Bool            // the parent's end is no longer this one's
 
-	watch atomic.Bool // somebody has asked for the end: the watch of parent begins
-	alone atomic.Bool // the parent's end is no longer this one's; set under mu
-
-	mu   sync.Mutex
+	mu   sync.Mutex  // held while a watch begins: who ends it waits
 	stop func() bool // ends the watch of parent
 }
 
@@ -99,15 +98,10 @@ func newEnding(err, cause error) *ending {
 
 // cancel ends n, unless it has ended.
 func (n *Node) cancel(e *ending) bool {
-	n.mu.Lock()
-	if n.end.Load() != nil {
-		n.mu.Unlock()
+	if !n.end.CompareAndSwap(nil, e) {
 		return false
 	}
-	n.end.Store(e)
-	in := n.inner.Load()
-	n.mu.Unlock()
-	if in != nil {
+	if in := n.inner.Load(); in != nil {
 		in.cancel()
 	}
 	return true
@@ -138,12 +132,16 @@ func (n *Node) follow() {
 		return
 	}
 	stop := context.AfterFunc(n.parent, n.watched)
+	var conn *Conn
+	if n.judge != nil {
+		conn = n.judge.conn()
+	}
 	n.mu.Lock()
 	late := n.alone.Load()
 	if !late {
 		n.stop = stop
-		if n.judge != nil {
-			n.judge.watchPeer()
+		if conn != nil {
+			n.judge.watchPeer(conn)
 		}
 	}
 	n.mu.Unlock()
@@ -154,10 +152,14 @@ func (n *Node) follow() {
 
 // recheck begins the watch of the peer if that of the parent began without it.
 func (n *Node) recheck() {
+	if !n.watch.Load() {
+		return
+	}
+	conn := n.judge.conn()
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if n.watch.Load() && !n.alone.Load() {
-		n.judge.watchPeer()
+	if conn != nil && !n.alone.Load() {
+		n.judge.watchPeer(conn)
 	}
 }
 
@@ -177,27 +179,11 @@ func (n *Node) watched() {
 
 // detach makes the parent's end no longer this one's.
 func (n *Node) detach() {
-	n.mu.Lock()
-	n.detachAndUnlock()
-}
-
-// over ends n for good.
-func (n *Node) over() {
-	n.mu.Lock()
-	if n.end.Load() != nil {
-		n.detachAndUnlock()
-		return
-	}
-	n.end.Store(handlerReturned)
-	in := n.inner.Load()
-	n.detachAndUnlock()
-	if in != nil {
-		in.cancel()
-	}
-}
-
-func (n *Node) detachAndUnlock() {
 	n.alone.Store(true)
+	if !n.watch.Load() {
+		return // who begins to watch from now on finds alone
+	}
+	n.mu.Lock()
 	stop := n.stop
 	n.stop = nil
 	watched := n.judge != nil && n.judge.watched

@@ -243,7 +243,8 @@ func (r *Request) finish(panicked bool) (cut bool) {
 	if d != nil && r.is(woken) && d.form != nil {
 		_ = d.form.RemoveAll() // a router may keep it from net/http, which would ignore the error, too
 	}
-	r.node.over()
+	r.node.detach()
+	r.node.cancel(handlerReturned)
 
 	r.mu.Lock()
 	var deferred []func()

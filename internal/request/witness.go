@@ -190,13 +190,9 @@ func (noListener) Addr() net.Addr            { return &net.UnixAddr{Name: "lastb
 
 // watchPeer has the request told when the peer goes, as long as that can be
 // known. It runs under the Node's mutex.
-func (r *Request) watchPeer() {
-	if r.watched || r.check.Load() == nil {
-		return
-	}
-	c := r.conn()
+func (r *Request) watchPeer(c *Conn) {
 	switch {
-	case c == nil:
+	case r.watched || r.check.Load() == nil:
 	case !r.http1():
 		c.note() // each stream's context is its witness; the reason is the connection's
 	case c.peer.Watch(r):
