@@ -35,7 +35,7 @@ func (r *Request) outerEnded() {
 		case r.is(gone): // asked after the verdict: a call that has just failed knew better
 			return
 		case who == client:
-			if check := r.check.Load(); check != nil {
+			if check := r.check(); check != nil {
 				r.abortMove(check, reason, nil)
 			}
 			return
@@ -49,7 +49,7 @@ func (r *Request) outerEnded() {
 // judge decides on the evidence of one witness whether the client left. It
 // reports whether an abort is recorded for the request, by whomever.
 func (r *Request) judge(reason string, err error) bool {
-	if check := r.check.Load(); check != nil {
+	if check := r.check(); check != nil {
 		if reason, who := r.verdict(reason, err); who == client {
 			r.abortMove(check, reason, err)
 		}
@@ -91,7 +91,7 @@ func (r *Request) abortMove(check *Check, reason string, err error) {
 
 // On registers f, see abort.On.
 func (r *Request) On(ctx context.Context, f func(context.Context)) error {
-	check := r.check.Load()
+	check := r.check()
 	r.mu.Lock()
 	s := r.state.Load()
 	w := s & winnerMask
@@ -106,7 +106,10 @@ func (r *Request) On(ctx context.Context, f func(context.Context)) error {
 		r.mu.Unlock()
 		return ErrDuplicate
 	}
-	r.callback, r.on = f, ctx
+	r.callback = f
+	if ctx != context.Context(&r.node) {
+		r.extraLocked().on = ctx
+	}
 	late := s&gone != 0
 	if late {
 		r.goLocked(func() { r.call(check, f) })
@@ -122,7 +125,7 @@ func (r *Request) On(ctx context.Context, f func(context.Context)) error {
 // Abort gives the *abort.Error of a client that left, after a look. err is what
 // made the caller ask; nil: nothing.
 func (r *Request) Abort(err error) (error, bool) {
-	if r.check.Load() == nil {
+	if r.check() == nil {
 		return nil, false
 	}
 	if s := r.state.Load(); s&(gone|ended) == 0 && s&winnerMask == serving {
@@ -163,7 +166,7 @@ func (r *Request) writeFailed(err error) error {
 		r.mark(overdue)
 		return err
 	}
-	if r.check.Load() == nil || r.is(hijacked|dropping) {
+	if r.check() == nil || r.is(hijacked|dropping) {
 		return err
 	}
 	if !isReset(err) && !errors.Is(err, syscall.EPIPE) && !isDisconnected(err) && !r.mayHaveLeft() ||

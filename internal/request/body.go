@@ -70,7 +70,7 @@ func (r *Request) readFailed(err error) error {
 		r.mark(overdue)
 		return err
 	}
-	if errors.Is(err, http.ErrBodyReadAfterClose) || r.check.Load() == nil {
+	if errors.Is(err, http.ErrBodyReadAfterClose) || r.check() == nil {
 		return err
 	}
 	// On HTTP/1 the request body and the connection end together.

@@ -11,7 +11,13 @@ import (
 // call runs the abort callback on a goroutine of its own, which the end of the
 // request waits for.
 func (r *Request) call(check *Check, f func(context.Context)) {
-	ctx := context.WithoutCancel(Scope(r.on))
+	var on context.Context = &r.node
+	r.mu.Lock()
+	if x := r.extra; x != nil && x.on != nil {
+		on = x.on
+	}
+	r.mu.Unlock()
+	ctx := context.WithoutCancel(Scope(on))
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(context.Canceled)
 	if check.CallbackTimeout > 0 {

@@ -19,7 +19,7 @@ func (r *Request) commit(status int) error {
 		}
 		return nil // under Detach its own gate refuses; outer handlers finish what they hold
 	}
-	if r.check.Load() != nil && r.node.parent.Err() != nil && (r.conn() != nil || r.node.watch.Load()) {
+	if r.check() != nil && r.node.parent.Err() != nil && (r.conn() != nil || r.node.watch.Load() != nothing) {
 		// Where nobody has asked and no socket can be, the response passes: the
 		// client may have shut down its sending side alone. The end will tell.
 		r.outerEnded()

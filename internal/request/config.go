@@ -41,6 +41,19 @@ func (c *Config) with(in *Config, detach bool) (both *Config, ok bool) {
 	return &one, true
 }
 
+// around is what holds inside in, where c holds outside; of a page and a filter
+// it says nothing.
+func (c *Config) around(in *Config) *Config {
+	both := Config{Check: c.Check, Owner: cmp.Or(in.Owner, c.Owner), Observer: cmp.Or(c.Observer, in.Observer)}
+	if in.Check != nil || in.Ignore {
+		both.Check = in.Check
+	}
+	if both.Check == c.Check && both.Owner == c.Owner && both.Observer == c.Observer {
+		return c
+	}
+	return &both
+}
+
 // Owner is a Background as the request sees it.
 type Owner interface {
 	// Go runs j on a goroutine that a shutdown waits for.

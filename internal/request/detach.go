@@ -49,7 +49,9 @@ type Detached struct {
 }
 
 // Detach is the middleware of cfg, with Send for the handlers inside.
-func Detach(cfg *Config, next http.Handler) http.Handler { return &handler{cfg, next, true} }
+func Detach(cfg *Config, next http.Handler) http.Handler {
+	return &handler{cfg: cfg, next: next, detach: true}
+}
 
 // detached serves under Detach. r is the request, if there is one around.
 func (h *handler) detached(r *Request, inner bool, w http.ResponseWriter, req *http.Request) {
@@ -66,7 +68,7 @@ func (h *handler) detached(r *Request, inner bool, w http.ResponseWriter, req *h
 		r.serve(&one.d, r.w.view(), req)
 		return
 	}
-	r.enable(h.cfg, req)
+	r.enable(h, req)
 	if r.det.Load() != nil {
 		h.next.ServeHTTP(w, req)
 		return
@@ -200,7 +202,7 @@ func (d *Detached) finish(panicked bool, v any, stack []byte) {
 	if r.extra != nil {
 		shields = r.extra.shields
 	}
-	alone, obs := d.alone, r.observerLocked()
+	alone, obs := d.alone, r.cfg.Load().Observer
 	if !r.is(ended) {
 		obs = nil // nothing outlived the response; after a Send, its end says so
 	}

@@ -86,7 +86,7 @@ func (r *Request) drop(code int) (stop bool) {
 	r.markLocked(dropping)
 	said := r.is(committed)
 	if !said {
-		r.status = int32(max(code, 0))
+		r.w.status = int32(max(code, 0))
 	}
 	r.mu.Unlock()
 	if !said && code > 0 {

@@ -141,7 +141,7 @@ func (r *Request) implicit() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if !r.is(committed) {
-		r.status = http.StatusOK
+		r.w.status = http.StatusOK
 	}
 }
 

@@ -107,21 +107,11 @@ func (r *Request) Defer(f func()) {
 }
 
 // Owner is the Background around the handler, nil if there is none.
-func (r *Request) Owner() Owner {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.owner == nil {
-		return nil
-	}
-	return r.owner.Owner
-}
+func (r *Request) Owner() Owner { return r.cfg.Load().Owner }
 
 // Log logs to the Lifecycle's logger, else where net/http does.
 func (r *Request) Log(text string) {
-	r.mu.Lock()
-	obs := r.observerLocked()
-	r.mu.Unlock()
-	if obs != nil && obs.Log(r, text) {
+	if obs := r.cfg.Load().Observer; obs != nil && obs.Log(r, text) {
 		return
 	}
 	if srv := r.server(); srv != nil && srv.ErrorLog != nil {

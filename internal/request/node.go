@@ -23,12 +23,19 @@ type Node struct {
 
 	end   atomic.Pointer[ending] // set once; who sets it looks for inner then
 	inner atomic.Pointer[inner]  // set once; who sets it looks for end then
-	watch atomic.Bool            // somebody has asked for the end: the watch of parent begins
+	watch atomic.Int32           // what is watched, since somebody has asked for the end
 	alone atomic.Bool            // the parent's end is no longer this one's
 
 	mu   sync.Mutex  // held while a watch begins: who ends it waits
 	stop func() bool // ends the watch of parent
 }
+
+// What a Node watches.
+const (
+	nothing int32 = iota
+	theParent
+	thePeer // of the connection, too
+)
 
 // ending says how a Node ended.
 type ending struct {
@@ -128,7 +135,7 @@ func (n *Node) parentEnded() {
 
 // follow begins the watch of the parent.
 func (n *Node) follow() {
-	if n.watch.Load() || n.alone.Load() || n.end.Load() != nil || n.parent.Done() == nil || n.watch.Swap(true) {
+	if n.watch.Load() != nothing || n.alone.Load() || n.end.Load() != nil || n.parent.Done() == nil || !n.watch.CompareAndSwap(nothing, theParent) {
 		return
 	}
 	stop := context.AfterFunc(n.parent, n.watched)
@@ -152,7 +159,7 @@ func (n *Node) follow() {
 
 // recheck begins the watch of the peer if that of the parent began without it.
 func (n *Node) recheck() {
-	if !n.watch.Load() {
+	if n.watch.Load() == nothing {
 		return
 	}
 	conn := n.judge.conn()
@@ -180,16 +187,13 @@ func (n *Node) watched() {
 // detach makes the parent's end no longer this one's.
 func (n *Node) detach() {
 	n.alone.Store(true)
-	if !n.watch.Load() {
+	if n.watch.Load() == nothing {
 		return // who begins to watch from now on finds alone
 	}
 	n.mu.Lock()
 	stop := n.stop
 	n.stop = nil
-	watched := n.judge != nil && n.judge.watched
-	if watched {
-		n.judge.watched = false
-	}
+	watched := n.watch.CompareAndSwap(thePeer, theParent)
 	n.mu.Unlock()
 	if stop != nil {
 		stop()

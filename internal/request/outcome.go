@@ -31,13 +31,13 @@ func (r *Request) Outcome() Outcome {
 func (r *Request) outcomeLocked() Outcome {
 	s := r.state.Load()
 	o := Outcome{
-		Status: int(r.status), Bytes: r.size.Load(), start: r.start,
+		Status: int(r.w.status), Bytes: r.size.Load(), start: r.start,
 		Duration: r.duration, Hijacked: s&hijacked != 0,
 	}
 	if d := r.det.Load(); d != nil {
 		o.EOF = d.eof
 	}
-	if s&ended == 0 || r.observer == nil {
+	if s&ended == 0 || r.cfg.Load().Observer == nil {
 		o.Duration = r.Age()
 	}
 	if x := r.extra; x != nil {
@@ -47,10 +47,10 @@ func (r *Request) outcomeLocked() Outcome {
 	case o.Hijacked:
 		o.Status = http.StatusSwitchingProtocols
 		if s&committed != 0 {
-			o.Sent = int(r.status)
+			o.Sent = int(r.w.status)
 		}
 	case s&committed != 0 || s&ended != 0 && s&dropping == 0 && !o.Panicked:
-		o.Sent = int(r.status)
+		o.Sent = int(r.w.status)
 	case o.Panicked && s&winnerMask != exited && s&winnerMask != aborted:
 		o.Status = http.StatusInternalServerError
 	}

@@ -27,27 +27,23 @@ type Request struct {
 
 	size  atomic.Int64 // body bytes
 	det   atomic.Pointer[Detached]
-	check atomic.Pointer[Check] // nil: off
-	start time.Duration         // on the clock of now
+	cfg   atomic.Pointer[Config] // what holds for the handlers inside now; written under mu
+	start time.Duration          // on the clock of now
 
 	mu sync.Mutex // guards what follows
 
 	state    atomic.Uint32 // see state.go; to read it needs no lock
 	live     int32         // goroutines of the request: threads, callback
-	status   int32         // recorded
-	watched  bool          // the connection's peer is. Under node.mu
 	duration time.Duration // to the end of the response, for an observer
 	callback func(context.Context)
-	on       context.Context // what On was called with
-	owner    *Config         // whose Owner it is; nil: no Background around this handler
-	observer *Config         // likewise; nil: no Lifecycle around this handler
-	extra    *extra          // what few requests need
+	extra    *extra // what few requests need
 }
 
 // extra is made when the first of its fields is needed; mu guards the pointer
 // and the fields.
 type extra struct {
-	calm     sync.Cond // live dropped to 0, or the last call left a gate
+	calm     sync.Cond       // live dropped to 0, or the last call left a gate
+	on       context.Context // what On was called with; nil: the context of the request
 	page     *pageSetting
 	filters  []filter
 	deferred []func()
@@ -77,6 +73,20 @@ type handler struct {
 	cfg    *Config
 	next   http.Handler
 	detach bool
+	nested atomic.Pointer[nested] // the last that within came to
+}
+
+type nested struct{ outer, both *Config }
+
+// within is what holds inside h, where outer holds outside. Of one place in a
+// chain of handlers, the answer is always the same.
+func (h *handler) within(outer *Config) *Config {
+	if n := h.nested.Load(); n != nil && n.outer == outer {
+		return n.both
+	}
+	n := &nested{outer, outer.around(h.cfg)}
+	h.nested.Store(n)
+	return n.both
 }
 
 // Handler is the middleware of cfg. Directly around another that says nothing
@@ -84,10 +94,10 @@ type handler struct {
 func Handler(cfg *Config, next http.Handler) http.Handler {
 	if in, ok := next.(*handler); ok {
 		if both, ok := cfg.with(in.cfg, in.detach); ok {
-			return &handler{both, in.next, in.detach}
+			return &handler{cfg: both, next: in.next, detach: in.detach}
 		}
 	}
-	return &handler{cfg, next, false}
+	return &handler{cfg: cfg, next: next}
 }
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
@@ -97,7 +107,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	case h.detach:
 		h.detached(r, inner, w, req)
 	case inner:
-		r.enable(h.cfg, req)
+		r.enable(h, req)
 		h.next.ServeHTTP(w, req)
 	default:
 		one := new(struct { // one allocation
@@ -124,32 +134,38 @@ func (r *Request) init(w http.ResponseWriter, req *http.Request) {
 
 // enableFirst is enable for the outermost middleware: nobody knows r yet.
 func (r *Request) enableFirst(cfg *Config, req *http.Request) {
-	r.check.Store(cfg.Check)
-	if r.switchLocked(cfg, req) {
+	r.cfg.Store(cfg)
+	r.sayLocked(cfg, req)
+	if cfg.Observer != nil {
 		cfg.Observer.Begin(r)
 	}
 }
 
-// enable switches on what a middleware stands for. It runs on the goroutine
-// that serves, before what is inside that middleware.
-func (r *Request) enable(cfg *Config, req *http.Request) {
-	if cfg.Check != nil {
-		r.check.Store(cfg.Check)
-		r.node.recheck()
-	} else if cfg.Ignore {
-		r.check.Store(nil)
-	}
+// enable switches on what h stands for. It runs on the goroutine that serves,
+// before what is inside h.
+func (r *Request) enable(h *handler, req *http.Request) {
 	r.mu.Lock()
-	begin := r.switchLocked(cfg, req)
+	outer := r.cfg.Load()
+	cfg := outer
+	if !r.is(ended) {
+		cfg = h.within(outer)
+		r.cfg.Store(cfg)
+		r.sayLocked(h.cfg, req)
+	}
 	r.mu.Unlock()
-	if begin {
+	if cfg.Check != outer.Check {
+		r.node.recheck()
+	}
+	if cfg.Observer != outer.Observer {
 		cfg.Observer.Begin(r)
 	}
 }
 
-// switchLocked switches on what is not the check. It reports whether the request
-// begins for an Observer.
-func (r *Request) switchLocked(cfg *Config, req *http.Request) (begin bool) {
+// check is the setting of the abort middleware; nil: it is off.
+func (r *Request) check() *Check { return r.cfg.Load().Check }
+
+// sayLocked notes what is said for one request.
+func (r *Request) sayLocked(cfg *Config, req *http.Request) {
 	if cfg.Page != nil {
 		r.extraLocked().page = &pageSetting{cfg.Page, req}
 	}
@@ -158,13 +174,6 @@ func (r *Request) switchLocked(cfg *Config, req *http.Request) (begin bool) {
 		x.filters = append(x.filters, filter{cfg.Filter, req})
 		r.markLocked(special)
 	}
-	if cfg.Owner != nil {
-		r.owner = cfg
-	}
-	if begin = cfg.Observer != nil && r.observer == nil; begin {
-		r.observer = cfg
-	}
-	return begin
 }
 
 func (r *Request) extraLocked() *extra {
@@ -173,14 +182,6 @@ func (r *Request) extraLocked() *extra {
 		r.extra.calm.L = &r.mu
 	}
 	return r.extra
-}
-
-// observerLocked gives the Lifecycle around the handler, nil if there is none.
-func (r *Request) observerLocked() Observer {
-	if r.observer == nil {
-		return nil
-	}
-	return r.observer.Observer
 }
 
 // serve runs the handler on this goroutine and ends the request. A panic or
@@ -259,7 +260,7 @@ func (r *Request) finish(panicked bool) (cut bool) {
 		r.markLocked(ended)
 		shields = nil // they end with the handler
 	}
-	obs := r.observerLocked()
+	obs := r.cfg.Load().Observer
 	var out Outcome
 	if obs != nil {
 		r.duration = r.Age()

@@ -151,7 +151,7 @@ func (r *Request) stoppedListening(wait bool) bool {
 
 // half is the verdict on a client that shut down its sending side.
 func (r *Request) half(reason, strongest string) (string, whose) {
-	check := r.check.Load()
+	check := r.check()
 	if check != nil && check.IgnoreHalfClose && reason != writeFailed && r.http1() {
 		return "", nobody
 	}
@@ -192,11 +192,11 @@ func (noListener) Addr() net.Addr            { return &net.UnixAddr{Name: "lastb
 // known. It runs under the Node's mutex.
 func (r *Request) watchPeer(c *Conn) {
 	switch {
-	case r.watched || r.check.Load() == nil:
+	case r.node.watch.Load() == thePeer || r.check() == nil:
 	case !r.http1():
 		c.note() // each stream's context is its witness; the reason is the connection's
 	case c.peer.Watch(r):
-		r.watched = true
+		r.node.watch.Store(thePeer)
 	}
 }
 

@@ -17,6 +17,8 @@ type Writer struct {
 	req   *Request
 	det   *Detached // nil: the request's own writer
 	gate  gate
+
+	status int32 // recorded by the request's own. Under Request.mu
 }
 
 // Header is the map of the writer below until the end, then one that nobody
