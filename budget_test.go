@@ -16,13 +16,13 @@ func TestBudget(t *testing.T) {
 	budget := map[string]struct {
 		allocs, bytes float64 // above the bare handler
 	}{
-		"Check":               {2, 750},
-		"CheckOn":             {8, 1400},
-		"Lifecycle":           {2, 750},
-		"LifecycleLog":        {2, 750},
-		"Detach":              {5, 2056 - 416},
-		"DetachSend":          {5, 2056 - 416},
-		"LifecycleDetachSend": {5, 2056 - 416},
+		"Check":               {1, 600},
+		"CheckOn":             {7, 1150},
+		"Lifecycle":           {1, 600},
+		"LifecycleLog":        {1, 600},
+		"Detach":              {1, 1000},
+		"DetachSend":          {1, 1000},
+		"LifecycleDetachSend": {1, 1000},
 	}
 	list := contenders(t, shallow)
 	bareAllocs, bareBytes := cost(list[0].h)
