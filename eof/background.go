@@ -253,8 +253,12 @@ func (o *owner) Panicked(v any, stack []byte) { (*Background)(o).panicked(v, sta
 
 func (o *owner) Track(w request.Work) {
 	o.mu.Lock()
-	defer o.mu.Unlock()
 	o.runs.add(w).Other = true
+	late := o.forced
+	o.mu.Unlock()
+	if late {
+		w.Cancel(context.Canceled, ErrShuttingDown)
+	}
 }
 
 func (o *owner) Untrack(w request.Work) {

@@ -80,6 +80,26 @@ func TestB7_ForcedEndsThreadsAndCallbacks(t *testing.T) {
 	})
 }
 
+// A callback that begins when there is no time left is told so at once.
+func TestB7_CallbackAfterForcedShutdown(t *testing.T) {
+	pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
+		ended, cancel := context.WithCancel(t.Context())
+		cancel()
+		b := background(t, eof.Options{})
+		cause := make(chan error, 1)
+		wrap := func(h http.Handler) http.Handler { return abort.Check(b.Detach(h)) }
+		s := serve(t, p, wrap, func(_ http.ResponseWriter, r *http.Request) {
+			abort.On(r.Context(), func(ctx context.Context) { cause <- context.Cause(ctx) })
+			time.Sleep(time.Minute)
+		})
+		call := s.Begin(s.NewRequest("GET", "/", nil))
+		synctest.Wait()
+		wantErr(t, "Shutdown", b.Shutdown(ended), context.Canceled)
+		call.Cancel()
+		wantErr(t, "the cause of the callback's ctx", <-cause, eof.ErrShuttingDown)
+	})
+}
+
 func TestB7_ForcedShutdown(t *testing.T) {
 	pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
 		causes, refused := make(chan error, 3), make(chan error, 1)

@@ -21,6 +21,7 @@ package middleware
 
 import (
 	"context"
+	"log"
 	"net"
 	"net/http"
 	"sync"
@@ -184,9 +185,16 @@ func (o *observer) End(r *request.Request, end request.Outcome) {
 }
 
 func (o *observer) Done(r *request.Request) {
-	if l := (*Lifecycle)(o); !l.silent {
-		l.doneLine(r)
+	l := (*Lifecycle)(o)
+	if l.silent {
+		return
 	}
+	defer func() {
+		if v := recover(); v != nil { // nobody else is there on a detached handler's goroutine
+			log.Printf("lastbyte: panic of the logger: %v", v)
+		}
+	}()
+	l.doneLine(r)
 }
 
 func (o *observer) Log(r *request.Request, text string) bool {

@@ -1,10 +1,13 @@
 package middleware_test
 
 import (
+	"bytes"
 	"io"
+	"log"
 	"maps"
 	"net/http"
 	"reflect"
+	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -233,4 +236,40 @@ func TestLogger_Level(t *testing.T) {
 			t.Errorf("a logger of level warn got %v, want %d lines, of errors alone", all, want)
 		}
 	})
+}
+
+// panickyWriter panics at lines with a text in them.
+type panickyWriter string
+
+func (w panickyWriter) Write(b []byte) (int, error) {
+	if strings.Contains(string(b), string(w)) {
+		panic("on purpose")
+	}
+	return len(b), nil
+}
+
+// On a goroutine of lastbyte's own, a panic of the logger would end the process.
+func TestLogger_Panics(t *testing.T) {
+	for line, h := range map[string]http.HandlerFunc{
+		"detached work ended": func(_ http.ResponseWriter, r *http.Request) { eof.Send(r.Context()); time.Sleep(time.Second) },
+		"panic serving":       func(http.ResponseWriter, *http.Request) { panic("the handler") },
+	} {
+		t.Run(line, func(t *testing.T) {
+			pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
+				var std bytes.Buffer
+				defer log.SetOutput(log.Writer())
+				log.SetOutput(&std)
+				life := newLife(t, middleware.Options{Logger: zerolog.New(panickyWriter(line))})
+				s := pipenet.Start(t, p, life.Detach(h))
+				s.Get("/") // the second handler gives no response
+				if err := life.Shutdown(t.Context()); err != nil {
+					t.Errorf("Shutdown() = %v, want nil", err)
+				}
+				synctest.Wait()
+				if text := std.String(); !strings.Contains(text, "on purpose") {
+					t.Errorf("the standard logger got %q, want the logger's panic", text)
+				}
+			})
+		})
+	}
 }

@@ -11,13 +11,13 @@ func carry(from, to *http.Request) {
 	if from == nil || to == nil || from == to {
 		return
 	}
-	if from.MultipartForm == nil {
+	if from.MultipartForm == nil && to.MultipartForm != nil {
 		from.MultipartForm = to.MultipartForm
 	}
-	if from.Form == nil {
+	if from.Form == nil && to.Form != nil {
 		from.Form, from.PostForm = to.Form, to.PostForm
 	}
-	if to.Pattern != "" {
+	if to.Pattern != from.Pattern && to.Pattern != "" {
 		from.Pattern = to.Pattern
 	}
 }

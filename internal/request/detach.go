@@ -98,7 +98,10 @@ func (d *Detached) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	d.w.inner = w
 	d.body.req, d.body.from = d.req, req
 	d.body.send(d.body.to, &d.node)
-	d.req.det.Store(d)
+	if !d.req.det.CompareAndSwap(nil, d) { // another came first, at the same time
+		d.h.next.ServeHTTP(w, req)
+		return
+	}
 	if w := d.req.winner(); w == exited || w == aborted {
 		d.wake(false) // decided when there was nobody to wake
 	}
@@ -166,6 +169,9 @@ func (d *Detached) finish(panicked bool, v any, stack []byte) {
 		d.settle()  // outer handlers may answer for this one
 		thrown := v // in the heap if it comes to this
 		d.panicked = &thrown
+		if d.body.from.MultipartForm == nil {
+			d.form = d.body.to.MultipartForm
+		}
 		if stack != nil {
 			r.Log(fmt.Sprintf("http: panic serving %s: %v\n%s", r.body.from.RemoteAddr, v, stack))
 		}
@@ -175,17 +181,21 @@ func (d *Detached) finish(panicked bool, v any, stack []byte) {
 			d.form = d.body.to.MultipartForm
 		}
 		carry(d.body.from, d.body.to)
-	case r.winner() == exited && !r.is(woken):
-		d.settle()
-	case r.winner() == sent:
+	case r.sends():
 		d.decided.Wait() // a Send from beside the handler may still be at the writer
+	case r.winner() == exited && d.w.gate.enter(): // who exited may be about to wake
+		if !r.is(woken) {
+			d.settle()
+		}
+		d.w.gate.leave(r)
 	}
-	if !r.is(woken) {
-		d.wake(true)
+	if !r.is(woken) && d.wake(true) && d.form != nil {
+		_ = d.form.RemoveAll() // ServeHTTP had returned ahead of this goroutine
 	}
 	if panicked {
 		r.drain()
 	}
+	defer d.over(v != nil) // deferred: OnPanic may call runtime.Goexit
 	if !ending {
 		if form := d.body.to.MultipartForm; form != nil {
 			_ = form.RemoveAll() // net/http has no use for the error either
@@ -194,6 +204,11 @@ func (d *Detached) finish(panicked bool, v any, stack []byte) {
 			d.owner().Panicked(v, stack)
 		}
 	}
+}
+
+// over says that nothing of the handler is left; runtime.Goexit is no panic.
+func (d *Detached) over(panicked bool) {
+	r := d.req
 	d.node.cancel(handlerReturned)
 	r.mu.Lock()
 	r.markLocked(done | shielded)
@@ -211,7 +226,7 @@ func (d *Detached) finish(panicked bool, v any, stack []byte) {
 		n.cancel(handlerReturned)
 	}
 	if alone {
-		d.owner().Over(d, v != nil) // runtime.Goexit is no panic
+		d.owner().Over(d, panicked)
 		if obs != nil {
 			obs.Done(r)
 		}
@@ -229,29 +244,45 @@ func (d *Detached) Cancel(err, cause error) {
 }
 
 // wake lets the serving goroutine go on: the ending is decided. back: the
-// handler is, too.
-func (d *Detached) wake(back bool) {
+// handler is, too. It reports whether that comes after the end.
+func (d *Detached) wake(back bool) (late bool) {
 	r := d.req
 	r.mu.Lock()
+	late = r.is(ended)
 	d.back = d.back || back
 	first := r.markLocked(woken)
-	var late error
+	var refused error
 	if first && !d.back {
 		d.alone = true
-		late = d.owner().Sent(d) // under mu: before the handler can be over
+		refused = d.owner().Sent(d) // under mu: before the handler can be over
 	}
 	r.mu.Unlock()
-	if late != nil {
-		d.Cancel(context.Canceled, late)
+	if refused != nil {
+		d.Cancel(context.Canceled, refused)
 	}
 	if first {
 		d.decided.Done()
 	}
+	return late
 }
 
 // wake wakes the serving goroutine under Detach.
 func (r *Request) wake() {
-	if d := r.det.Load(); d != nil {
+	if d := r.det.Load(); d != nil && !r.sends() { // Send wakes when it is through
 		d.wake(false)
 	}
+}
+
+// sends reports whether Send has won, also if a HeaderFilter's exit came after it.
+func (r *Request) sends() bool {
+	switch r.winner() {
+	case sent:
+		return true
+	case exited:
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		d := r.det.Load()
+		return d != nil && d.eof > 0
+	}
+	return false
 }

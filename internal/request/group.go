@@ -111,6 +111,11 @@ func (r *Request) Owner() Owner { return r.cfg.Load().Owner }
 
 // Log logs to the Lifecycle's logger, else where net/http does.
 func (r *Request) Log(text string) {
+	defer func() {
+		if v := recover(); v != nil { // on a goroutine of ours it would end the process
+			log.Printf("lastbyte: panic of the logger: %v, at: %s", v, text)
+		}
+	}()
 	if obs := r.cfg.Load().Observer; obs != nil && obs.Log(r, text) {
 		return
 	}

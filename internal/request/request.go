@@ -6,6 +6,7 @@ package request
 
 import (
 	"context"
+	"mime/multipart"
 	"net"
 	"net/http"
 	"sync"
@@ -241,9 +242,6 @@ func (r *Request) finish(panicked bool) (cut bool) {
 	r.w.gate.close(r, nil)
 	r.body.gate.close(r, r.kickBody)
 	carry(r.body.from, r.body.to)
-	if d != nil && r.is(woken) && d.form != nil {
-		_ = d.form.RemoveAll() // a router may keep it from net/http, which would ignore the error, too
-	}
 	r.node.detach()
 	r.node.cancel(handlerReturned)
 
@@ -266,9 +264,16 @@ func (r *Request) finish(panicked bool) (cut bool) {
 		r.duration = r.Age()
 		out = r.outcomeLocked()
 	}
+	var form *multipart.Form
+	if d != nil && r.is(woken) {
+		form = d.form
+	}
 	over := d != nil && r.is(done) && d.alone && r.winner() == sent
 	r.mu.Unlock()
 
+	if form != nil {
+		_ = form.RemoveAll() // a router may keep it from net/http, which would ignore the error, too
+	}
 	for _, n := range shields {
 		n.cancel(handlerReturned)
 	}
