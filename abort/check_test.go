@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/lastbyte-go/lastbyte/abort"
 	"github.com/lastbyte-go/lastbyte/eof"
@@ -124,4 +125,44 @@ func TestOn_CheckOffChangesNothing(t *testing.T) {
 			t.Errorf("On() = %v inside Ignore, %v inside Check in it, want %v, nil", off, on, abort.ErrCheckOff)
 		}
 	})
+}
+
+// The client leaves while the check is off and somebody waits for the end of the
+// context already (chi's Timeout does). Where the check is switched on, that is
+// known at once.
+func TestA14_LeftBeforeTheCheck(t *testing.T) {
+	for name, listen := range map[string]func(ctx context.Context, told chan<- struct{}){
+		"callback": func(ctx context.Context, told chan<- struct{}) {
+			abort.On(ctx, func(context.Context) { close(told) })
+		},
+		"context": func(ctx context.Context, told chan<- struct{}) { context.AfterFunc(ctx, func() { close(told) }) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
+				after := make(chan time.Duration, 1)
+				inner := abort.Check(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+					begin, told := time.Now(), make(chan struct{})
+					listen(r.Context(), told)
+					select {
+					case <-told:
+					case <-time.After(time.Minute):
+					}
+					after <- time.Since(begin)
+				}))
+				outer := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					ctx, cancel := context.WithTimeout(r.Context(), time.Hour)
+					defer cancel()
+					time.Sleep(2 * time.Second)
+					inner.ServeHTTP(w, r.WithContext(ctx))
+				})
+				s := pipenet.Start(t, p, exitcode.New(exitcode.Options{})(outer))
+				call := s.Begin(s.NewRequest("GET", "/", nil))
+				time.Sleep(time.Second)
+				call.Cancel()
+				if d := <-after; d != 0 {
+					t.Errorf("told %v after the check was switched on, want at once", d)
+				}
+			})
+		})
+	}
 }

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -158,4 +159,42 @@ func TestDetach_OuterContext(t *testing.T) {
 		get(t, s, "/send").want(t, 200, "")
 		wantErr(t, "context.Cause after Send", <-got, nil)
 	})
+}
+
+// merged has the values of a request, and the end of something that lives on.
+type merged struct {
+	context.Context
+	end context.Context
+}
+
+func (m merged) Done() <-chan struct{} { return m.end.Done() }
+func (m merged) Err() error            { return m.end.Err() }
+
+// Nothing of a request stays behind on a context that outlives it.
+func TestDetach_LeavesTheParent(t *testing.T) {
+	for _, send := range []bool{false, true} {
+		synctest.Test(t, func(t *testing.T) {
+			life, end := context.WithCancel(t.Context())
+			defer end()
+			b := background(t, eof.Options{})
+			inner := b.Detach(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				r.Context().Done()
+				if send {
+					eof.Send(r.Context())
+				}
+			}))
+			outer := b.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				inner.ServeHTTP(w, r.WithContext(merged{r.Context(), life}))
+			}))
+			before := runtime.NumGoroutine()
+			for range 100 {
+				bare(outer)
+			}
+			shutdown(t, b)
+			synctest.Wait()
+			if n := runtime.NumGoroutine() - before; n > 10 { // other tests' may come and go
+				t.Errorf("Send %t: %d goroutines stay behind of 100 requests", send, n)
+			}
+		})
+	}
 }

@@ -46,8 +46,8 @@ import (
 // Errors: [ErrEnded] (a second call), [ErrNotDetached] (logged, too),
 // [ErrShortBody] (fewer bytes than the declared Content-Length: what was
 // written goes out, then the connection is cut), http.ErrHijacked,
-// [ErrExited], [ErrClientAborted] as an *abort.Error, [ErrNoRequest]. After any
-// but ErrShortBody nothing has changed.
+// [ErrExited], [ErrClientAborted] as an *abort.Error, [ErrNoRequest]; and one
+// while a HeaderFilter runs. After any but ErrShortBody nothing has changed.
 func Send(ctx context.Context) error {
 	if r, ok := request.From(ctx); ok {
 		return r.Send(ctx)
@@ -94,7 +94,7 @@ func after(ctx context.Context, d time.Duration, fn func(context.Context), name 
 	if err := b.reserve(t); err != nil {
 		return err
 	}
-	t.ctx = request.TaskScope(ctx)
+	t.ctx = r.TaskScope(ctx)
 	r.Defer(t.due)
 	return nil
 }

@@ -127,7 +127,7 @@ func (l *Lifecycle) Attach(srv *http.Server) {
 	srv.RegisterOnShutdown(l.background.Drain)
 	srv.ConnState = func(c net.Conn, state http.ConnState) {
 		if conn, ok := l.conns.Load(c); ok && state != http.StateNew && state != http.StateActive {
-			conn.(*request.Conn).Idle()
+			conn.(*request.Conn).Idle(state != http.StateIdle)
 			if state != http.StateIdle {
 				l.conns.Delete(c)
 			}

@@ -45,7 +45,7 @@ func Spawn(ctx context.Context, fn func(context.Context) error) (*Thread, error)
 	case request.IsTask(ctx):
 		return nil, ErrEnded
 	}
-	ctx, cancel := context.WithCancelCause(request.Scope(ctx))
+	ctx, cancel := context.WithCancelCause(r.Scope(ctx))
 	t := &Thread{cancel: cancel, done: make(chan struct{}), err: errGoexit}
 	err := r.Spawn(func() { t.err = fn(ctx) }, func(v any, stack []byte) {
 		if v != nil {

@@ -104,16 +104,17 @@ func (c *Conn) State() State {
 	return now
 }
 
-// Watch makes w the watcher of c and reports whether it is. It is not if there
-// is one already, or if nothing can be watched: no socket, no support on this
-// system, the connection closed by this process before anyone watched it. Then
-// PeerGone is never called. If the peer has left already, PeerGone is called
+// Watch makes w the watcher of c, in place of another, and reports whether it
+// is: a connection has one request at a time, and the newest is the one to tell.
+// It is not if nothing can be watched: no socket, no support on this system, the
+// connection closed by this process before anyone watched it. Then PeerGone is
+// never called. If the peer has left already, PeerGone is called
 // before Watch returns or soon after. The caller keeps c reachable until it
 // calls Unwatch.
 func (c *Conn) Watch(w Watcher) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.watcher != nil || c.key == 0 && !c.register() {
+	if c.key == 0 && !c.register() {
 		return false
 	}
 	c.watcher = w

@@ -92,6 +92,10 @@ func (r *Request) abortMove(check *Check, reason string, err error) {
 // On registers f, see abort.On.
 func (r *Request) On(ctx context.Context, f func(context.Context)) error {
 	check := r.check()
+	var on context.Context
+	if ctx != context.Context(&r.node) {
+		on = r.Scope(ctx) // now: a router in between is back before the threads are
+	}
 	r.mu.Lock()
 	s := r.state.Load()
 	w := s & winnerMask
@@ -107,8 +111,8 @@ func (r *Request) On(ctx context.Context, f func(context.Context)) error {
 		return ErrDuplicate
 	}
 	r.callback = f
-	if ctx != context.Context(&r.node) {
-		r.extraLocked().on = ctx
+	if on != nil {
+		r.extraLocked().on = on
 	}
 	late := s&gone != 0
 	if late {
@@ -118,7 +122,9 @@ func (r *Request) On(ctx context.Context, f func(context.Context)) error {
 	if late {
 		return nil
 	}
-	r.node.follow() // which also tells what has ended already
+	r.node.follow()
+	r.node.followPeer()
+	r.node.poll() // a watch that began earlier may have told nobody
 	return nil
 }
 

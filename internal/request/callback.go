@@ -11,13 +11,16 @@ import (
 // call runs the abort callback on a goroutine of its own, which the end of the
 // request waits for.
 func (r *Request) call(check *Check, f func(context.Context)) {
-	var on context.Context = &r.node
+	var on context.Context
 	r.mu.Lock()
-	if x := r.extra; x != nil && x.on != nil {
+	if x := r.extra; x != nil {
 		on = x.on
 	}
 	r.mu.Unlock()
-	ctx := context.WithoutCancel(Scope(on))
+	if on == nil {
+		on = r.Scope(&r.node)
+	}
+	ctx := context.WithoutCancel(on)
 	ctx, cancel := context.WithCancelCause(ctx)
 	defer cancel(context.Canceled)
 	if check.CallbackTimeout > 0 {

@@ -69,11 +69,13 @@ func (c *Conn) Hook() {
 	c.hooked = true
 }
 
-// Idle says that the server has written all of the last response.
-func (c *Conn) Idle() {
+// Idle says that the server has written all of the last response; closed: there
+// will be no other.
+func (c *Conn) Idle(closed bool) {
 	c.mu.Lock()
 	fns := c.idle
 	c.idle = nil
+	c.hooked = !closed
 	c.mu.Unlock()
 	for _, f := range fns {
 		f()

@@ -69,7 +69,7 @@ func (h *handler) detached(r *Request, inner bool, w http.ResponseWriter, req *h
 		return
 	}
 	r.enable(h, req)
-	if r.det.Load() != nil {
+	if r.det.Load() != nil || kindOf(req.Context()) == foreign { // a thread's: the request waits for it
 		h.next.ServeHTTP(w, req)
 		return
 	}
@@ -85,7 +85,7 @@ func (h *handler) detached(r *Request, inner bool, w http.ResponseWriter, req *h
 func (d *Detached) init(r *Request, ctx context.Context, h *handler, out *http.Request) {
 	d.req, d.h, d.body.to = r, h, out
 	if chi.RouteContext(ctx) != nil {
-		s := newScope(ctx, own)
+		s := r.newScope(ctx, own)
 		d.route, ctx = s.route, s
 	}
 	d.node.parent = ctx
@@ -124,7 +124,12 @@ func (d *Detached) owner() Owner { return d.h.cfg.Owner }
 func (d *Detached) shut() {
 	d.closed.Do(func() {
 		d.w.gate.close(d.req, nil)
-		d.body.gate.close(d.req, d.req.kickBody)
+		d.body.gate.close(d.req, func() {
+			if d.req.w.gate.enter() { // else the end has come first, and sees to the read
+				defer d.req.w.gate.leave(d.req)
+				d.req.kickBody()
+			}
+		})
 	})
 }
 
@@ -209,6 +214,7 @@ func (d *Detached) finish(panicked bool, v any, stack []byte) {
 // over says that nothing of the handler is left; runtime.Goexit is no panic.
 func (d *Detached) over(panicked bool) {
 	r := d.req
+	d.node.detach()
 	d.node.cancel(handlerReturned)
 	r.mu.Lock()
 	r.markLocked(done | shielded)

@@ -59,6 +59,9 @@ func (r *Request) closeWriter() (finish func()) {
 	if c == nil || !r.http1() {
 		return func() {}
 	}
+	if r.outlived() {
+		return func() {} // the connection may be another request's
+	}
 	nc, ok := c.peer.NetConn().(halfCloser)
 	if !ok {
 		return func() {}
@@ -72,6 +75,12 @@ func (r *Request) closeWriter() (finish func()) {
 	}
 	_ = nc.CloseWrite() // it fails where there is nobody left to tell
 	return func() {}
+}
+
+// outlived reports whether net/http may be through with the request while its
+// handler is not: behind an http.TimeoutHandler that gave up.
+func (r *Request) outlived() bool {
+	return r.node.parent.Err() != nil && !isHTTP1Writer(innermost(r.w.inner))
 }
 
 // drop ends the request without a byte, on the serving goroutine. Outer

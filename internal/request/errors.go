@@ -23,6 +23,6 @@ var (
 // errBodyEnded is what a read of the request body gives after the end.
 var errBodyEnded = fmt.Errorf("%w: %w", ErrEnded, http.ErrBodyReadAfterClose)
 
-// errInFilter is given by Send inside a HeaderFilter, which runs in the middle
-// of the write that Send would have to wait for.
-var errInFilter = errors.New("eof: Send called by a HeaderFilter")
+// errInFilter is given by Send while a HeaderFilter runs, in the middle of the
+// write that Send would have to wait for: it may be the filter that calls.
+var errInFilter = errors.New("eof: a HeaderFilter runs")

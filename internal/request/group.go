@@ -86,7 +86,7 @@ func (r *Request) submit(fns []func()) {
 			f()
 		}
 	}
-	if c := r.conn(); c != nil && r.http1() && !r.is(hijacked) && c.onIdle(run) {
+	if c := r.conn(); c != nil && r.http1() && !r.is(hijacked) && !r.outlived() && c.onIdle(run) {
 		return
 	}
 	run()

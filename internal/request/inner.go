@@ -14,7 +14,7 @@ type inner struct {
 
 // own gives the Node's inner context and begins the watch of the parent.
 func (n *Node) own() context.Context {
-	if in := n.inner.Load(); in != nil {
+	if in := n.made(); in != nil {
 		return in.Context
 	}
 	in := new(inner)
@@ -26,8 +26,23 @@ func (n *Node) own() context.Context {
 		in.cancel()
 	} else {
 		n.follow()
+		// Where the parent has ended, who asks gets that end; and behind an
+		// http.TimeoutHandler that gave up, the peer may be another request's.
+		if n.judge != nil && n.parent.Err() == nil {
+			n.followPeer()
+		}
 	}
 	return in.Context
+}
+
+// made gives the inner context, nil if there is none yet. An end is seen by all
+// at once: who ended n, or made inner, may be only about to cancel it.
+func (n *Node) made() *inner {
+	in := n.inner.Load()
+	if in != nil && n.end.Load() != nil && in.Err() == nil {
+		in.cancel()
+	}
+	return in
 }
 
 // root is the parent of inner.

@@ -59,11 +59,11 @@ func (n *Node) Value(key any) any {
 		switch key {
 		case requestKey{}:
 			return n.judge
-		case kindKey{}:
-			return nil // what is outside says nothing of this request
+		case scopeKey{}, connKey{}:
+			return nil // they say nothing of a request that is served inside this one
 		}
 	}
-	if in := n.inner.Load(); in != nil {
+	if in := n.made(); in != nil {
 		if v := in.Value(key); v != nil {
 			return v
 		}
@@ -88,9 +88,7 @@ func (n *Node) Err() error {
 	if e == nil {
 		return nil
 	}
-	if in := n.inner.Load(); in != nil {
-		<-in.Done() // cancel is about to close it, and Done must not lag behind Err
-	}
+	n.made() // Done does not lag behind Err
 	return e.err
 }
 
@@ -135,21 +133,15 @@ func (n *Node) parentEnded() {
 
 // follow begins the watch of the parent.
 func (n *Node) follow() {
-	if n.watch.Load() != nothing || n.alone.Load() || n.end.Load() != nil || n.parent.Done() == nil || !n.watch.CompareAndSwap(nothing, theParent) {
+	if n.watch.Load() != nothing || n.alone.Load() || n.judge == nil && n.parent.Done() == nil ||
+		!n.watch.CompareAndSwap(nothing, theParent) {
 		return
 	}
 	stop := context.AfterFunc(n.parent, n.watched)
-	var conn *Conn
-	if n.judge != nil {
-		conn = n.judge.conn()
-	}
 	n.mu.Lock()
 	late := n.alone.Load()
 	if !late {
 		n.stop = stop
-		if conn != nil {
-			n.judge.watchPeer(conn)
-		}
 	}
 	n.mu.Unlock()
 	if late {
@@ -157,16 +149,29 @@ func (n *Node) follow() {
 	}
 }
 
-// recheck begins the watch of the peer if that of the parent began without it.
-func (n *Node) recheck() {
-	if n.watch.Load() == nothing {
+// followPeer begins the watch of the peer, after that of the parent. It is a
+// witness also where the parent has ended, or never will.
+func (n *Node) followPeer() {
+	conn := n.judge.conn()
+	if conn == nil {
 		return
 	}
-	conn := n.judge.conn()
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if conn != nil && !n.alone.Load() {
+	if !n.alone.Load() {
 		n.judge.watchPeer(conn)
+	}
+}
+
+// recheck is called when the check was switched on: what ended before that, and
+// who begins to listen now, is looked at again.
+func (n *Node) recheck() {
+	switch {
+	case n.watch.Load() == nothing:
+	case n.parent.Err() != nil:
+		n.poll()
+	default:
+		n.followPeer()
 	}
 }
 

@@ -44,7 +44,7 @@ type Request struct {
 // and the fields.
 type extra struct {
 	calm     sync.Cond       // live dropped to 0, or the last call left a gate
-	on       context.Context // what On was called with; nil: the context of the request
+	on       context.Context // for the callback; nil: the context of the request
 	page     *pageSetting
 	filters  []filter
 	deferred []func()

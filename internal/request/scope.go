@@ -25,39 +25,54 @@ const (
 	task                // work after the response
 )
 
-type kindKey struct{}
+type scopeKey struct{}
 
 func (s *scope) Value(key any) any {
 	switch {
-	case key == kindKey{}:
-		return s.kind
+	case key == scopeKey{}:
+		return s
 	case key == chi.RouteCtxKey && s.route != nil:
 		return s.route
 	}
 	return s.Context.Value(key)
 }
 
-func newScope(ctx context.Context, k kind) *scope {
+func (r *Request) newScope(ctx context.Context, k kind) *scope {
 	s := &scope{Context: ctx, kind: k}
-	if route := chi.RouteContext(ctx); route != nil {
-		s.route = route.Clone()
+	route := chi.RouteContext(ctx)
+	if route == nil {
+		return s
 	}
+	if outer := scopeOf(ctx); outer == nil || outer.route != route {
+		if !r.hold() { // who outlived the request has no route: chi gave it to another
+			s.route = chi.NewRouteContext()
+			return s
+		}
+		defer r.release()
+	}
+	s.route = route.Clone()
 	return s
 }
 
-// Scope gives a context like ctx for a goroutine beside the handler's. It must
-// be called while the handler runs.
-func Scope(ctx context.Context) context.Context { return newScope(ctx, foreign) }
+// Scope gives a context like ctx for a goroutine beside the handler's.
+func (r *Request) Scope(ctx context.Context) context.Context { return r.newScope(ctx, foreign) }
 
-// TaskScope gives the values of ctx to work after the response. It must be
-// called while the handler runs.
-func TaskScope(ctx context.Context) context.Context {
-	return newScope(context.WithoutCancel(ctx), task)
+// TaskScope gives the values of ctx to work after the response.
+func (r *Request) TaskScope(ctx context.Context) context.Context {
+	return r.newScope(context.WithoutCancel(ctx), task)
+}
+
+// scopeOf gives the innermost scope around ctx, nil if there is none.
+func scopeOf(ctx context.Context) *scope {
+	s, _ := ctx.Value(scopeKey{}).(*scope)
+	return s
 }
 
 func kindOf(ctx context.Context) kind {
-	k, _ := ctx.Value(kindKey{}).(kind)
-	return k
+	if s := scopeOf(ctx); s != nil {
+		return s.kind
+	}
+	return own
 }
 
 // IsTask reports whether ctx belongs to work after the response.

@@ -1,0 +1,118 @@
+package abort_test
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/http/httptest"
+	"testing"
+	"time"
+
+	"github.com/lastbyte-go/lastbyte/abort"
+)
+
+// served gives a connection to a server of h, with ConnContext.
+func served(t *testing.T, h http.Handler) net.Conn {
+	t.Helper()
+	s := httptest.NewUnstartedServer(h)
+	s.Config.ConnContext = abort.ConnContext
+	s.Start()
+	t.Cleanup(s.Close)
+	c, err := net.Dial("tcp", s.Listener.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { c.Close() })
+	return c
+}
+
+// wantTold waits for ch, which is closed when the client's end is known.
+func wantTold(t *testing.T, ch <-chan struct{}) {
+	t.Helper()
+	select {
+	case <-ch:
+	case <-time.After(10 * time.Second):
+		t.Error("the client left 10s ago, and nobody was told")
+	}
+}
+
+// A handler that http.TimeoutHandler gave up still works, and waits for the end
+// of its context; the next request of the connection is watched all the same.
+func TestA4_BehindATimeoutHandler(t *testing.T) {
+	waiting, free, told := make(chan struct{}), make(chan struct{}), make(chan struct{})
+	defer close(free)
+	mux := http.NewServeMux()
+	mux.Handle("/slow", http.TimeoutHandler(abort.Check(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		<-r.Context().Done()
+		<-free
+	})), time.Millisecond, "too slow"))
+	mux.Handle("/next", abort.Check(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		done := r.Context().Done()
+		close(waiting)
+		select {
+		case <-done:
+			close(told)
+		case <-free:
+		}
+	})))
+	c := served(t, mux)
+	io.WriteString(c, "GET /slow HTTP/1.1\r\nHost: x\r\n\r\n")
+	res, err := http.ReadResponse(bufio.NewReader(c), nil)
+	if err != nil || res.StatusCode != 503 {
+		t.Fatalf("the first response = %v, %v, want 503", res, err)
+	}
+	io.WriteString(c, "POST /next HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nunread")
+	<-waiting
+	c.Close()
+	wantTold(t, told)
+}
+
+// A callback is told what the socket says also where the context around lastbyte
+// has ended already, or never will.
+func TestA4_OuterContextEndedOrEndless(t *testing.T) {
+	for _, c := range []struct {
+		name  string
+		outer func(ctx context.Context) context.Context
+		asked bool // for Done, before
+	}{
+		{"deadline", func(ctx context.Context) context.Context {
+			ctx, cancel := context.WithDeadline(ctx, time.Now())
+			t.Cleanup(cancel)
+			return ctx
+		}, false},
+		{"deadline, known", func(ctx context.Context) context.Context {
+			ctx, cancel := context.WithDeadline(ctx, time.Now())
+			t.Cleanup(cancel)
+			return ctx
+		}, true},
+		{"WithoutCancel", context.WithoutCancel, false},
+		{"WithoutCancel, known", context.WithoutCancel, true},
+	} {
+		for _, request := range []string{"GET / HTTP/1.1\r\nHost: x\r\n\r\n", "POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nunread"} {
+			t.Run(fmt.Sprintf("%s/%.4s", c.name, request), func(t *testing.T) {
+				ready, told, free := make(chan error, 1), make(chan struct{}), make(chan struct{})
+				defer close(free)
+				inner := abort.Check(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+					if c.asked {
+						r.Context().Done()
+					}
+					_ = r.Context().Err() // it may find the end
+					ready <- abort.On(r.Context(), func(context.Context) { close(told) })
+					<-free
+				}))
+				conn := served(t, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					inner.ServeHTTP(w, r.WithContext(c.outer(r.Context())))
+				}))
+				io.WriteString(conn, request)
+				if err := <-ready; err != nil {
+					t.Fatalf("On() = %v, want nil", err)
+				}
+				conn.Close()
+				wantTold(t, told)
+			})
+		}
+	}
+}
