@@ -78,9 +78,22 @@ func (r *Request) closeWriter() (finish func()) {
 }
 
 // outlived reports whether net/http may be through with the request while its
-// handler is not: behind an http.TimeoutHandler that gave up.
+// handler is not: behind an http.TimeoutHandler that gave up. The caller is
+// inside the writer's gate, or has shut it and not returned.
 func (r *Request) outlived() bool {
 	return r.node.parent.Err() != nil && !isHTTP1Writer(innermost(r.w.inner))
+}
+
+// outlivedNow is outlived for any caller.
+func (r *Request) outlivedNow() bool {
+	if r.node.parent.Err() == nil {
+		return false
+	}
+	if !r.w.gate.enter() {
+		return true
+	}
+	defer r.w.gate.leave(r)
+	return r.outlived()
 }
 
 // drop ends the request without a byte, on the serving goroutine. Outer

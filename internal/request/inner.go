@@ -26,10 +26,8 @@ func (n *Node) own() context.Context {
 		in.cancel()
 	} else {
 		n.follow()
-		// Where the parent has ended, who asks gets that end; and behind an
-		// http.TimeoutHandler that gave up, the peer may be another request's.
-		if n.judge != nil && n.parent.Err() == nil {
-			n.followPeer()
+		if n.judge != nil && !n.judge.outlivedNow() {
+			n.followPeer() // else it may be another request's peer
 		}
 	}
 	return in.Context
