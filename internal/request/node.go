@@ -166,11 +166,11 @@ func (n *Node) followPeer() {
 // recheck is called when the check was switched on: what ended before that, and
 // who begins to listen now, is looked at again.
 func (n *Node) recheck() {
-	switch {
-	case n.watch.Load() == nothing:
-	case n.parent.Err() != nil:
-		n.poll()
-	default:
+	if n.watch.Load() == nothing {
+		return
+	}
+	n.poll()
+	if !n.judge.outlivedNow() {
 		n.followPeer()
 	}
 }
