@@ -57,7 +57,7 @@ func TestMain_TerminatedUnderLoad(t *testing.T) {
 		t.Skip("a process cannot be sent SIGTERM here")
 	}
 	stdout, stderr := newOutput(), newOutput()
-	cmd := exec.CommandContext(t.Context(), os.Args[0], "-json", "-addr", "127.0.0.1:0", "-work", "300ms", "-lag", "100ms", "-grace", "10s")
+	cmd := exec.CommandContext(t.Context(), os.Args[0], "-json", "-addr", "127.0.0.1:0", "-work", "2s", "-lag", "100ms", "-grace", "10s")
 	cmd.Env = append(os.Environ(), asProcess+"=1")
 	cmd.Stdout, cmd.Stderr = stdout, stderr
 	cmd.WaitDelay = patience
