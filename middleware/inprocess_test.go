@@ -155,3 +155,34 @@ func TestTransparency_RouteAfterTheRequest(t *testing.T) {
 		}
 	})
 }
+
+// The same for a thread that uses the handler's context in place of its own, when
+// a router inside lastbyte is back.
+func TestTransparency_RouteInAThreadThatUsesTheHandlersContext(t *testing.T) {
+	each(t, func(t *testing.T, p pipenet.Proto, m mount) {
+		life := newLife(t, middleware.Options{})
+		params := make(chan string, 20)
+		r := chi.NewRouter()
+		r.Get("/work/{id}", func(_ http.ResponseWriter, r *http.Request) {
+			thread.Spawn(r.Context(), func(context.Context) error {
+				time.Sleep(2 * time.Second)
+				eof.Defer(r.Context(), func(ctx context.Context) { params <- chi.URLParamFromCtx(ctx, "id") })
+				return nil
+			})
+		})
+		r.Get("/other/{id}", func(http.ResponseWriter, *http.Request) { time.Sleep(10 * time.Second) })
+		s := pipenet.Start(t, p, m.wrap(life, r))
+		for range cap(params) {
+			s.Begin(s.NewRequest("GET", "/work/mine", nil))
+		}
+		time.Sleep(time.Second)
+		for range cap(params) {
+			s.Begin(s.NewRequest("GET", "/other/theirs", nil))
+		}
+		for range cap(params) {
+			if id := <-params; id == "theirs" {
+				t.Errorf("the task's route parameter = %q, want none of another request's", id)
+			}
+		}
+	})
+}

@@ -123,7 +123,9 @@ func (r *Request) On(ctx context.Context, f func(context.Context)) error {
 		return nil
 	}
 	r.node.follow()
-	r.node.followPeer()
+	if !r.outlivedNow() {
+		r.node.followPeer()
+	}
 	r.node.poll() // a watch that began earlier may have told nobody
 	return nil
 }

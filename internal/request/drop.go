@@ -4,6 +4,8 @@ import (
 	"crypto/tls"
 	"net/http"
 	"time"
+
+	"github.com/lastbyte-go/lastbyte/internal/peer"
 )
 
 var past = time.Unix(1, 0)
@@ -81,7 +83,15 @@ func (r *Request) closeWriter() (finish func()) {
 // handler is not: behind an http.TimeoutHandler that gave up. The caller is
 // inside the writer's gate, or has shut it and not returned.
 func (r *Request) outlived() bool {
-	return r.node.parent.Err() != nil && !isHTTP1Writer(innermost(r.w.inner))
+	if r.node.parent.Err() == nil || isHTTP1Writer(innermost(r.w.inner)) {
+		return false
+	}
+	if c := r.conn(); c != nil && r.mayHaveLeft() {
+		if s := c.peer.State(); s == peer.Closed || s == peer.Reset {
+			return false // net/http's reader has met the end: no other request comes
+		}
+	}
+	return true
 }
 
 // outlivedNow is outlived for any caller.

@@ -44,6 +44,10 @@ func (r *Request) newScope(ctx context.Context, k kind) *scope {
 		return s
 	}
 	if outer := scopeOf(ctx); outer == nil || outer.route != route {
+		if r.is(back) && route != chi.RouteContext(r.node.parent) { // of a router inside, which is back as well
+			s.route = chi.NewRouteContext()
+			return s
+		}
 		if !r.hold() { // who outlived the request has no route: chi gave it to another
 			s.route = chi.NewRouteContext()
 			return s

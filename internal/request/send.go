@@ -100,7 +100,7 @@ func (r *Request) unframed() bool {
 func (r *Request) spoilEnd(rc *http.ResponseController) {
 	_, _ = r.w.inner.Write([]byte{0})
 	_ = rc.Flush()
-	if c := r.conn(); c != nil {
+	if c := r.conn(); c != nil && !r.outlived() {
 		if tcp, ok := c.peer.NetConn().(interface{ SetLinger(sec int) error }); ok {
 			_ = tcp.SetLinger(0)
 		}
