@@ -16,7 +16,10 @@ type body struct {
 	from, to *http.Request // the request handed to lastbyte, and its copy
 }
 
-// send makes *to the copy, with ctx, that is sent down to the handler.
+// send makes *to the copy, with ctx, that is sent down to the handler. The copy
+// that it makes on the way is not to stay on the stack of a goroutine that waits.
+//
+//go:noinline
 func (b *body) send(to *http.Request, ctx context.Context) {
 	*to = *b.from.WithContext(ctx)
 	if to.Body != nil && to.Body != http.NoBody {

@@ -58,10 +58,10 @@ func (h *handler) detached(r *Request, inner bool, w http.ResponseWriter, req *h
 	if !inner {
 		one := new(struct { // one allocation
 			out http.Request // first: it may be given a finalizer
-			Request
-			d Detached
+			r   Request
+			d   Detached
 		})
-		r = &one.Request
+		r = &one.r
 		r.init(w, req)
 		r.enableFirst(h.cfg, req)
 		one.d.init(r, &r.node, h, &one.out)
@@ -75,10 +75,10 @@ func (h *handler) detached(r *Request, inner bool, w http.ResponseWriter, req *h
 	}
 	one := new(struct {
 		out http.Request
-		Detached
+		d   Detached
 	})
-	one.init(r, req.Context(), h, &one.out)
-	one.ServeHTTP(w, req)
+	one.d.init(r, req.Context(), h, &one.out)
+	one.d.ServeHTTP(w, req)
 }
 
 // init makes d the part of r inside h; out will be the handler's request.

@@ -113,9 +113,9 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	default:
 		one := new(struct { // one allocation
 			out http.Request // first: it may be given a finalizer
-			Request
+			r   Request
 		})
-		r := &one.Request
+		r := &one.r
 		r.init(w, req)
 		r.body.send(&one.out, &r.node)
 		r.enableFirst(h.cfg, &one.out)
