@@ -40,35 +40,48 @@ func wantTold(t *testing.T, ch <-chan struct{}) {
 	}
 }
 
-// A handler that http.TimeoutHandler gave up still works, and waits for the end
-// of its context; the next request of the connection is watched all the same.
+// A handler that http.TimeoutHandler gave up still works, and waits for the end of
+// its context or asks for a callback; the next request of the connection is watched
+// all the same.
 func TestA4_BehindATimeoutHandler(t *testing.T) {
-	waiting, free, told := make(chan struct{}), make(chan struct{}), make(chan struct{})
-	defer close(free)
-	mux := http.NewServeMux()
-	mux.Handle("/slow", http.TimeoutHandler(abort.Check(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		<-r.Context().Done()
-		<-free
-	})), time.Millisecond, "too slow"))
-	mux.Handle("/next", abort.Check(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		done := r.Context().Done()
-		close(waiting)
-		select {
-		case <-done:
-			close(told)
-		case <-free:
-		}
-	})))
-	c := served(t, mux)
-	io.WriteString(c, "GET /slow HTTP/1.1\r\nHost: x\r\n\r\n")
-	res, err := http.ReadResponse(bufio.NewReader(c), nil)
-	if err != nil || res.StatusCode != 503 {
-		t.Fatalf("the first response = %v, %v, want 503", res, err)
+	for name, late := range map[string]func(ctx context.Context, next <-chan struct{}){
+		"context": func(ctx context.Context, _ <-chan struct{}) { <-ctx.Done() },
+		"On": func(ctx context.Context, next <-chan struct{}) {
+			<-next
+			abort.On(ctx, ignored)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			waiting, asked, free, told := make(chan struct{}), make(chan struct{}), make(chan struct{}), make(chan struct{})
+			mux := http.NewServeMux()
+			mux.Handle("/slow", http.TimeoutHandler(abort.Check(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				late(r.Context(), waiting)
+				close(asked)
+				<-free
+			})), time.Millisecond, "too slow"))
+			mux.Handle("/next", abort.Check(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+				done := r.Context().Done()
+				close(waiting)
+				select {
+				case <-done:
+					close(told)
+				case <-free:
+				}
+			})))
+			c := served(t, mux)
+			defer close(free)
+			io.WriteString(c, "GET /slow HTTP/1.1\r\nHost: x\r\n\r\n")
+			res, err := http.ReadResponse(bufio.NewReader(c), nil)
+			if err != nil || res.StatusCode != 503 {
+				t.Fatalf("the first response = %v, %v, want 503", res, err)
+			}
+			io.WriteString(c, "POST /next HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nunread")
+			<-waiting
+			<-asked
+			c.Close()
+			wantTold(t, told)
+		})
 	}
-	io.WriteString(c, "POST /next HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nunread")
-	<-waiting
-	c.Close()
-	wantTold(t, told)
 }
 
 // A callback is told what the socket says also where the context around lastbyte
@@ -194,39 +207,6 @@ func TestA11_ResetBehindAnOpaqueWriter(t *testing.T) {
 	c.(*net.TCPConn).CloseWrite()
 	<-asked
 	c.(*net.TCPConn).SetLinger(0)
-	c.Close()
-	wantTold(t, told)
-}
-
-// A callback that a handler registers after an http.TimeoutHandler gave it up
-// does not take the watch from the connection's next request.
-func TestA4_OnBehindATimeoutHandler(t *testing.T) {
-	waiting, registered, free, told := make(chan struct{}), make(chan struct{}), make(chan struct{}), make(chan struct{})
-	mux := http.NewServeMux()
-	mux.Handle("/slow", http.TimeoutHandler(abort.Check(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		<-waiting
-		abort.On(r.Context(), func(context.Context) {})
-		close(registered)
-		<-free
-	})), time.Millisecond, "too slow"))
-	mux.Handle("/next", abort.Check(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		done := r.Context().Done()
-		close(waiting)
-		select {
-		case <-done:
-			close(told)
-		case <-free:
-		}
-	})))
-	c := served(t, mux)
-	defer close(free)
-	io.WriteString(c, "GET /slow HTTP/1.1\r\nHost: x\r\n\r\n")
-	res, err := http.ReadResponse(bufio.NewReader(c), nil)
-	if err != nil || res.StatusCode != 503 {
-		t.Fatalf("the first response = %v, %v, want 503", res, err)
-	}
-	io.WriteString(c, "POST /next HTTP/1.1\r\nHost: x\r\nContent-Length: 100\r\n\r\nunread")
-	<-registered
 	c.Close()
 	wantTold(t, told)
 }
