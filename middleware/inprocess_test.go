@@ -105,12 +105,12 @@ func TestTransparency_RouteInALateCallback(t *testing.T) {
 		got := make(chan string, 1)
 		r := chi.NewRouter()
 		r.Get("/other/{id}", func(http.ResponseWriter, *http.Request) { time.Sleep(time.Minute) })
-		r.Get("/work/{id}", func(_ http.ResponseWriter, r *http.Request) {
+		r.Get("/job/{id}", func(_ http.ResponseWriter, r *http.Request) {
 			abort.On(r.Context(), func(ctx context.Context) { got <- chi.URLParamFromCtx(ctx, "id") })
 			thread.Spawn(r.Context(), func(context.Context) error { time.Sleep(10 * time.Second); return nil })
 		})
 		s := pipenet.Start(t, p, life.Handler(r))
-		working := s.Begin(s.NewRequest("GET", "/work/mine", nil))
+		working := s.Begin(s.NewRequest("GET", "/job/mine", nil))
 		time.Sleep(time.Second)
 		s.Begin(s.NewRequest("GET", "/other/theirs", nil))
 		time.Sleep(time.Second)
@@ -163,7 +163,7 @@ func TestTransparency_RouteInAThreadThatUsesTheHandlersContext(t *testing.T) {
 		life := newLife(t, middleware.Options{})
 		params := make(chan string, 20)
 		r := chi.NewRouter()
-		r.Get("/work/{id}", func(_ http.ResponseWriter, r *http.Request) {
+		r.Get("/job/{id}", func(_ http.ResponseWriter, r *http.Request) {
 			thread.Spawn(r.Context(), func(context.Context) error {
 				time.Sleep(2 * time.Second)
 				eof.Defer(r.Context(), func(ctx context.Context) { params <- chi.URLParamFromCtx(ctx, "id") })
@@ -173,7 +173,7 @@ func TestTransparency_RouteInAThreadThatUsesTheHandlersContext(t *testing.T) {
 		r.Get("/other/{id}", func(http.ResponseWriter, *http.Request) { time.Sleep(10 * time.Second) })
 		s := pipenet.Start(t, p, m.wrap(life, r))
 		for range cap(params) {
-			s.Begin(s.NewRequest("GET", "/work/mine", nil))
+			s.Begin(s.NewRequest("GET", "/job/mine", nil))
 		}
 		time.Sleep(time.Second)
 		for range cap(params) {

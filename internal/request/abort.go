@@ -123,9 +123,7 @@ func (r *Request) On(ctx context.Context, f func(context.Context)) error {
 		return nil
 	}
 	r.node.follow()
-	if !r.outlivedNow() {
-		r.node.followPeer()
-	}
+	r.node.followPeer()
 	r.node.poll() // a watch that began earlier may have told nobody
 	return nil
 }

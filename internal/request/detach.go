@@ -219,10 +219,7 @@ func (d *Detached) over(panicked bool) {
 	r.mu.Lock()
 	r.markLocked(done | shielded)
 	d.back = true
-	var shields []*Node
-	if r.extra != nil {
-		shields = r.extra.shields
-	}
+	shields := r.shieldsLocked()
 	alone, obs := d.alone, r.cfg.Load().Observer
 	if !r.is(ended) {
 		obs = nil // nothing outlived the response; after a Send, its end says so

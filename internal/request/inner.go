@@ -26,8 +26,8 @@ func (n *Node) own() context.Context {
 		in.cancel()
 	} else {
 		n.follow()
-		if n.judge != nil && !n.judge.outlivedNow() {
-			n.followPeer() // else it may be another request's peer
+		if n.judge != nil {
+			n.followPeer()
 		}
 	}
 	return in.Context

@@ -149,11 +149,12 @@ func (n *Node) follow() {
 	}
 }
 
-// followPeer begins the watch of the peer, after that of the parent. It is a
-// witness also where the parent has ended, or never will.
+// followPeer begins the watch of the peer, after that of the parent, unless it
+// may be another request's by now. It is a witness also where the parent has
+// ended, or never will.
 func (n *Node) followPeer() {
 	conn := n.judge.conn()
-	if conn == nil {
+	if conn == nil || n.judge.outlivedNow() {
 		return
 	}
 	n.mu.Lock()
@@ -170,9 +171,7 @@ func (n *Node) recheck() {
 		return
 	}
 	n.poll()
-	if !n.judge.outlivedNow() {
-		n.followPeer()
-	}
+	n.followPeer()
 }
 
 // watched runs on a goroutine of package context. It comes to nothing if the

@@ -144,12 +144,16 @@ func (r *Request) Shield(ctx context.Context) context.Context {
 // endShields ends what Shield gave out.
 func (r *Request) endShields(e *ending) {
 	r.mu.Lock()
-	var shields []*Node
-	if r.extra != nil {
-		shields = r.extra.shields
-	}
+	shields := r.shieldsLocked()
 	r.mu.Unlock()
 	for _, n := range shields {
 		n.cancel(e)
 	}
+}
+
+func (r *Request) shieldsLocked() []*Node {
+	if r.extra == nil {
+		return nil
+	}
+	return r.extra.shields
 }
