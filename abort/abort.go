@@ -10,9 +10,13 @@
 //	r.Use(abort.Check)
 //	...
 //	abort.On(ctx, func(ctx context.Context) {
-//		tx.Rollback(ctx)
-//		exitcode.Exit(ctx, exitcode.ClientClosedRequest)
+//		exitcode.Exit(ctx, exitcode.ClientClosedRequest) // first: it ends the query that Rollback would wait for
+//		tx.Rollback()
 //	})
+//
+// The order matters. With a callback registered the abort cancels nothing; the
+// exit does, and so it interrupts what the handler is waiting for.
+// database/sql's Rollback cancels no query: it waits for the one that runs.
 //
 // # Limits
 //
@@ -84,8 +88,10 @@ func config(o Options) *request.Config {
 //
 // Before the callback has exited, and if it does not exit at all, the handler
 // goes on undisturbed: its context is not cancelled by the abort. The response
-// ends only after the callback has returned, so the callback may use what the
-// handler owns as far as that is safe for two goroutines, but neither the
+// ends only after the callback has returned. A callback that undoes what the
+// handler began should exit first: the exit cancels the handler's context, so
+// that a query under way ends before sql.Tx.Rollback has to wait for it. The
+// callback may use what the handler owns as far as that is safe for two goroutines, but neither the
 // ResponseWriter nor the request body. A panic of the callback is logged.
 //
 // The ctx that the callback gets has the values of the ctx given here; neither

@@ -66,16 +66,19 @@ func ExampleIgnore() {
 func ExampleOn() {
 	leave(abort.Check(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		ctx := r.Context()
+		stopped := make(chan struct{})
 		abort.On(ctx, func(ctx context.Context) {
-			fmt.Println("roll back")
-			exitcode.Exit(ctx, exitcode.ClientClosedRequest)
+			exitcode.Exit(ctx, exitcode.ClientClosedRequest) // stops the handler, and what it waits for
+			<-stopped
+			fmt.Println("roll back") // tx.Rollback finds no query under way
 		})
 		<-ctx.Done()
 		fmt.Println(context.Cause(ctx))
+		close(stopped)
 	})))
 	// Output:
-	// roll back
 	// exit 499 Client Closed Request
+	// roll back
 }
 
 func ExampleCause() {

@@ -21,8 +21,8 @@ func (a *app) longWork(w http.ResponseWriter, r *http.Request) {
 	err := abort.On(ctx, func(ctx context.Context) {
 		left, _ := abort.Cause(ctx)
 		a.log.Warn().Msgf("long: %v", left)
-		a.log.Info().Msg("long: rolled back") // tx.Rollback, say
-		_ = exitcode.Exit(ctx, exitcode.ClientClosedRequest)
+		_ = exitcode.Exit(ctx, exitcode.ClientClosedRequest) // first: it ends the query that a rollback would wait for
+		a.log.Info().Msg("long: rolled back")                // tx.Rollback, say
 	})
 	if err != nil {
 		exitcode.Throw(ctx, http.StatusInternalServerError)
