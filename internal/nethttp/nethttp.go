@@ -1,0 +1,166 @@
+// Package nethttp holds what lastbyte knows of the parts of net/http that are
+// not exported or not documented. Each piece has a test beside it, a canary,
+// that fails when a release of Go changes it; the comments name the releases
+// that were read: 1.26.8 and 1.27.3. At a new release, run the tests with it and
+// read the functions of net/http that the comments name.
+package nethttp
+
+import (
+	"io"
+	"net/http"
+	"reflect"
+	"strings"
+	"time"
+)
+
+// BufferSize is how many bytes of a body the HTTP/1 server holds back before it
+// sends the header (bufferBeforeChunkingSize in server.go). The HTTP/2 server
+// holds back twice as many.
+const BufferSize = 2048
+
+// SniffLen is how many bytes of a source response.ReadFrom of the HTTP/1 server
+// copies before it lets the kernel copy the rest; they decide the Content-Type.
+const SniffLen = 512
+
+// Protocol is what a ResponseWriter speaks.
+type Protocol uint8
+
+const (
+	Unknown Protocol = iota // a recorder, net/http/fcgi, HTTP/3, a writer that hides what it wraps
+	HTTP1
+	HTTP2
+)
+
+func (p Protocol) String() string { return [...]string{"unknown", "HTTP/1", "HTTP/2"}[p] }
+
+// both is what the writers of the HTTP/1 and of the HTTP/2 server have in
+// common, besides http.ResponseWriter. The writer of quic-go's http3 server
+// lacks EnableFullDuplex and CloseNotify.
+type both interface {
+	http.Flusher
+	io.StringWriter
+	CloseNotifier
+	FlushError() error
+	SetReadDeadline(time.Time) error
+	SetWriteDeadline(time.Time) error
+	EnableFullDuplex() error
+}
+
+// CloseNotifier is http.CloseNotifier, whose use linters report.
+type CloseNotifier interface{ CloseNotify() <-chan bool }
+
+// Of tells what w itself speaks, by its methods: those of a server's writer.
+// The version that a request states is no evidence: after an h2c upgrade a
+// request says HTTP/1.1 and its writer is that of the HTTP/2 server. What w
+// wraps is not looked at, see [Server].
+func Of(w http.ResponseWriter) Protocol {
+	if _, ok := w.(both); !ok {
+		return Unknown
+	}
+	_, pusher := w.(http.Pusher)
+	_, hijacker := w.(http.Hijacker)
+	_, readerFrom := w.(io.ReaderFrom)
+	switch {
+	case pusher && !hijacker:
+		return HTTP2
+	case hijacker && readerFrom && !pusher:
+		return HTTP1
+	}
+	return Unknown
+}
+
+// maxWrappers bounds the search through writers that wrap each other, in case
+// one names itself.
+const maxWrappers = 64
+
+// below gives the writer that w wraps; nil: it names none.
+func below(w http.ResponseWriter) http.ResponseWriter {
+	if u, ok := w.(interface{ Unwrap() http.ResponseWriter }); ok {
+		return u.Unwrap()
+	}
+	return nil
+}
+
+// Innermost gives the writer that w and what it wraps stand in front of. It is
+// never nil: an Unwrap that gives nil ends the search at the writer that has it.
+func Innermost(w http.ResponseWriter) http.ResponseWriter {
+	for range maxWrappers {
+		in := below(w)
+		if in == nil {
+			break
+		}
+		w = in
+	}
+	return w
+}
+
+// Server finds the writer of an HTTP/1 or HTTP/2 server in w or in what it
+// wraps: the innermost that has the methods of one. Without one it gives nil and
+// Unknown. What that writer does is known: a write deadline in the past keeps
+// every further byte of an HTTP/1 response from the client, and resets the
+// stream of an HTTP/2 response. Of any other writer's SetWriteDeadline nothing
+// is known, even if it returns nil.
+func Server(w http.ResponseWriter) (server http.ResponseWriter, p Protocol) {
+	for range maxWrappers {
+		if q := Of(w); q != Unknown {
+			server, p = w, q
+		}
+		if w = below(w); w == nil {
+			break
+		}
+	}
+	return server, p
+}
+
+// IsOwn reports whether w is the very writer that net/http's HTTP/1 server made
+// (response in server.go), and no wrapper with the same methods.
+func IsOwn(w http.ResponseWriter) bool {
+	return Of(w) == HTTP1 && declaredBy(w, "net/http")
+}
+
+func declaredBy(w http.ResponseWriter, pkg string) bool {
+	t := reflect.TypeOf(w)
+	if t.Kind() == reflect.Pointer {
+		t = t.Elem()
+	}
+	return t.PkgPath() == pkg
+}
+
+// CloseAfterResponse has the HTTP/1 server close the connection after the
+// response, and linger, so that a client that still sends its body reads the
+// response before the connection is reset. At any time before ServeHTTP returns
+// it does what http.MaxBytesReader does at its limit (requestTooLarge in
+// server.go); if the header is not written yet, that also sets Connection:
+// close. It reports whether w leads to a writer that heard it.
+//
+// MaxBytesReader asks the writer that it was given and none that is wrapped; so
+// behind any wrapper it cannot do it by itself.
+func CloseAfterResponse(w http.ResponseWriter) bool {
+	server, _ := Server(w)
+	if server == nil || !IsOwn(server) {
+		return false
+	}
+	limited := http.MaxBytesReader(server, io.NopCloser(strings.NewReader("x")), 0)
+	_, _ = limited.Read(make([]byte, 1)) // it fails: the limit is 0
+	return true
+}
+
+// Notified reports whether the HTTP/1 server's reader has met the end of the
+// connection while the handler of w was at work: it puts a value into the
+// channel of CloseNotify then (closeNotify in server.go), a moment after it has
+// cancelled the request's context. known is false where w leads to no such
+// writer. A handler that receives from the channel takes the value away.
+func Notified(w http.ResponseWriter) (notified, known bool) {
+	server, _ := Server(w)
+	if server == nil || !IsOwn(server) {
+		return false, false
+	}
+	return len(server.(CloseNotifier).CloseNotify()) > 0, true
+}
+
+// IsDisconnected finds what the HTTP/2 server says of a connection that is gone
+// (errClientDisconnected), sometimes before it cancels the streams' contexts.
+// The error has no name, so its text is compared; a source of bytes may have an
+// error with the same text, so only the error of a write or of a read of the
+// request body may be asked about.
+func IsDisconnected(err error) bool { return err.Error() == "client disconnected" }
