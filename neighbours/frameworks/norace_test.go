@@ -1,0 +1,5 @@
+//go:build !race
+
+package neighbours_test
+
+const raceEnabled = false
