@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"syscall"
 	"time"
+
+	"github.com/lastbyte-go/lastbyte/internal/nethttp"
 )
 
 // Check is the setting of an abort middleware.
@@ -175,7 +177,7 @@ func (r *Request) writeFailed(err error) error {
 	if r.check() == nil || r.is(hijacked|dropping) {
 		return err
 	}
-	if !isReset(err) && !errors.Is(err, syscall.EPIPE) && !isDisconnected(err) && !r.mayHaveLeft() ||
+	if !isReset(err) && !errors.Is(err, syscall.EPIPE) && !nethttp.IsDisconnected(err) && !r.mayHaveLeft() ||
 		errors.Is(err, http.ErrHandlerTimeout) {
 		return err // http.ErrContentLength, an outer writer's own error
 	}
@@ -189,10 +191,6 @@ func (r *Request) mayHaveLeft() bool {
 	outer := r.node.parent
 	return outer.Err() == context.Canceled && context.Cause(outer) == context.Canceled
 }
-
-// isDisconnected finds what net/http's HTTP/2 server says of a connection that
-// is gone, sometimes before it cancels the streams' contexts. It has no name.
-func isDisconnected(err error) bool { return err.Error() == "client disconnected" }
 
 // isReset finds what the system says of a connection on which no byte passes any
 // more: an RST came, or nobody has answered for too long (keep-alive,

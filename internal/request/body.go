@@ -6,6 +6,8 @@ import (
 	"io"
 	"net/http"
 	"os"
+
+	"github.com/lastbyte-go/lastbyte/internal/nethttp"
 )
 
 // body stands in front of the request body of the copy that a handler gets.
@@ -77,8 +79,8 @@ func (r *Request) readFailed(err error) error {
 		return err
 	}
 	// On HTTP/1 the request body and the connection end together.
-	truncated := errors.Is(err, io.ErrUnexpectedEOF) && r.body.from.ProtoMajor == 1
-	if !truncated && !isReset(err) && !isDisconnected(err) && !r.mayHaveLeft() {
+	truncated := errors.Is(err, io.ErrUnexpectedEOF) && r.http1()
+	if !truncated && !isReset(err) && !nethttp.IsDisconnected(err) && !r.mayHaveLeft() {
 		return err // a malformed body, say
 	}
 	if !r.judge(bodyTruncated, err) {

@@ -5,9 +5,10 @@ import (
 	"net"
 	"net/http"
 	"path"
-	"reflect"
 	"runtime"
 	"strings"
+
+	"github.com/lastbyte-go/lastbyte/internal/nethttp"
 )
 
 // commit is called inside the writer's gate before the final status goes out.
@@ -106,7 +107,7 @@ func (r *Request) hijackMove(c net.Conn) {
 func (w *Writer) superfluous() bool {
 	r := w.req
 	srv := r.server()
-	if srv == nil || !isHTTP1Writer(w.inner) {
+	if srv == nil || !nethttp.IsOwn(w.inner) {
 		return false
 	}
 	what := "superfluous response.WriteHeader call"
@@ -120,11 +121,6 @@ func (w *Writer) superfluous() bool {
 	f := caller()
 	printf("http: %s from %s (%s:%d)", what, f.Function, path.Base(f.File), f.Line)
 	return true
-}
-
-// isHTTP1Writer finds the writer that net/http's HTTP/1 server makes.
-func isHTTP1Writer(w http.ResponseWriter) bool {
-	return reflect.TypeOf(w).String() == "*http.response"
 }
 
 // caller is the first frame outside this package and net/http.

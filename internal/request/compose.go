@@ -5,7 +5,8 @@ import (
 	"io"
 	"net"
 	"net/http"
-	"time"
+
+	"github.com/lastbyte-go/lastbyte/internal/nethttp"
 )
 
 type (
@@ -24,10 +25,6 @@ func (p readers) ReadFrom(src io.Reader) (int64, error)        { return p.v.Read
 func (p stringw) WriteString(s string) (int, error)            { return p.v.WriteString(s) }
 func (p pusher) Push(target string, o *http.PushOptions) error { return p.v.Push(target, o) }
 func (p notify) CloseNotify() <-chan bool                      { return p.v.CloseNotify() }
-
-// closeNotifier is net/http's, which is deprecated: handlers may still find it
-// where the writer below has it.
-type closeNotifier interface{ CloseNotify() <-chan bool }
 
 const (
 	hasFlush = 1 << iota
@@ -54,39 +51,26 @@ func methods(w http.ResponseWriter) (set int) {
 	if _, ok := w.(http.Pusher); ok {
 		set |= hasPush
 	}
-	if _, ok := w.(closeNotifier); ok {
+	if _, ok := w.(nethttp.CloseNotifier); ok {
 		set |= hasNotify
 	}
 	return set
 }
 
-// serverWriter is what the writers of net/http's own servers have in common.
-type serverWriter interface {
-	http.Flusher
-	io.StringWriter
-	closeNotifier
-	FlushError() error
-	SetReadDeadline(time.Time) error
-	SetWriteDeadline(time.Time) error
-	EnableFullDuplex() error
-}
-
-// view gives the ResponseWriter for a handler. The sets are those of net/http,
-// httptest, http.TimeoutHandler, chi's and zerolog's wrappers. For any other
-// the largest of these serves that claims nothing the writer below lacks; an
-// http.ResponseController still reaches the rest.
+// view gives the ResponseWriter for a handler, and notes what the one below
+// speaks. The sets are those of net/http, httptest, http.TimeoutHandler, chi's
+// and zerolog's wrappers. For any other the largest of these serves that claims
+// nothing the writer below lacks; an http.ResponseController still reaches the
+// rest.
 func (w *Writer) view() http.ResponseWriter {
-	if _, ok := w.inner.(serverWriter); ok {
-		if _, ok := w.inner.(http.Pusher); ok {
-			return (*h2)(w)
-		}
-		if _, ok := w.inner.(interface {
-			http.Hijacker
-			io.ReaderFrom
-		}); ok {
-			return (*h1)(w)
-		}
+	w.speaks = nethttp.Of(w.inner)
+	switch w.speaks {
+	case nethttp.HTTP1:
+		return (*h1)(w)
+	case nethttp.HTTP2:
+		return (*h2)(w)
 	}
+	_, w.speaks = nethttp.Server(w.inner)
 	return compose(w)
 }
 

@@ -5,6 +5,8 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"github.com/lastbyte-go/lastbyte/internal/nethttp"
 )
 
 func (w *Writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
@@ -39,7 +41,7 @@ func (w *Writer) CloseNotify() <-chan bool {
 	}
 	defer w.leave()
 	w.req.mark(notified)
-	return w.inner.(closeNotifier).CloseNotify()
+	return w.inner.(nethttp.CloseNotifier).CloseNotify()
 }
 
 func (w *Writer) SetReadDeadline(t time.Time) error {

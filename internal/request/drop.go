@@ -83,7 +83,7 @@ func (r *Request) closeWriter() (finish func()) {
 // handler is not: behind an http.TimeoutHandler that gave up. The caller is
 // inside the writer's gate, or has shut it and not returned.
 func (r *Request) outlived() bool {
-	if r.node.parent.Err() == nil || isHTTP1Writer(innermost(r.w.inner)) {
+	if r.node.parent.Err() == nil || r.w.ownHTTP1() {
 		return false
 	}
 	if c := r.conn(); c != nil && r.mayHaveLeft() {
@@ -118,7 +118,7 @@ func (r *Request) drop(code int) (stop bool) {
 	r.markLocked(dropping)
 	said := r.is(committed)
 	if !said {
-		r.w.status = int32(max(code, 0))
+		r.w.status = int16(max(code, 0))
 	}
 	r.mu.Unlock()
 	if !said && code > 0 {

@@ -35,7 +35,7 @@ func (r *Request) render(flush bool) {
 	r.answerFirst()
 	r.mu.Lock()
 	r.markLocked(committed)
-	r.w.status = int32(status)
+	r.w.status = int16(status)
 	r.mu.Unlock()
 	r.w.inner.WriteHeader(status)
 	if r.body.from.Method != http.MethodHead && p.buf.Len() > 0 {

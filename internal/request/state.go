@@ -86,6 +86,6 @@ func (r *Request) commitMove(status int) bool {
 		return false
 	}
 	r.state.Store((s | committed) &^ special)
-	r.w.status = int32(status)
+	r.w.status = int16(status)
 	return true
 }

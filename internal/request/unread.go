@@ -3,7 +3,8 @@ package request
 import (
 	"io"
 	"net/http"
-	"strings"
+
+	"github.com/lastbyte-go/lastbyte/internal/nethttp"
 )
 
 // bodyUnread reports whether some of the request body may be unread.
@@ -21,7 +22,7 @@ func (r *Request) bodyUnread() bool {
 // then reads the rest when the handler is back, and takes a body that it could
 // not read for the next request (golang/go#68560 has the milder case).
 func (r *Request) answerFirst() {
-	if !r.http1() || !r.bodyUnread() || r.is(flushed) || r.size.Load() > bufferSize {
+	if !r.http1() || !r.bodyUnread() || r.is(flushed) || r.size.Load() > nethttp.BufferSize {
 		return // where the header is out, net/http has dealt with the body
 	}
 	rc := http.NewResponseController(r.w.inner)
@@ -34,28 +35,7 @@ func (r *Request) answerFirst() {
 			return
 		}
 	}
-	w := innermost(r.w.inner)
-	if !isHTTP1Writer(w) {
+	if !nethttp.CloseAfterResponse(r.w.inner) {
 		r.w.inner.Header().Set("Connection", "close") // it comes too late after WriteHeader
-		return
-	}
-	// The one call that has net/http close at any time is http.MaxBytesReader's,
-	// and then it lingers, so that a client which still writes gets its answer.
-	limited := http.MaxBytesReader(w, io.NopCloser(strings.NewReader("x")), 0)
-	_, _ = limited.Read(make([]byte, 1)) // it is over the limit, and says so to w
-}
-
-// innermost is the writer that the others stand in front of.
-func innermost(w http.ResponseWriter) http.ResponseWriter {
-	for {
-		u, ok := w.(interface{ Unwrap() http.ResponseWriter })
-		if !ok {
-			return w
-		}
-		w = u.Unwrap()
 	}
 }
-
-// bufferSize is how much of a body net/http holds back before it sends the
-// header.
-const bufferSize = 2048

@@ -7,6 +7,7 @@ import (
 	"syscall"
 	"time"
 
+	"github.com/lastbyte-go/lastbyte/internal/nethttp"
 	"github.com/lastbyte-go/lastbyte/internal/peer"
 )
 
@@ -139,8 +140,8 @@ func (r *Request) stoppedListening(wait bool) bool {
 		if !r.w.gate.enter() {
 			return false
 		}
-		w := innermost(r.w.inner)
-		stopped := r.is(notified) || !isHTTP1Writer(w) || len(w.(closeNotifier).CloseNotify()) > 0
+		stopped, known := nethttp.Notified(r.w.inner)
+		stopped = stopped || !known || r.is(notified)
 		r.w.gate.leave(r)
 		if stopped || !wait || pause > 40*time.Millisecond {
 			return stopped
@@ -157,8 +158,6 @@ func (r *Request) half(reason, strongest string) (string, whose) {
 	}
 	return strongest, client
 }
-
-func (r *Request) http1() bool { return r.body.from.ProtoMajor == 1 }
 
 // calling reports whether a read of the body or a write of the response is under
 // way. It may be what has ended the outer context; then its error says more, a

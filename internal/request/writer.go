@@ -3,6 +3,8 @@ package request
 import (
 	"io"
 	"net/http"
+
+	"github.com/lastbyte-go/lastbyte/internal/nethttp"
 )
 
 // Writer stands in front of a ResponseWriter. The request has one around the
@@ -18,7 +20,8 @@ type Writer struct {
 	det   *Detached // nil: the request's own writer
 	gate  gate
 
-	status int32 // recorded by the request's own. Under Request.mu
+	status int16            // recorded by the request's own. Under Request.mu
+	speaks nethttp.Protocol // what inner speaks, as view found it; set before the handler runs
 }
 
 // Header is the map of the writer below until the end, then one that nobody

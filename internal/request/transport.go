@@ -1,0 +1,20 @@
+package request
+
+import "github.com/lastbyte-go/lastbyte/internal/nethttp"
+
+// http1 reports whether the response goes out over HTTP/1. The writer tells; the
+// request's own version is no evidence, and asked only where the writer is of no
+// known kind or hides what it wraps.
+func (r *Request) http1() bool {
+	if r.w.speaks == nethttp.Unknown {
+		return r.body.from.ProtoMajor == 1
+	}
+	return r.w.speaks == nethttp.HTTP1
+}
+
+// ownHTTP1 reports whether w leads to the writer that net/http's HTTP/1 server
+// made for this request.
+func (w *Writer) ownHTTP1() bool {
+	server, _ := nethttp.Server(w.inner)
+	return server != nil && nethttp.IsOwn(server)
+}
