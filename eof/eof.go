@@ -90,7 +90,7 @@ func after(ctx context.Context, d time.Duration, fn func(context.Context), name 
 		return ErrOff
 	}
 	b := (*Background)(o)
-	t := &task{b: b, fn: fn, delay: d}
+	t := &task{b: b, req: r, fn: fn, delay: d}
 	if err := b.reserve(t); err != nil {
 		return err
 	}

@@ -2,7 +2,6 @@ package eof
 
 import (
 	"context"
-	"runtime/debug"
 	"runtime/pprof"
 	"time"
 
@@ -13,6 +12,7 @@ import (
 // it counts as pending up to start.
 type task struct {
 	b         *Background
+	req       *request.Request
 	fn        func(context.Context)
 	ctx       context.Context
 	delay     time.Duration
@@ -112,17 +112,15 @@ func (b *Background) run(t *task) {
 		}
 		b.countLocked(t, panicked)
 	}()
-	defer func() {
-		if v := recover(); v != nil {
-			panicked = true
-			b.panicked(v, debug.Stack())
-		}
-	}()
 	ctx := t.ctx
 	if b.o.Timeout > 0 {
 		var stop context.CancelFunc
 		ctx, stop = context.WithTimeout(ctx, b.o.Timeout)
 		defer stop()
 	}
-	t.fn(ctx)
+	t.req.RunTask(func() { t.fn(ctx) }, func(l request.Left) {
+		if panicked = l.Panicked(); panicked {
+			b.panicked(l.Value, l.Stack)
+		}
+	})
 }

@@ -64,22 +64,36 @@ func exit(code Code) *request.Exit {
 }
 
 // Throw is [Exit] for deep call stacks: it does not return. It unwinds the
-// calling goroutine by panicking with http.ErrAbortHandler, which every
-// well-behaved recoverer passes on in silence; deferred calls run, and a
-// recover in between that swallows it cannot undo the exit. It is for
-// goroutines that lastbyte started or serves, and no others: there is nobody to
-// recover it elsewhere.
+// calling goroutine up to the function that lastbyte runs there: the handler, a
+// [Phase], a [HeaderFilter], a thread, an abort callback, a task. That function
+// is over then, and nobody is told of a panic. Throw(ctx, OK) does no more than
+// that; in a Phase the next handler runs. So does any Throw after eof.Send and in
+// a task, where there is no response to end.
 //
-// An error of Exit other than [ErrExited] and [ErrHeaderSent] means that
-// nothing was to end; Throw unwinds all the same, and outside any lastbyte
-// middleware net/http then drops the connection.
+// It panics with http.ErrAbortHandler, which every well-behaved recoverer passes
+// on in silence; deferred calls run, and a recover in between that swallows it
+// cannot undo the exit. A library that runs the function on another goroutine
+// and panics with an error that wraps the value, as golang.org/x/sync does in
+// singleflight and errgroup, is no obstacle. But requests that wait in the same
+// singleflight call for its result get the same panic, although they have not
+// exited: their responses are cut off. Give such a function an error to return.
+//
+// It is for goroutines that lastbyte started or serves, and no others: there is
+// nobody to recover it elsewhere. Outside any lastbyte middleware, and with a code
+// that is not valid, net/http drops the connection.
 func Throw(ctx context.Context, code Code) {
-	_ = Exit(ctx, code) // there is no caller to hear of it
+	if r, ok := request.From(ctx); ok && code.valid() {
+		var e *request.Exit
+		if code != OK {
+			e = exit(code)
+		}
+		r.Throw(ctx, e)
+	}
 	panic(http.ErrAbortHandler)
 }
 
-// Phase is a middleware from a function: OK goes on with the next handler, any
-// other code exits with it. It panics if fn is nil. A code that is not valid is
+// Phase is a middleware from a function: OK, returned or thrown, goes on with the
+// next handler, any other code exits with it. It panics if fn is nil. A code that is not valid is
 // a bug of fn's: the request exits with 500, and the log says so.
 func Phase(fn func(http.ResponseWriter, *http.Request) Code) func(http.Handler) http.Handler {
 	if fn == nil {
@@ -87,9 +101,13 @@ func Phase(fn func(http.ResponseWriter, *http.Request) Code) func(http.Handler) 
 	}
 	return func(next http.Handler) http.Handler {
 		return request.Handler(none, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			code := fn(w, r)
-			if exited, ok := request.From(r.Context()); ok && exited.Over() {
-				return // fn has called Exit, or the client is gone
+			req, _ := request.From(r.Context())
+			var code Code
+			if _, thrown := req.Catch(func() { code = fn(w, r) }); thrown {
+				code = OK // what else was thrown has ended the request
+			}
+			if req.Over() {
+				return // fn has exited, or the client is gone
 			}
 			if code == OK {
 				next.ServeHTTP(w, r)

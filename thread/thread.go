@@ -47,11 +47,12 @@ func Spawn(ctx context.Context, fn func(context.Context) error) (*Thread, error)
 	}
 	ctx, cancel := context.WithCancelCause(r.Scope(ctx))
 	t := &Thread{cancel: cancel, done: make(chan struct{}), err: errGoexit}
-	err := r.Spawn(func() { t.err = fn(ctx) }, func(v any, stack []byte) {
-		if v != nil {
-			t.err = &PanicError{v, stack}
-		} else if _, exited := r.ExitCode(); exited && t.err == errGoexit {
-			t.err = ErrExited // by exitcode.Throw
+	err := r.Spawn(func() { t.err = fn(ctx) }, func(l request.Left) {
+		switch l.How {
+		case request.ByPanic, request.ByAbortHandler:
+			t.err = &PanicError{l.Value, l.Stack}
+		case request.ByThrow:
+			t.err = thrown(l)
 		}
 		cancel(nil)
 		close(t.done)
@@ -61,6 +62,15 @@ func Spawn(ctx context.Context, fn func(context.Context) error) (*Thread, error)
 		return nil, err
 	}
 	return t, nil
+}
+
+// thrown is the error of a thread that exitcode.Throw has ended; nil for
+// Throw(ctx, OK), which ends nothing else.
+func thrown(l request.Left) error {
+	if l.Exit == nil {
+		return nil
+	}
+	return ErrExited
 }
 
 // errGoexit is the error of a thread that called runtime.Goexit.

@@ -2,9 +2,6 @@ package request
 
 import (
 	"context"
-	"fmt"
-	"net/http"
-	"runtime/debug"
 	"runtime/pprof"
 )
 
@@ -34,7 +31,7 @@ func (r *Request) call(check *Check, f func(context.Context)) {
 		defer o.Untrack(w)
 	}
 	pprof.SetGoroutineLabels(ctx) // the goroutine was started by a witness
-	r.guard("abort callback", func() { f(ctx) })
+	r.run(foreign, func() { f(ctx) }, func(l Left) { r.logPanic("abort callback", l) })
 }
 
 // callback is a running callback, for a shutdown that gives up.
@@ -46,17 +43,3 @@ type callback struct {
 func (c *callback) Entry() *Entry { return &c.entry }
 
 func (c *callback) Cancel(_, cause error) { c.cancel(cause) }
-
-// guard runs f and logs a panic of it. A Throw has said what it wants by then.
-func (r *Request) guard(what string, f func()) (v any, stack []byte) {
-	defer func() {
-		if v = recover(); v == nil || v == http.ErrAbortHandler && r.winner() == exited {
-			v = nil
-			return
-		}
-		stack = debug.Stack()
-		r.Log(fmt.Sprintf("lastbyte: panic in %s: %v\n%s", what, v, stack))
-	}()
-	f()
-	return nil, nil
-}

@@ -6,7 +6,6 @@ import (
 	"mime/multipart"
 	"net/http"
 	"runtime"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -138,30 +137,13 @@ func (d *Detached) Context() context.Context { return &d.node }
 
 // Run is the handler's part, on a goroutine of its owner's.
 func (d *Detached) Run() {
-	returned := false
-	defer func() {
-		if returned {
-			d.finish(false, nil, nil)
-			return
-		}
-		v := recover() // nil: runtime.Goexit
-		if v == http.ErrAbortHandler && d.req.winner() == exited {
-			d.finish(false, nil, nil) // Throw
-			return
-		}
-		var stack []byte
-		if v != nil && v != http.ErrAbortHandler {
-			stack = debug.Stack()
-		}
-		d.finish(true, v, stack)
-	}()
-	d.h.next.ServeHTTP(d.w.view(), d.body.to)
-	returned = true
+	d.req.run(own, func() { d.h.next.ServeHTTP(d.w.view(), d.body.to) }, d.finish)
 }
 
 // finish ends the handler's part, on its goroutine.
-func (d *Detached) finish(panicked bool, v any, stack []byte) {
+func (d *Detached) finish(l Left) {
 	r := d.req
+	panicked, v := l.Broken(), l.Value
 	var ending bool
 	if panicked {
 		d.node.cancel(handlerReturned)
@@ -177,8 +159,8 @@ func (d *Detached) finish(panicked bool, v any, stack []byte) {
 		if d.body.from.MultipartForm == nil {
 			d.form = d.body.to.MultipartForm
 		}
-		if stack != nil {
-			r.Log(fmt.Sprintf("http: panic serving %s: %v\n%s", r.body.from.RemoteAddr, v, stack))
+		if l.Panicked() {
+			r.Log(fmt.Sprintf("http: panic serving %s: %v\n%s", r.body.from.RemoteAddr, v, l.Stack))
 		}
 	case ending:
 		d.settle()
@@ -200,13 +182,13 @@ func (d *Detached) finish(panicked bool, v any, stack []byte) {
 	if panicked {
 		r.drain()
 	}
-	defer d.over(v != nil) // deferred: OnPanic may call runtime.Goexit
+	defer d.over(l.Panicked()) // deferred: OnPanic may call runtime.Goexit
 	if !ending {
 		if form := d.body.to.MultipartForm; form != nil {
 			_ = form.RemoveAll() // net/http has no use for the error either
 		}
-		if stack != nil {
-			d.owner().Panicked(v, stack)
+		if l.Panicked() {
+			d.owner().Panicked(v, l.Stack)
 		}
 	}
 }

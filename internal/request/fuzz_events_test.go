@@ -50,7 +50,7 @@ var events = []event{
 		if m.back {
 			return nil
 		}
-		if _ = m.exits(code(arg), false); m.winner != "exited" {
+		if errors.Is(m.exits(code(arg), false), exitcode.ErrInvalidCode) {
 			return m.panics()
 		}
 		m.back = true
@@ -95,13 +95,9 @@ var events = []event{
 		m.back = true
 		return m.settle()
 	}},
-	{"panic", func(w *world, arg byte) error { return w.last(w.handler, ending(arg|1)) }, func(m *model, arg byte) error {
-		switch {
-		case m.back:
+	{"panic", func(w *world, arg byte) error { return w.last(w.handler, ending(arg|1)) }, func(m *model, _ byte) error {
+		if m.back {
 			return nil
-		case m.winner == "exited" && arg&7|1 == 3: // as Throw does it
-			m.back = true
-			return m.settle()
 		}
 		return m.panics()
 	}},

@@ -55,8 +55,8 @@ func (r *Request) drain() bool {
 }
 
 // Spawn runs f on a goroutine of the request, see thread.Spawn, and then over
-// with what f panicked with.
-func (r *Request) Spawn(f func(), over func(v any, stack []byte)) error {
+// with how f was left.
+func (r *Request) Spawn(f func(), over func(Left)) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	s := r.state.Load()
@@ -67,10 +67,10 @@ func (r *Request) Spawn(f func(), over func(v any, stack []byte)) error {
 		return ErrEnded
 	}
 	r.goLocked(func() {
-		var v any
-		var stack []byte
-		defer func() { over(v, stack) }() // deferred: f may call runtime.Goexit
-		v, stack = r.guard("thread", f)
+		r.run(foreign, f, func(l Left) {
+			defer over(l) // deferred: a logger may call runtime.Goexit
+			r.logPanic("thread", l)
+		})
 	})
 	return nil
 }

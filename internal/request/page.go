@@ -75,7 +75,12 @@ func (r *Request) writePage(e *Exit, h http.Header) *pageWriter {
 	if p.header == nil {
 		p.header = make(http.Header)
 	}
-	if v, _ := r.guard("error page", func() { write(p, req, e.Code) }); v != nil {
+	whole := false
+	r.run(own, func() { write(p, req, e.Code) }, func(l Left) {
+		whole = l.How == ByReturn
+		r.logPanic("error page", l)
+	})
+	if !whole {
 		return &pageWriter{header: h, status: e.Code}
 	}
 	clear(h)

@@ -55,6 +55,7 @@ type extra struct {
 	readBy   time.Time // a deadline of the handler's
 	writeBy  time.Time // likewise
 	panicked bool
+	throws   [task + 1]throws // by kind
 
 	cut     sync.Once // guards itself and severed
 	severed bool      // the cut worked
@@ -193,19 +194,17 @@ func (r *Request) serve(next http.Handler, w http.ResponseWriter, out *http.Requ
 		if back {
 			return
 		}
-		// No recover but for Throw: what passes by unseen keeps its stack, and
-		// nobody has to tell runtime.Goexit from a panic with nil.
-		var v any
-		if r.winner() == exited {
-			v = recover()
-		}
-		thrown := v == http.ErrAbortHandler
-		if !thrown {
+		l := r.left(own, recover())
+		if l.Broken() {
 			r.panicMove()
 		}
-		cut := r.finish(!thrown)
-		if v != nil && (!thrown || cut) {
-			panic(v)
+		cut := r.finish(l.Broken())
+		switch {
+		case l.Value == nil: // runtime.Goexit goes on by itself
+		case l.Broken():
+			panic(l.Value) // on top of the frames that panicked, which net/http logs
+		case cut:
+			panic(http.ErrAbortHandler)
 		}
 	}()
 	next.ServeHTTP(w, out)
