@@ -27,9 +27,6 @@ func (s *soak) echo(w http.ResponseWriter, r *http.Request) {
 		if !errors.Is(err, abort.ErrClientAborted) || !errors.Is(err, io.ErrUnexpectedEOF) {
 			s.wrong("reading the body of %s = %v, want the abort", id, err)
 		}
-		if detached(r) {
-			s.perhaps.Add(1)
-		}
 		return
 	}
 	s.own("echo", r, id)
@@ -193,7 +190,7 @@ func (s *soak) wait(w http.ResponseWriter, r *http.Request) {
 	if e, ok := abort.Cause(ctx); !ok || mode == "" && context.Cause(ctx) != e {
 		s.wrong("Cause of %s = %v, %v, the context's %v", id, e, ok, context.Cause(ctx))
 	}
-	if detached(r) && mode != "nothing" {
+	if detached(r) && mode == "exit" {
 		s.handed.Add(1)
 	}
 	s.own("wait", r, id)

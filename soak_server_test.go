@@ -167,8 +167,7 @@ func (s *soak) race(w http.ResponseWriter, r *http.Request) {
 		s.sending(nil, nil)
 		s.own("race", r, id)
 		s.alive(r.Context(), id)
-	case errors.Is(err, eof.ErrClientAborted):
-		s.perhaps.Add(1)
+	case errors.Is(err, eof.ErrClientAborted): // ServeHTTP waits for this handler
 	default:
 		s.wrong("Send = %v", err)
 	}

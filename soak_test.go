@@ -32,7 +32,6 @@ type soak struct {
 	arrived, outcomes, aborts, exits, eofs atomic.Uint64 // requests, as OnEnd has them but the first
 	sent                                   atomic.Uint64 // ended by Send, as the handlers have it
 	handed                                 atomic.Uint64 // handlers that outlived their response, those included
-	perhaps                                atomic.Uint64 // handlers whose client left: they may have
 	accepted, refused, panics, told        atomic.Uint64 // tasks; panics after the response, and those that OnPanic got
 	lines, workLines                       atomic.Uint64 // of the log: requests, work that has ended
 	hours, number, slow                    atomic.Int64

@@ -86,7 +86,7 @@ func (b *Background) Handler(next http.Handler) http.Handler {
 // (an outer one works by cancellation, until Send), and a ResponseWriter's
 // Unwrap gives nil. Inside another Detach it is Handler. Mount it inside the
 // routing (chi's With): around it (Use), outer handlers do not see the route of
-// a request that an abort, or an exit from beside the handler, ended early.
+// a request that an exit from beside the handler ended early.
 func (b *Background) Detach(next http.Handler) http.Handler {
 	return request.Detach(b.config, next)
 }

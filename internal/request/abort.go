@@ -84,8 +84,7 @@ func (r *Request) abortMove(check *Check, reason string, err error) {
 		if r.http1() && r.w.gate.busy() {
 			r.dropNow() // a Write that is stuck has nobody to wait for
 		}
-		r.wake()
-		return
+		return // under Detach, too, ServeHTTP waits for the handler: see Detached.wake
 	}
 	r.goLocked(func() { r.call(check, f) })
 	r.mu.Unlock()

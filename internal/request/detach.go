@@ -11,6 +11,8 @@ import (
 	"time"
 
 	"github.com/go-chi/chi/v5"
+
+	"github.com/lastbyte-go/lastbyte/internal/nethttp"
 )
 
 // Detached runs the rest of the handler chain on a goroutine of its own, so
@@ -101,7 +103,7 @@ func (d *Detached) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		d.h.next.ServeHTTP(w, req)
 		return
 	}
-	if w := d.req.winner(); w == exited || w == aborted {
+	if d.req.winner() == exited {
 		d.wake(false) // decided when there was nobody to wake
 	}
 	d.owner().Go(d)
@@ -151,9 +153,18 @@ func (d *Detached) finish(l Left) {
 	} else {
 		ending = r.drain()
 	}
+	// Behind an http.TimeoutHandler, which returns when the client leaves, a router
+	// may have recycled its route context. Its writer leads to no server's.
+	reachable := ending || d.w.speaks != nethttp.Unknown
+	if r.winner() == aborted { // nobody has woken the serving goroutine
+		r.drain() // a panic has no client to hear of it at once
+		ending = true
+	}
 	switch {
 	case ending && panicked:
-		d.settle()  // outer handlers may answer for this one
+		if reachable {
+			d.settle() // outer handlers may answer for this one
+		}
 		thrown := v // in the heap if it comes to this
 		d.panicked = &thrown
 		if d.body.from.MultipartForm == nil {
@@ -163,11 +174,13 @@ func (d *Detached) finish(l Left) {
 			r.Log(fmt.Sprintf("http: panic serving %s: %v\n%s", r.body.from.RemoteAddr, v, l.Stack))
 		}
 	case ending:
-		d.settle()
 		if d.body.from.MultipartForm == nil {
 			d.form = d.body.to.MultipartForm
 		}
-		carry(d.body.from, d.body.to)
+		if reachable {
+			d.settle()
+			carry(d.body.from, d.body.to)
+		}
 	case r.sends():
 		d.decided.Wait() // a Send from beside the handler may still be at the writer
 	case r.winner() == exited && d.w.gate.enter(): // who exited may be about to wake
@@ -230,6 +243,11 @@ func (d *Detached) Cancel(err, cause error) {
 
 // wake lets the serving goroutine go on: the ending is decided. back: the
 // handler is, too. It reports whether that comes after the end.
+//
+// An abort does not call it: nobody waits for the response then, and what limits
+// the handlers at work from outside (MaxConcurrentStreams, a throttle) must go
+// on counting this one. Else a client could begin requests and leave them
+// without end (CVE-2023-39325).
 func (d *Detached) wake(back bool) (late bool) {
 	r := d.req
 	r.mu.Lock()

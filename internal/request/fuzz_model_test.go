@@ -116,13 +116,13 @@ func (m *model) settle() error {
 }
 
 func (m *model) panics() error {
-	if !m.detach {
+	if !m.detach || m.winner == "aborted" { // the serving goroutine panics
 		m.panicked = true
 	} else if m.winner == "" {
 		m.winner, m.panicked = "returned", true
 	}
 	m.back, m.cancelled = true, true
-	m.end(m.detach)
+	m.end(m.detach && m.winner != "aborted")
 	return m.settle()
 }
 
@@ -163,8 +163,7 @@ func (m *model) leaves() error {
 			m.calls, m.calling = 1, true
 			return nil
 		}
-		m.winner, m.cancelled = "aborted", true
-		m.end(m.detach)
+		m.winner, m.cancelled = "aborted", true // ServeHTTP waits for the handler
 	}
 	return nil
 }

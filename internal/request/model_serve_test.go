@@ -176,7 +176,7 @@ func TestModel_EachRuleIsNeeded(t *testing.T) {
 	t.Parallel()
 	for _, broken := range []string{
 		"the first ending wins", "Send wakes by itself", "a cut goes through the gate",
-		"Send and the server shut the gate", "the end closes the gate", "the end waits for the request's goroutines",
+		"Send and the server shut the gate", "the end closes the gate", "an abort lets nobody go early", "the end waits for the request's goroutines",
 	} {
 		found := false
 		for _, p := range plans(broken) {

@@ -81,6 +81,9 @@ func (m *machine) call() {
 }
 
 func (m *machine) wake(p *plan, back bool) int8 {
+	if !back && m.winner == byAbort {
+		*m.wrong = "ServeHTTP returns ahead of the handler of a client that left"
+	}
 	if !back || m.woken || m.winner != bySend || p.broken == "Send wakes by itself" {
 		m.woken = true
 	}
@@ -136,21 +139,23 @@ func (p *plan) exits(kind string) []move {
 func (p *plan) aborts() []move {
 	return []move{func(m *machine) int8 {
 		if m.quiet {
-			return 4
+			return 3
 		}
 		m.live++
 		return 1
 	}, func(m *machine) int8 {
 		if m.winner != nobody && p.broken != "the first ending wins" || m.gone || m.ended {
-			return 2
+			return 1
 		}
 		if m.gone = true; m.registered {
 			m.call()
-			return 2
+			return 1
 		}
-		m.decide(p, byAbort)
+		if m.decide(p, byAbort); p.broken == "an abort lets nobody go early" {
+			m.wake(p, false)
+		}
 		return 1
-	}, func(m *machine) int8 { return m.wake(p, false) }, func(m *machine) int8 { m.live--; return 1 }}
+	}, func(m *machine) int8 { m.live--; return 1 }}
 }
 
 // registers is Request.On.
