@@ -94,6 +94,19 @@ func Innermost(w http.ResponseWriter) http.ResponseWriter {
 	return w
 }
 
+// Find reports whether w or a writer that it wraps has the methods of T.
+func Find[T any](w http.ResponseWriter) bool {
+	for range maxWrappers {
+		if _, ok := w.(T); ok {
+			return true
+		}
+		if w = below(w); w == nil {
+			break
+		}
+	}
+	return false
+}
+
 // Server finds the writer of an HTTP/1 or HTTP/2 server in w or in what it
 // wraps: the innermost that has the methods of one. Without one it gives nil and
 // Unknown. What that writer does is known: a write deadline in the past keeps

@@ -6,6 +6,8 @@ import (
 	"net"
 	"net/http"
 	"time"
+
+	"github.com/lastbyte-go/lastbyte/internal/nethttp"
 )
 
 // A handler must find exactly the optional interfaces on its writer that the
@@ -52,29 +54,58 @@ type plain Writer
 func (v *plain) Header() http.Header         { return (*Writer)(v).Header() }
 func (v *plain) Write(p []byte) (int, error) { return (*Writer)(v).Write(p) }
 func (v *plain) WriteHeader(status int)      { (*Writer)(v).WriteHeader(status) }
-func (v *plain) Unwrap() http.ResponseWriter { return (*controls)(v) }
+func (v *plain) Unwrap() http.ResponseWriter {
+	w := (*Writer)(v)
+	if !w.leadsToHijacker() {
+		return (*controls)(w)
+	}
+	return struct {
+		*controls
+		hijack
+	}{(*controls)(w), hijack{w}}
+}
 
-// controls is what Unwrap gives: everything that an http.ResponseController
-// asks for, and nothing that handlers assert, so that a call which finds its
-// way to a writer further below is seen all the same.
+// controls is what Unwrap of plain gives: everything that an
+// http.ResponseController asks for, and nothing else that handlers assert, so
+// that a call which finds its way to a writer further below is seen all the
+// same. Hijack is added to it where a writer further below has it: libraries
+// that find the method send the header of the upgrade before they call it.
 type controls Writer
 
-func (v *controls) Header() http.Header                          { return (*Writer)(v).Header() }
-func (v *controls) Write(p []byte) (int, error)                  { return (*Writer)(v).Write(p) }
-func (v *controls) WriteHeader(status int)                       { (*Writer)(v).WriteHeader(status) }
-func (v *controls) FlushError() error                            { return (*Writer)(v).FlushError() }
-func (v *controls) Hijack() (net.Conn, *bufio.ReadWriter, error) { return (*Writer)(v).Hijack() }
-func (v *controls) SetReadDeadline(t time.Time) error            { return (*Writer)(v).SetReadDeadline(t) }
-func (v *controls) SetWriteDeadline(t time.Time) error           { return (*Writer)(v).SetWriteDeadline(t) }
-func (v *controls) EnableFullDuplex() error                      { return (*Writer)(v).EnableFullDuplex() }
-func (v *controls) Unwrap() http.ResponseWriter                  { return (*Writer)(v).below() }
+func (v *controls) Header() http.Header                { return (*Writer)(v).Header() }
+func (v *controls) Write(p []byte) (int, error)        { return (*Writer)(v).Write(p) }
+func (v *controls) WriteHeader(status int)             { (*Writer)(v).WriteHeader(status) }
+func (v *controls) FlushError() error                  { return (*Writer)(v).FlushError() }
+func (v *controls) SetReadDeadline(t time.Time) error  { return (*Writer)(v).SetReadDeadline(t) }
+func (v *controls) SetWriteDeadline(t time.Time) error { return (*Writer)(v).SetWriteDeadline(t) }
+func (v *controls) EnableFullDuplex() error            { return (*Writer)(v).EnableFullDuplex() }
+func (v *controls) Unwrap() http.ResponseWriter        { return (*Writer)(v).below() }
 
-// below is the writer that this one stands in front of; nil once net/http has
-// it back, and always under Detach, where it would be a way around the gate.
+// terminal is where Unwrap ends when the writer below is out of bounds. It goes
+// through the gate like every other call, so it can be used at any time.
+type terminal Writer
+
+func (v *terminal) Header() http.Header         { return (*Writer)(v).Header() }
+func (v *terminal) Write(p []byte) (int, error) { return (*Writer)(v).Write(p) }
+func (v *terminal) WriteHeader(status int)      { (*Writer)(v).WriteHeader(status) }
+
+// below is the writer that this one stands in front of. Under Detach, and once
+// net/http has the writer back, that one would be a way around the gate: then it
+// is a writer behind the gate. It is never nil, since code that unwraps to the
+// end uses what it finds there.
 func (w *Writer) below() http.ResponseWriter {
 	if w.det != nil || !w.gate.enter() {
-		return nil
+		return (*terminal)(w)
 	}
 	defer w.leave()
 	return w.inner
+}
+
+// leadsToHijacker reports whether w's Hijack may find one in a writer below.
+func (w *Writer) leadsToHijacker() bool {
+	if !w.gate.enter() {
+		return false
+	}
+	defer w.leave()
+	return nethttp.Find[http.Hijacker](w.inner)
 }
