@@ -5,7 +5,7 @@ FUZZTIME ?= 10s
 COUNT    ?= 6
 SHELL     = bash
 
-.PHONY: help fmt lint test race stress soak fuzz bench bench-abort cover leak vuln transparency
+.PHONY: help fmt lint test race stress soak compare fuzz bench bench-abort cover leak vuln transparency
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile
@@ -29,6 +29,9 @@ stress: ## the stress tests, 100 times under the race detector
 
 soak: ## SOAK=100000 mixed requests under the race detector
 	LASTBYTE_SOAK=$(or $(SOAK),100000) $(GO) test -race -count=1 -timeout 1h -v -run TestSoak .
+
+compare: ## random handlers compared with net/http alone for COMPARE=10m
+	LASTBYTE_COMPARE=$(or $(COMPARE),10m) $(GO) test -count=1 -timeout 2h -v -run TestComparison ./internal/comparison
 
 fuzz: ## every fuzz target for FUZZTIME
 	@set -euo pipefail; pkgs=$$($(GO) list ./...); for p in $$pkgs; do list=$$($(GO) test -list '^Fuzz' "$$p"); \

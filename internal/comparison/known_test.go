@@ -1,0 +1,63 @@
+package comparison
+
+import "strings"
+
+// A difference is one that is known. Where it applies, the lines that it hides
+// are not compared; without hides, nothing is.
+type difference struct {
+	why     string
+	applies func(s *script, m mode) bool
+	hides   func(line string) bool
+}
+
+var known = append(meant, repairs...)
+
+// meant are the differences that stay; docs/transparency.md has them, too.
+var meant = []difference{
+	{
+		why: "a Flush after Hijack panics with a nil pointer in net/http; lastbyte gives http.ErrHijacked",
+		applies: func(s *script, m mode) bool {
+			return !s.http2 && s.has("hijack") && s.has("flush", "Flush", "unwrap 1")
+		},
+	},
+	{
+		why:     "under Detach net/http logs the stack of the serving goroutine, so lastbyte logs that of the panic before it",
+		applies: func(s *script, m mode) bool { return m.detach && s.has("panic", "status 0", "status 1000") },
+		hides:   func(line string) bool { return strings.Contains(line, ": panic serving ADDRESS: ") },
+	},
+}
+
+// repairs are the differences that are being repaired, by number.
+var repairs = []difference{
+	{why: "41, 2", applies: func(s *script, m mode) bool {
+		return s.has("SetReadDeadline", "SetWriteDeadline") || s.server != limits{}
+	}},
+	{why: "42", applies: func(s *script, m mode) bool { return s.hasIn(`then "`) && !s.onlyEOF() }},
+	{why: "46", applies: func(s *script, m mode) bool {
+		return !s.http2 && s.has("io.Copy", "ReadFrom", "http.Serve")
+	}},
+	{why: "43", applies: func(s *script, m mode) bool {
+		return s.http2 && (s.request.method == "HEAD" || s.has("status 204", "status 304"))
+	}},
+	{why: "44", applies: func(s *script, m mode) bool { return s.has("read at most") }},
+	{why: "50", applies: func(s *script, m mode) bool { return m.detach && s.has("unwrap") }},
+	{why: "49", applies: func(s *script, m mode) bool { return s.has("status 1") }},
+}
+
+func (s *script) hasIn(part string) bool {
+	for _, o := range s.ops {
+		if strings.Contains(o.text, part) {
+			return true
+		}
+	}
+	return false
+}
+
+func (s *script) onlyEOF() bool {
+	for _, o := range s.ops {
+		if strings.Contains(o.text, `then "`) && !strings.Contains(o.text, `then "EOF"`) {
+			return false
+		}
+	}
+	return true
+}

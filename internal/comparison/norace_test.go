@@ -1,0 +1,5 @@
+//go:build !race
+
+package comparison
+
+const raceEnabled = false
