@@ -64,7 +64,8 @@ type Outcome struct {
 	Abort    *abort.Error  // nil: the client stayed
 	EOF      time.Duration // when Send ended the response; 0 if it did not
 	Hijacked bool
-	Panicked bool
+	Panicked bool // not by http.ErrAbortHandler
+	Cut      bool // the handler broke the response off with http.ErrAbortHandler, while the client was there
 }
 
 func outcome(o request.Outcome) Outcome {
@@ -77,7 +78,7 @@ func outcome(o request.Outcome) Outcome {
 func known(o request.Outcome) Outcome {
 	out := Outcome{
 		Status: o.Status, Sent: o.Sent, Bytes: o.Bytes, Duration: o.Duration,
-		EOF: o.EOF, Hijacked: o.Hijacked, Panicked: o.Panicked,
+		EOF: o.EOF, Hijacked: o.Hijacked, Panicked: o.Panicked, Cut: o.Cut,
 	}
 	if o.Exit != nil {
 		out.Exit, out.Exited = exitcode.Code(o.Exit.Code), true
@@ -107,6 +108,9 @@ func (o Outcome) LogValue() slog.Value {
 	}
 	if o.Panicked {
 		attrs = append(attrs, slog.Bool("panicked", true))
+	}
+	if o.Cut {
+		attrs = append(attrs, slog.Bool("cut", true))
 	}
 	return slog.GroupValue(attrs...)
 }

@@ -53,7 +53,8 @@ func (l *Lifecycle) problem(r *request.Request, text string) {
 }
 
 // MarshalZerologObject adds o's fields to e: status, sent, size and duration;
-// and, where they apply, exit, aborted, abort_reason, eof, hijacked, panicked.
+// and, where they apply, exit, aborted, abort_reason, eof, hijacked, panicked,
+// cut.
 func (o Outcome) MarshalZerologObject(e *zerolog.Event) {
 	e.Int("status", o.Status).Int("sent", o.Sent).Int64("size", o.Bytes).Dur("duration", o.Duration)
 	if o.Exited {
@@ -70,5 +71,8 @@ func (o Outcome) MarshalZerologObject(e *zerolog.Event) {
 	}
 	if o.Panicked {
 		e.Bool("panicked", true)
+	}
+	if o.Cut {
+		e.Bool("cut", true)
 	}
 }

@@ -65,7 +65,7 @@ var logLines = []logged{
 	{"panic", mounts, func(w http.ResponseWriter, r *http.Request) {
 		time.Sleep(2 * time.Second)
 		panic(http.ErrAbortHandler)
-	}, false, map[string]any{"status": 500., "sent": 0., "panicked": true}, 0},
+	}, false, map[string]any{"status": 0., "sent": 0., "cut": true}, 0},
 }
 
 var aborted = map[string]any{

@@ -1,9 +1,11 @@
 package middleware_test
 
 import (
+	"fmt"
 	"io"
 	"net/http"
 	"net/http/httptest"
+	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -56,7 +58,16 @@ var endings = []ending{
 		panic("on purpose")
 	}, true, 499, 0, 0, func(o middleware.Outcome) bool { return o.Panicked && o.Abort != nil }},
 	{"ErrAbortHandler", mounts, func(http.ResponseWriter, *http.Request) { panic(http.ErrAbortHandler) }, false,
-		500, 0, 0, func(o middleware.Outcome) bool { return o.Panicked && !o.Exited }},
+		0, 0, 0, func(o middleware.Outcome) bool { return o.Cut && !o.Panicked && !o.Exited && o.Abort == nil }},
+	{"wrapped ErrAbortHandler", mounts, func(http.ResponseWriter, *http.Request) {
+		panic(fmt.Errorf("in the flight: %w", http.ErrAbortHandler))
+	}, false, 0, 0, 0, func(o middleware.Outcome) bool { return o.Cut && !o.Panicked && !o.Exited && o.Abort == nil }},
+	{"abort, then ErrAbortHandler", mounts[:1], func(_ http.ResponseWriter, r *http.Request) {
+		<-r.Context().Done()
+		panic(http.ErrAbortHandler)
+	}, true, 499, 0, 0, func(o middleware.Outcome) bool { return !o.Cut && !o.Panicked && o.Abort != nil }},
+	{"Goexit", mounts, func(http.ResponseWriter, *http.Request) { runtime.Goexit() }, false,
+		500, 0, 0, func(o middleware.Outcome) bool { return o.Panicked && !o.Cut }},
 }
 
 func exitWith(code exitcode.Code) http.HandlerFunc {

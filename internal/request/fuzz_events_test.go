@@ -51,7 +51,7 @@ var events = []event{
 			return nil
 		}
 		if errors.Is(m.exits(code(arg), false), exitcode.ErrInvalidCode) {
-			return m.panics()
+			return m.panics(true)
 		}
 		m.back = true
 		return m.settle()
@@ -95,11 +95,11 @@ var events = []event{
 		m.back = true
 		return m.settle()
 	}},
-	{"panic", func(w *world, arg byte) error { return w.last(w.handler, ending(arg|1)) }, func(m *model, _ byte) error {
+	{"panic", func(w *world, arg byte) error { return w.last(w.handler, ending(arg|1)) }, func(m *model, arg byte) error {
 		if m.back {
 			return nil
 		}
-		return m.panics()
+		return m.panics(arg&7|1 == 3)
 	}},
 	{"read", func(w *world, _ byte) error { // what the body says in time is its own affair
 		return w.own(func() error {

@@ -11,17 +11,17 @@ import (
 // model is a request as CONTRACT has it, where each event is over before the
 // next begins. Its methods give the error that the call must give.
 type model struct {
-	detach, check, h2, body                    bool
-	winner                                     string // "": none yet
-	status                                     int
-	bytes                                      int64
-	code                                       exitcode.Code
-	threads, tasks, calls                      int // at work; accepted; of the callback
-	exit, on, calling                          bool
-	committed, hijacked, gone, panicked, outer bool
-	back, ended                                bool // the handler, ServeHTTP
-	left, cancelled                            bool // the client, unnoticed or not; the handler's context
-	told                                       middleware.Outcome
+	detach, check, h2, body                         bool
+	winner                                          string // "": none yet
+	status                                          int
+	bytes                                           int64
+	code                                            exitcode.Code
+	threads, tasks, calls                           int // at work; accepted; of the callback
+	exit, on, calling                               bool
+	committed, hijacked, gone, panicked, cut, outer bool
+	back, ended                                     bool // the handler, ServeHTTP
+	left, cancelled                                 bool // the client, unnoticed or not; the handler's context
+	told                                            middleware.Outcome
 }
 
 func (m *model) write(n int64) error {
@@ -92,7 +92,7 @@ func (m *model) end(now bool) {
 		}
 	case m.winner == "aborted" && !m.committed:
 		m.status = 499
-	case !m.committed && !m.panicked:
+	case !m.committed && !m.panicked && !m.cut:
 		m.status = http.StatusOK
 	}
 	m.told = m.outcome()
@@ -115,11 +115,12 @@ func (m *model) settle() error {
 	return nil
 }
 
-func (m *model) panics() error {
+// panics: the handler does; cut: with http.ErrAbortHandler.
+func (m *model) panics(cut bool) error {
 	if !m.detach || m.winner == "aborted" { // the serving goroutine panics
-		m.panicked = true
+		m.panicked, m.cut = !cut, cut
 	} else if m.winner == "" {
-		m.winner, m.panicked = "returned", true
+		m.winner, m.panicked, m.cut = "returned", !cut, cut
 	}
 	m.back, m.cancelled = true, true
 	m.end(m.detach && m.winner != "aborted")
@@ -237,10 +238,10 @@ func (m *model) spawns() error {
 
 // outcome is what OnEnd has to be told, and so is everybody later.
 func (m *model) outcome() middleware.Outcome {
-	o := middleware.Outcome{Status: m.status, Bytes: m.bytes, Exited: m.exit, Exit: m.code, Hijacked: m.hijacked, Panicked: m.panicked}
+	o := middleware.Outcome{Status: m.status, Bytes: m.bytes, Exited: m.exit, Exit: m.code, Hijacked: m.hijacked, Panicked: m.panicked, Cut: m.cut && !m.gone}
 	dropped := m.winner == "aborted" || m.winner == "exited" && request.Drops(int(m.code))
 	switch {
-	case m.committed, !dropped && !m.panicked && !m.hijacked:
+	case m.committed, !dropped && !m.panicked && !m.cut && !m.hijacked:
 		o.Sent = m.status
 	case m.panicked && !dropped:
 		o.Status = http.StatusInternalServerError

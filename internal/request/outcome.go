@@ -14,6 +14,7 @@ type Outcome struct {
 	Abort              error
 	EOF                time.Duration
 	Hijacked, Panicked bool
+	Cut                bool // the handler broke the response off, and not because the client had left
 
 	start time.Duration // on this package's clock
 }
@@ -40,8 +41,11 @@ func (r *Request) outcomeLocked() Outcome {
 	if s&ended == 0 || r.cfg.Load().Observer == nil {
 		o.Duration = r.Age()
 	}
+	broken := false
 	if x := r.extra; x != nil {
 		o.Exit, o.Abort, o.Panicked = x.exit, x.abort, x.panicked
+		broken = x.panicked || x.broken
+		o.Cut = x.broken && s&gone == 0
 	}
 	switch {
 	case o.Hijacked:
@@ -49,7 +53,7 @@ func (r *Request) outcomeLocked() Outcome {
 		if s&committed != 0 {
 			o.Sent = int(r.w.status)
 		}
-	case s&committed != 0 || s&ended != 0 && s&dropping == 0 && !o.Panicked:
+	case s&committed != 0 || s&ended != 0 && s&dropping == 0 && !broken:
 		o.Sent = int(r.w.status)
 	case o.Panicked && s&winnerMask != exited && s&winnerMask != aborted:
 		o.Status = http.StatusInternalServerError

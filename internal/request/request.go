@@ -50,11 +50,12 @@ type extra struct {
 	deferred []func()
 	shields  []*Node
 	exit     *Exit
-	abort    error     // *abort.Error
-	conn     net.Conn  // hijacked
-	readBy   time.Time // a deadline of the handler's
-	writeBy  time.Time // likewise
-	panicked bool
+	abort    error            // *abort.Error
+	conn     net.Conn         // hijacked
+	readBy   time.Time        // a deadline of the handler's
+	writeBy  time.Time        // likewise
+	panicked bool             // or left by runtime.Goexit
+	broken   bool             // by a panic with http.ErrAbortHandler
 	throws   [task + 1]throws // by kind
 
 	cut     sync.Once // guards itself and severed
@@ -196,7 +197,7 @@ func (r *Request) serve(next http.Handler, w http.ResponseWriter, out *http.Requ
 		}
 		l := r.left(own, recover())
 		if l.Broken() {
-			r.panicMove()
+			r.panicMove(l)
 		}
 		cut := r.finish(l.Broken())
 		switch {
@@ -215,10 +216,16 @@ func (r *Request) serve(next http.Handler, w http.ResponseWriter, out *http.Requ
 	}
 }
 
-// panicMove notes a panic and calls the request's goroutines back.
-func (r *Request) panicMove() {
+// panicMove notes a panic and calls the request's goroutines back. A panic with
+// http.ErrAbortHandler is how a handler breaks its response off: nothing has gone
+// wrong in it.
+func (r *Request) panicMove(l Left) {
 	r.mu.Lock()
-	r.extraLocked().panicked = true
+	if x := r.extraLocked(); l.How == ByAbortHandler {
+		x.broken = true
+	} else {
+		x.panicked = true
+	}
 	r.mu.Unlock()
 	r.node.cancel(handlerReturned)
 }

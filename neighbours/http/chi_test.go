@@ -35,7 +35,7 @@ func TestRecoverer(t *testing.T) {
 		outcome int
 	}{
 		{"panic", func(*http.Request) { panic("on purpose") }, 500, "", 500},
-		{"http.ErrAbortHandler", func(*http.Request) { panic(http.ErrAbortHandler) }, 0, "", 500},
+		{"http.ErrAbortHandler", func(*http.Request) { panic(http.ErrAbortHandler) }, 0, "", 0},
 		{"Throw 403", func(r *http.Request) { exitcode.Throw(r.Context(), 403) }, 403, "403 Forbidden\n", 403},
 		{"Throw 444", func(r *http.Request) { exitcode.Throw(r.Context(), 444) }, 0, "", 444},
 		{"Exit, then panic", func(r *http.Request) { _ = exitcode.Exit(r.Context(), 403); panic("on purpose") }, 403, "403 Forbidden\n", 403},

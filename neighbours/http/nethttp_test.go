@@ -125,15 +125,15 @@ func TestReverseProxy_Inside(t *testing.T) {
 		call := s.Begin(s.NewRequest("GET", "/wait", nil))
 		<-begun
 		call.Cancel()
-		if o := take(t, s.ended, "OnEnd"); o.Status != 499 || o.Sent != 0 || o.Bytes != 0 || o.Abort == nil {
-			t.Errorf("client leaves: Outcome = %+v, want 499 and not the 502 of the proxy", o)
+		if o := take(t, s.ended, "OnEnd"); o.Status != 499 || o.Sent != 0 || o.Bytes != 0 || o.Abort == nil || o.Panicked || o.Cut {
+			t.Errorf("client leaves: Outcome = %+v, want 499 and not the 502 of the proxy, no panic", o)
 		}
 		<-left
 		if a := s.get("/cut"); a.status != 200 || a.body != "hello" || a.err == nil {
 			t.Errorf("the backend is cut off: got %d %q, %v, want 200 hello and an error", a.status, a.body, a.err)
 		}
-		if o := take(t, s.ended, "OnEnd"); o.Status != 200 || o.Abort != nil || !o.Panicked {
-			t.Errorf("the backend is cut off: Outcome = %+v, want 200, the panic of the proxy, no abort", o)
+		if o := take(t, s.ended, "OnEnd"); o.Status != 200 || o.Abort != nil || o.Panicked || !o.Cut {
+			t.Errorf("the backend is cut off: Outcome = %+v, want 200, cut by the proxy, no abort, no panic", o)
 		}
 	})
 }
