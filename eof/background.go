@@ -1,6 +1,7 @@
 package eof
 
 import (
+	"cmp"
 	"container/list"
 	"context"
 	"fmt"
@@ -22,6 +23,12 @@ type Options struct {
 	// response has not ended included; one more is refused. 0: 1024. It is
 	// lua_max_pending_timers.
 	Pending int
+
+	// Detached is how many handlers work without a client: after Send or an exit.
+	// At the limit Detach answers 503 with Retry-After: 1 before the handler runs;
+	// the page is that of exitcode.New, if there is one. Handlers that run already
+	// may exceed the limit. 0: 4096.
+	Detached int
 
 	// Timeout is the longest run of a task, or of a detached handler counted from
 	// Send; then its context ends. 0: none. A function that does not look at its
@@ -58,6 +65,7 @@ type Background struct {
 type Stats struct {
 	Running, Pending, Detached     int64  // now: tasks running, tasks waiting, handlers at work after Send
 	Done, Panicked, Rejected, Lost uint64 // in all: tasks and detached handlers that returned, that panicked, tasks refused, work given up at a forced shutdown
+	Refused                        uint64 // in all: requests that Detach answered 503
 }
 
 // New makes a Background. It panics if a number in o is negative.
@@ -65,12 +73,12 @@ func New(o Options) *Background {
 	if o.Running < 0 || o.Pending < 0 || o.Timeout < 0 {
 		panic(fmt.Sprintf("eof.New: negative option, got Running %d, Pending %d, Timeout %v", o.Running, o.Pending, o.Timeout))
 	}
-	if o.Running == 0 {
-		o.Running = 256
+	if o.Detached < 0 {
+		panic(fmt.Sprintf("eof.New: negative option, got Detached %d", o.Detached))
 	}
-	if o.Pending == 0 {
-		o.Pending = 1024
-	}
+	o.Running = cmp.Or(o.Running, 256)
+	o.Pending = cmp.Or(o.Pending, 1024)
+	o.Detached = cmp.Or(o.Detached, 4096)
 	b := &Background{o: o, timers: make(map[*task]*time.Timer)}
 	b.config = &request.Config{Owner: (*owner)(b)}
 	return b
@@ -82,7 +90,8 @@ func (b *Background) Handler(next http.Handler) http.Handler {
 }
 
 // Detach is Handler, and enables [Send] too: next runs on a goroutine of its
-// own. The handler's header map is then its own, its context has no Deadline
+// own. While Options.Detached others work without a client, it answers 503 in
+// place of next. The handler's header map is then its own, its context has no Deadline
 // (an outer one works by cancellation, until Send), and a ResponseWriter's
 // Unwrap gives nil. Inside another Detach it is Handler. Mount it inside the
 // routing (chi's With): around it (Use), outer handlers do not see the route of
@@ -191,105 +200,4 @@ func (b *Background) panicked(v any, stack []byte) {
 		return
 	}
 	log.Printf("eof: panic in background work: %v\n%s", v, stack)
-}
-
-// owner is a Background as the request sees it.
-type owner Background
-
-func (o *owner) Go(job request.Job) {
-	o.mu.Lock()
-	o.handlers++
-	w := o.workers.takeLocked()
-	o.mu.Unlock()
-	if w != nil {
-		w.next <- job // there is room: w is parked, and only who took it sends
-		return
-	}
-	go (*Background)(o).work(&worker{next: make(chan request.Job, 1)}, job)
-}
-
-func (o *owner) Sent(w request.Work) error {
-	b := (*Background)(o)
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.stats.Detached++
-	e := b.runs.add(w)
-	if b.forced {
-		b.stats.Lost++
-		e.Lost = true
-		return ErrShuttingDown
-	}
-	if b.o.Timeout > 0 {
-		e.Timer = time.AfterFunc(b.o.Timeout, func() { w.Cancel(context.DeadlineExceeded, context.DeadlineExceeded) })
-	}
-	return nil
-}
-
-func (o *owner) Over(w request.Work, panicked bool) {
-	b := (*Background)(o)
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if t := w.Entry().Timer; t != nil {
-		t.Stop()
-	}
-	b.stats.Detached--
-	b.countLocked(w, panicked)
-}
-
-// countLocked counts work that is over.
-func (b *Background) countLocked(w request.Work, panicked bool) {
-	switch {
-	case w.Entry().Lost:
-	case panicked:
-		b.stats.Panicked++
-	default:
-		b.stats.Done++
-	}
-	b.runs.remove(w)
-	b.endedLocked()
-}
-
-func (o *owner) Panicked(v any, stack []byte) { (*Background)(o).panicked(v, stack) }
-
-func (o *owner) Track(w request.Work) {
-	o.mu.Lock()
-	o.runs.add(w).Other = true
-	late := o.forced
-	o.mu.Unlock()
-	if late {
-		w.Cancel(context.Canceled, ErrShuttingDown)
-	}
-}
-
-func (o *owner) Untrack(w request.Work) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.runs.remove(w)
-	(*Background)(o).endedLocked()
-}
-
-// runs is the list of what runs, in no order.
-type runs struct{ first *request.Entry }
-
-func (l *runs) add(w request.Work) *request.Entry {
-	e := w.Entry()
-	e.Work, e.Next = w, l.first
-	if e.Next != nil {
-		e.Next.Prev = e
-	}
-	l.first = e
-	return e
-}
-
-func (l *runs) remove(w request.Work) {
-	e := w.Entry()
-	if e.Next != nil {
-		e.Next.Prev = e.Prev
-	}
-	if e.Prev != nil {
-		e.Prev.Next = e.Next
-	} else {
-		l.first = e.Next
-	}
-	e.Prev, e.Next = nil, nil
 }

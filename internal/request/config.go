@@ -56,6 +56,9 @@ func (c *Config) around(in *Config) *Config {
 
 // Owner is a Background as the request sees it.
 type Owner interface {
+	// Admit gives nil for a handler that may run detached, else the exit that
+	// refuses its request.
+	Admit() *Exit
 	// Go runs j on a goroutine that a shutdown waits for.
 	Go(j Job)
 	// Sent says that w, a detached handler, works on without a client; Over, that

@@ -96,6 +96,11 @@ func (d *Detached) init(r *Request, ctx context.Context, h *handler, out *http.R
 
 // ServeHTTP is the serving goroutine's part.
 func (d *Detached) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	if e := d.owner().Admit(); e != nil {
+		w.Header().Set("Retry-After", "1")
+		_ = d.req.Exit(req.Context(), e) // an earlier ending is an answer as well
+		return
+	}
 	d.w.inner = w
 	d.body.req, d.body.from = d.req, req
 	d.body.send(d.body.to, &d.node)
