@@ -89,11 +89,12 @@ func TestImports_PointDown(t *testing.T) {
 	below := map[string][]string{
 		".":                {},
 		"internal/peer":    {},
-		"internal/request": {"internal/peer"},
-		"middleware":       append([]string{"internal/peer", "internal/request"}, verbs...),
+		"internal/nethttp": {},
+		"internal/request": {"internal/nethttp", "internal/peer"},
+		"middleware":       append([]string{"internal/nethttp", "internal/peer", "internal/request"}, verbs...),
 	}
 	for _, v := range verbs {
-		below[v] = []string{"internal/peer", "internal/request"}
+		below[v] = []string{"internal/nethttp", "internal/peer", "internal/request"}
 	}
 	deps := goList(t, "Deps")
 	for pkg, want := range below {

@@ -63,11 +63,6 @@ func (b *body) Close() error {
 	return b.from.Body.Close()
 }
 
-// kickBody makes a read that is stuck return, so that its gate can close.
-func (r *Request) kickBody() {
-	_ = http.NewResponseController(r.w.inner).SetReadDeadline(past) // unsupported: the read has to end by itself
-}
-
 // readFailed judges the error of a body read. A client that left in the middle
 // of its request is an abort; the error keeps what net/http said.
 func (r *Request) readFailed(err error) error {

@@ -133,7 +133,7 @@ func (d *Detached) shut() {
 		d.body.gate.close(d.req, func() {
 			if d.req.w.gate.enter() { // else the end has come first, and sees to the read
 				defer d.req.w.gate.leave(d.req)
-				d.req.kickBody()
+				d.req.interruptRead()
 			}
 		})
 	})

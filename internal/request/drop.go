@@ -45,7 +45,8 @@ func (r *Request) cut() bool {
 	x.cut.Do(func() {
 		finish := r.closeWriter()
 		rc := http.NewResponseController(r.w.inner)
-		_ = rc.SetReadDeadline(past) // what is left of the body is of no use; unsupported is fine
+		r.mark(noReuse)   // where everything is sent, no write of net/http's fails any more
+		r.interruptRead() // what is left of the body is of no use
 		x.severed = rc.SetWriteDeadline(past) == nil
 		finish()
 	})

@@ -91,6 +91,7 @@ func (r *Request) exitMove(e *Exit, filter bool) (won bool, err error) {
 		return false, ErrEnded
 	}
 	r.extraLocked().exit = e
+	r.extra.calm.Broadcast() // drain may wait for a thread that reads the body
 	switch {
 	case Drops(e.Code):
 		r.markLocked(dropping)

@@ -109,7 +109,7 @@ var events = []event{
 			return nil
 		})
 	}, func(m *model, _ byte) error {
-		if m.ended && m.body {
+		if m.body && (m.ended || m.back && m.winner == "exited" && !m.detach) {
 			return request.ErrEnded
 		}
 		return nil

@@ -41,10 +41,11 @@ func (g *gate) leave(r *Request) {
 // busy reports whether a call is inside.
 func (g *gate) busy() bool { return g.n.Load()&math.MaxInt32 != 0 }
 
-// close is called at most once. kick is called before it waits for calls that
-// are inside, to make them return; it may be nil.
+// close is called by one goroutine, and does nothing when it has closed g before.
+// kick is called before it waits for calls that are inside, to make them return;
+// it may be nil.
 func (g *gate) close(r *Request, kick func()) {
-	if g.n.CompareAndSwap(0, shut) {
+	if g.n.Load() == shut || g.n.CompareAndSwap(0, shut) {
 		return
 	}
 	r.mu.Lock()

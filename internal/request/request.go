@@ -246,7 +246,8 @@ func (r *Request) finish(panicked bool) (cut bool) {
 	}
 	cut = r.respond(panicked)
 	r.w.gate.close(r, nil)
-	r.body.gate.close(r, r.kickBody)
+	r.body.gate.close(r, r.interruptRead)
+	cut = r.endLease() || cut
 	carry(r.body.from, r.body.to)
 	r.node.detach()
 	r.node.cancel(handlerReturned)

@@ -35,6 +35,7 @@ const (
 	ended                              // ServeHTTP of the outermost handler is over: the writer is net/http's again
 	done                               // handler, threads and callback have returned
 	special                            // the next commit has more to do than to note the status
+	noReuse                            // a read of the body was interrupted, or the response cut: the connection must not serve another request
 	woken                              // under Detach, the serving goroutine has been told of the ending
 )
 
