@@ -13,7 +13,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"reflect"
 
 	"github.com/lastbyte-go/lastbyte/internal/request"
 )
@@ -21,9 +20,10 @@ import (
 // Thread is a goroutine of a request. All its methods may be called from any
 // goroutine, also after the request.
 type Thread struct {
-	cancel context.CancelCauseFunc
-	done   chan struct{}
-	err    error // written before done is closed
+	cancel  context.CancelCauseFunc
+	done    chan struct{}
+	err     error   // written before done is closed
+	waiting waiters // calls of WaitAny that wait for others as well
 }
 
 // Spawn runs fn on a goroutine of the request that ctx belongs to. It is
@@ -56,6 +56,7 @@ func Spawn(ctx context.Context, fn func(context.Context) error) (*Thread, error)
 		}
 		cancel(nil)
 		close(t.done)
+		t.waiting.tell(t)
 	})
 	if err != nil {
 		cancel(nil)
@@ -79,35 +80,22 @@ var errGoexit = errors.New("thread: runtime.Goexit was called")
 // Wait gives fn's error, a [*PanicError] if it panicked, or the error of ctx if
 // that ends first.
 func (t *Thread) Wait(ctx context.Context) error {
-	_, err := WaitAny(ctx, t)
-	return err
+	select {
+	case <-t.done:
+		return t.err // an end that is there beats the end of ctx
+	default:
+	}
+	select {
+	case <-t.done:
+		return t.err
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // Kill cancels the thread's context with [ErrKilled] as the cause. It does not
 // wait; fn decides when it ends.
 func (t *Thread) Kill() { t.cancel(ErrKilled) }
-
-// WaitAny gives the first of threads to end and its error; nil and the error of
-// ctx if that ends first. Of several that have ended already it gives any.
-// Without threads it gives [ErrNoThreads].
-func WaitAny(ctx context.Context, threads ...*Thread) (*Thread, error) {
-	if len(threads) == 0 {
-		return nil, ErrNoThreads
-	}
-	cases := make([]reflect.SelectCase, len(threads), len(threads)+1)
-	for i, t := range threads {
-		cases[i] = reflect.SelectCase{Dir: reflect.SelectRecv, Chan: reflect.ValueOf(t.done)}
-	}
-	if i, _, _ := reflect.Select(append(cases, reflect.SelectCase{Dir: reflect.SelectDefault})); i < len(threads) {
-		return threads[i], threads[i].err // an end that is there beats the end of ctx
-	}
-	cases = append(cases, reflect.SelectCase{Dir: reflect.SelectRecv, Chan: reflect.ValueOf(ctx.Done())})
-	i, _, _ := reflect.Select(cases)
-	if i == len(threads) {
-		return nil, ctx.Err()
-	}
-	return threads[i], threads[i].err
-}
 
 // PanicError is the error of a thread that panicked.
 type PanicError struct {
