@@ -23,6 +23,7 @@ type ending struct {
 	same   handle
 	status int // the recorded one; 0: that of same
 
+	panics bool // what outer handlers make of that is not lastbyte's to know
 	thread bool // a thread ends it
 	late   bool // it comes after bytes: a middleware inside lastbyte may still hold them
 	cut    bool // after a Flush: the response is cut
@@ -120,10 +121,10 @@ var endings = []ending{
 	{name: "write much, flush, exit 499", do: then(writes(large), flush, exits(499)), late: true, cut: true},
 	{name: "write, flush, throw 444", do: then(writes(mid), flush, throws(444)), late: true, cut: true},
 
-	{name: "panic", do: panics("on purpose"), same: panics("on purpose")},
-	{name: "write, flush, panic", do: then(writes(mid), flush, panics("on purpose")), same: then(writes(mid), flush, panics("on purpose"))},
-	{name: "ErrAbortHandler", do: panics(http.ErrAbortHandler), same: panics(http.ErrAbortHandler)},
-	{name: "write, flush, ErrAbortHandler", do: then(writes(mid), flush, panics(http.ErrAbortHandler)), same: then(writes(mid), flush, panics(http.ErrAbortHandler))},
+	{name: "panic", do: panics("on purpose"), same: panics("on purpose"), panics: true},
+	{name: "write, flush, panic", do: then(writes(mid), flush, panics("on purpose")), same: then(writes(mid), flush, panics("on purpose")), panics: true},
+	{name: "ErrAbortHandler", do: panics(http.ErrAbortHandler), same: panics(http.ErrAbortHandler), panics: true},
+	{name: "write, flush, ErrAbortHandler", do: then(writes(mid), flush, panics(http.ErrAbortHandler)), same: then(writes(mid), flush, panics(http.ErrAbortHandler)), panics: true},
 
 	{name: "send", do: send, same: nothing, sends: true},
 	{name: "write, send", do: then(writes(mid), send), same: writes(mid), sends: true},

@@ -183,7 +183,7 @@ func problems(at place, all []neighbour, e ending, got, want outcome) (wrong []s
 	case !got.whole || got.answer.status != want.answer.status || got.body != want.body:
 		say("got %v, want %v", got.answer, want.answer)
 	}
-	if status != 0 && got.Outcome.Status != status {
+	if status != 0 && got.Outcome.Status != status && !e.panics {
 		say("recorded is %d, want %d", got.Outcome.Status, status)
 	}
 	if records && !at.inside {
@@ -222,7 +222,7 @@ func check(t *testing.T, at place, all []neighbour, e ending) {
 		}
 		text := strings.Join(wrong, "\n\t")
 		for _, k := range known {
-			if k.is(at, all, e) {
+			if open[k.number] && k.is(at, all, e) {
 				t.Skipf("number %d: %s", k.number, text)
 			}
 		}
