@@ -4,15 +4,15 @@ package peer
 
 import (
 	"errors"
+	"math"
 	"net"
 	"os"
 	"sync"
 	"syscall"
 	"weak"
-)
 
-// maxWrappers bounds the search for the socket, in case a wrapper names itself.
-const maxWrappers = 16
+	"golang.org/x/sys/unix"
+)
 
 // errNoSocket is why a connection cannot be asked: there is no descriptor.
 var errNoSocket = errors.New("peer: no socket")
@@ -95,25 +95,30 @@ func (p *poller) deliver(key uint64, s State) {
 // add enters c, whose descriptor is fd, which must stay open meanwhile. Called
 // with c.mu held.
 func (p *poller) add(fd uintptr, c *Conn) error {
-	p.mu.Lock()
-	if p.last++; p.last == 0 {
-		p.last = 1
+	key := p.enter(fd, c)
+	err := p.queue.add(fd, key) // after it is entered: the event may come before this returns
+	if err != nil {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		p.conns[fd] = weak.Pointer[Conn]{}
+		c.key = 0
 	}
+	return err
+}
+
+// enter gives c a key and the place of fd, which is one that the kernel knows.
+func (p *poller) enter(fd uintptr, c *Conn) (key uint64) {
+	p.mu.Lock()
+	defer p.mu.Unlock() // deferred: whatever happens, the other connections live on
 	if n := int(fd) + 1; n > len(p.conns) {
 		p.conns = append(p.conns, make([]weak.Pointer[Conn], n-len(p.conns))...)
 	}
-	p.conns[fd] = weak.Make(c) // first: the event may come before queue.add returns
-	c.key = p.last
-	key := keyOf(fd, c.key)
-	p.mu.Unlock()
-	err := p.queue.add(fd, key)
-	if err != nil {
-		p.mu.Lock()
-		p.conns[fd] = weak.Pointer[Conn]{}
-		c.key = 0
-		p.mu.Unlock()
+	if p.last++; p.last == 0 {
+		p.last = 1
 	}
-	return err
+	p.conns[fd] = weak.Make(c)
+	c.key = p.last
+	return keyOf(fd, c.key)
 }
 
 // register makes the poller watch c for the rest of its life. Called with c.mu
@@ -128,22 +133,45 @@ func (c *Conn) register() bool {
 	return err == nil && added
 }
 
-// control calls f with the descriptor of c, which stays open while f runs.
-func (c *Conn) control(f func(fd uintptr)) error {
+// control calls f with the descriptor of c, which stays open while f runs. The
+// connection may be anybody's: what its RawConn gives has to be a descriptor that
+// the kernel knows, and a panic of it means that there is no socket.
+func (c *Conn) control(f func(fd uintptr)) (err error) {
+	defer func() {
+		if recover() != nil {
+			err = errNoSocket
+		}
+	}()
 	nc := c.nc
 	for range maxWrappers {
 		if sc, ok := nc.(syscall.Conn); ok {
-			if raw, err := sc.SyscallConn(); err == nil {
-				return raw.Control(f)
+			if raw, err := sc.SyscallConn(); err == nil && raw != nil {
+				return control(raw, f)
 			}
 		}
-		outer, ok := nc.(interface{ NetConn() net.Conn }) // tls.Conn and its like
-		if !ok {
+		if nc = below(nc); nc == nil {
 			break
 		}
-		nc = outer.NetConn()
 	}
 	return errNoSocket
+}
+
+func control(raw syscall.RawConn, f func(fd uintptr)) error {
+	valid := false
+	err := raw.Control(func(fd uintptr) {
+		if fd > math.MaxInt32 { // -1, for instance
+			return
+		}
+		if _, err := unix.FcntlInt(fd, unix.F_GETFD, 0); err != nil {
+			return // so the poller's table grows no further than the kernel's
+		}
+		valid = true
+		f(fd)
+	})
+	if err == nil && !valid {
+		return errNoSocket
+	}
+	return err
 }
 
 // ask asks the socket now, without regard to what events told.
