@@ -172,11 +172,18 @@ func Shield(ctx context.Context) context.Context {
 // or a read deadline that passes (golang/go#70834) is never taken for the
 // client. middleware.Lifecycle.Attach installs it.
 //
+// On HTTP/2 it also has to know who closed the connection first. net/http tells
+// the server's ConnState hook, so a server whose ConnContext is this very
+// function gets such a hook, in front of its own, with its first connection.
+// Where ConnContext is another function that calls this one, and where HTTP/2 is
+// served by others than net/http, Close of the server counts as the client's end:
+// use Lifecycle.Attach.
+//
 // On HTTP/2 and TLS a handler around lastbyte that cancels the context without
 // a cause still looks like a client that left; context.WithCancelCause tells
-// them apart. An HTTP/2 connection that was reset may be told as closed, and one
-// that ends while http.Server.Shutdown waits for it is taken for the server's.
+// them apart. An HTTP/2 connection that was reset may be told as closed.
 func ConnContext(ctx context.Context, c net.Conn) context.Context {
-	ctx, _ = request.WithConn(ctx, c)
+	ctx, conn := request.WithConn(ctx, c)
+	conn.HookConnState(ConnContext)
 	return ctx
 }

@@ -83,6 +83,9 @@ func open(t *testing.T, w link, m mount, o abort.Options, h func(*site) http.Han
 	for _, c := range configure {
 		c(s.Config)
 	}
+	if s.Config.ConnContext == nil {
+		s.life.Attach(s.Config)
+	}
 	if w.secure {
 		// A session ticket that the client has not read when it closes would make
 		// a reset of its close.
@@ -95,6 +98,19 @@ func open(t *testing.T, w link, m mount, o abort.Options, h func(*site) http.Han
 	}
 	t.Cleanup(s.Close)
 	return s
+}
+
+// attach has a site use Lifecycle.Attach in place of abort.ConnContext.
+func attach(yes bool) func(*http.Server) {
+	return func(srv *http.Server) {
+		if yes {
+			srv.ConnContext = nil // open attaches then
+		}
+	}
+}
+
+func name(l link, attached bool) string {
+	return l.name + map[bool]string{false: " ConnContext", true: " Attach"}[attached]
 }
 
 // certificate is for TLS servers: made now, and of the kind that costs least.

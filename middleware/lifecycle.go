@@ -126,10 +126,14 @@ func (l *Lifecycle) Attach(srv *http.Server) {
 	}
 	srv.RegisterOnShutdown(l.background.Drain)
 	srv.ConnState = func(c net.Conn, state http.ConnState) {
-		if conn, ok := l.conns.Load(c); ok && state != http.StateNew && state != http.StateActive {
-			conn.(*request.Conn).Idle(state != http.StateIdle)
-			if state != http.StateIdle {
-				l.conns.Delete(c)
+		if conn, ok := l.conns.Load(c); ok {
+			conn := conn.(*request.Conn)
+			conn.StateChanged(state)
+			if state != http.StateNew && state != http.StateActive {
+				conn.Idle(state != http.StateIdle)
+				if state != http.StateIdle {
+					l.conns.Delete(c)
+				}
 			}
 		}
 		if ownState != nil {

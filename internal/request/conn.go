@@ -18,7 +18,12 @@ type Conn struct {
 
 	peer  peer.Conn
 	noted atomic.Bool
-	deaf  atomic.Bool // net/http's own context has ended too early, for all requests to come
+
+	streams atomic.Bool   // it has served a request over HTTP/2
+	told    atomic.Bool   // the server's ConnState hook tells of it, see StateChanged
+	left    atomic.Uint32 // a peer.State: how the client left, if it did before this process closed
+
+	deaf atomic.Bool // net/http's own context has ended too early, for all requests to come
 
 	mu     sync.Mutex
 	hooked bool     // Idle will be called

@@ -3,7 +3,6 @@ package request
 import (
 	"errors"
 	"net"
-	"net/http"
 	"syscall"
 	"time"
 
@@ -52,26 +51,29 @@ func (r *Request) verdict(reason string, err error) (string, whose) {
 		}
 		return "", server
 	}
+	if !r.http1() && c.told.Load() && (state == peer.Local || state != peer.Alive && state != peer.Unknown && c.beganToClose()) {
+		if state = c.leftFirst(); state == peer.Unknown {
+			return "", server
+		}
+	}
 	switch state {
 	case peer.Reset:
 		return reset, client
 	case peer.Closed:
 		return r.half(reason, closed)
-	case peer.Local:
-		return closed, client // net/http closed it because the client did
+	case peer.Local: // over HTTP/2, and nobody tells: net/http closes it because the client did
+		return closed, client
 	case peer.Alive:
 		return r.alive(c, reason, calling)
 	}
 	return r.unseen(reason)
 }
 
-// ours reports whether this process ended the connection, or began to. On
-// HTTP/2 net/http also closes a socket because the client did; while the server
-// shuts down, that cannot be told from the server's own close.
+// ours reports whether this process ended an HTTP/1 connection, or began to.
 func (r *Request) ours(c *Conn, state peer.State) bool {
 	switch {
 	case !r.http1():
-		return (state == peer.Local || r.closing(c)) && r.shuttingDown()
+		return false
 	case state == peer.Local:
 		return true
 	case state == peer.Closed && r.w.gate.busy():
@@ -170,22 +172,6 @@ func (r *Request) calling() bool {
 	r.mark(puzzled)
 	return busy()
 }
-
-// shuttingDown reports whether the server was closed or is being shut down.
-// http.Server says so to nobody but those who want to serve with it.
-func (r *Request) shuttingDown() bool {
-	srv := r.server()
-	return srv != nil && errors.Is(srv.Serve(noListener{}), http.ErrServerClosed)
-}
-
-// noListener never has a connection.
-type noListener struct{}
-
-var errNoListener = errors.New("lastbyte: not a listener")
-
-func (noListener) Accept() (net.Conn, error) { return nil, errNoListener }
-func (noListener) Close() error              { return nil }
-func (noListener) Addr() net.Addr            { return &net.UnixAddr{Name: "lastbyte", Net: "none"} }
 
 // watchPeer has the request told when the peer goes, as long as that can be
 // known. It runs under the Node's mutex.

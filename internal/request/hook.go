@@ -1,0 +1,143 @@
+package request
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"reflect"
+	"runtime"
+	"sync"
+	"time"
+	"weak"
+
+	"github.com/lastbyte-go/lastbyte/internal/nethttp"
+	"github.com/lastbyte-go/lastbyte/internal/peer"
+)
+
+// On HTTP/2 net/http closes its own descriptor when it has met the end of the
+// connection, and then nobody can ask the socket any more who came first: the
+// client, or a Close of this process. But before that it calls the server's
+// ConnState hook with StateIdle, on the same goroutine: the deferred calls of
+// serverConn.serve (h2_bundle.go, Go 1.26 and 1.27) close the streams, and
+// closeStream of the last one calls the hook, before they close the connection.
+// What the socket says at that moment is the proof. If this process closed the
+// connection first, it says so.
+
+// StateChanged is for the server's ConnState hook: net/http's word on c.
+func (c *Conn) StateChanged(state http.ConnState) {
+	switch state {
+	case http.StateHijacked: // whoever serves it now need not call the hook
+		c.told.Store(false)
+	case http.StateIdle:
+		if c.streams.Load() {
+			c.lookAtTheEnd()
+		}
+	default:
+		c.told.Store(true)
+	}
+}
+
+// lookAtTheEnd notes the end of the peer, if it came before a Close of this
+// process.
+func (c *Conn) lookAtTheEnd() {
+	s := c.peer.State()
+	if s != peer.Closed && s != peer.Reset || c.beganToClose() {
+		return
+	}
+	c.left.Store(uint32(s))
+}
+
+// leftFirst is what lookAtTheEnd has noted, peer.Unknown if nothing.
+func (c *Conn) leftFirst() peer.State { return peer.State(c.left.Load()) }
+
+// beganToClose reports whether this process has begun to close a connection that
+// speaks TLS: the client's end may be the answer to its close_notify. If it has,
+// the answer comes at once; else it may have to wait for a Write that is stuck,
+// and taking a while is an answer, too. The goroutine then ends with that Write,
+// which does not outlive the connection.
+func (c *Conn) beganToClose() bool {
+	nc := c.peer.NetConn()
+	if !nethttp.IsTLS(nc) {
+		return false
+	}
+	answer := make(chan bool, 1)
+	go func() { answer <- nethttp.ClosingTLS(nc) }()
+	patience := time.NewTimer(5 * time.Millisecond)
+	defer patience.Stop()
+	select {
+	case closing := <-answer:
+		return closing
+	case <-patience.C:
+		return false
+	}
+}
+
+// hooks is a ConnState hook in front of a server's own one.
+type hooks struct {
+	conns sync.Map // net.Conn to *Conn, those that are open
+}
+
+// hooked has the servers that HookConnState has dealt with. It keeps no server
+// alive.
+var hooked struct {
+	mu      sync.Mutex
+	servers map[weak.Pointer[http.Server]]*hooks
+}
+
+// HookConnState puts a ConnState hook in front of that of the server of c. It is
+// for the ConnContext of servers, and does nothing unless that of this one is
+// exactly connContext: then it runs for every connection of the server, before
+// net/http reads ConnState for that connection, and mu orders the one assignment
+// before each of those reads.
+func (c *Conn) HookConnState(connContext func(context.Context, net.Conn) context.Context) {
+	srv, _ := c.Value(http.ServerContextKey).(*http.Server)
+	nc := c.peer.NetConn()
+	if srv == nil || !same(srv.ConnContext, connContext) || !reflect.ValueOf(nc).Comparable() {
+		return
+	}
+	at := weak.Make(srv)
+	hooked.mu.Lock()
+	h := hooked.servers[at]
+	if h == nil {
+		h = new(hooks)
+		own := srv.ConnState
+		srv.ConnState = func(nc net.Conn, state http.ConnState) {
+			h.changed(nc, state)
+			if own != nil {
+				own(nc, state)
+			}
+		}
+		if hooked.servers == nil {
+			hooked.servers = make(map[weak.Pointer[http.Server]]*hooks)
+		}
+		hooked.servers[at] = h
+		runtime.AddCleanup(srv, forget, at)
+	}
+	hooked.mu.Unlock()
+	h.conns.Store(nc, c)
+}
+
+// same reports whether f and g are the same declared function; nil is none.
+func same(f, g func(context.Context, net.Conn) context.Context) bool {
+	return f != nil && reflect.ValueOf(f).Pointer() == reflect.ValueOf(g).Pointer()
+}
+
+func forget(at weak.Pointer[http.Server]) {
+	hooked.mu.Lock()
+	defer hooked.mu.Unlock()
+	delete(hooked.servers, at)
+}
+
+func (h *hooks) changed(nc net.Conn, state http.ConnState) {
+	if !reflect.ValueOf(nc).Comparable() {
+		return // of a type that cannot be a key
+	}
+	c, ok := h.conns.Load(nc)
+	if !ok {
+		return
+	}
+	c.(*Conn).StateChanged(state)
+	if state == http.StateClosed || state == http.StateHijacked {
+		h.conns.Delete(nc)
+	}
+}
