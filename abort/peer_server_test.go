@@ -166,13 +166,12 @@ func TestN2_ServerShutdown(t *testing.T) {
 	}
 }
 
-// A client that leaves while the server is being shut down is an abort as ever;
-// on HTTP/2 that cannot be promised, see abort.ConnContext.
+// A client that leaves while the server is being shut down is an abort as ever.
 func TestA1_DuringShutdown(t *testing.T) {
 	for _, l := range links {
 		ways := []way{wayFIN, wayRST}
 		if l.h2 {
-			continue
+			ways = []way{wayFIN.either(), wayRST.either()}
 		}
 		for _, how := range ways {
 			t.Run(l.name+" "+how.name, func(t *testing.T) {
