@@ -1,12 +1,15 @@
 package comparison
 
-import "strings"
+import (
+	"slices"
+	"strings"
+)
 
 // A difference is one that is known. Where it applies, the lines that it hides
 // are not compared; without hides, nothing is.
 type difference struct {
 	why     string
-	applies func(s *script, m mode) bool
+	applies func(s *script, m mode, want []string) bool
 	hides   func(line string) bool
 }
 
@@ -16,32 +19,44 @@ var known = append(meant, repairs...)
 var meant = []difference{
 	{
 		why: "a Flush after Hijack panics with a nil pointer in net/http; lastbyte gives http.ErrHijacked",
-		applies: func(s *script, m mode) bool {
+		applies: func(s *script, m mode, _ []string) bool {
 			return !s.http2 && s.has("hijack") && s.has("flush", "Flush", "unwrap 1")
 		},
 	},
 	{
+		why: "net/http's HTTP/2 client resets the stream of a response that is longer than declared: a client that leaves",
+		applies: func(s *script, m mode, want []string) bool {
+			return s.http2 && slices.ContainsFunc(want, func(line string) bool {
+				return strings.Contains(line, "replied with more than declared Content-Length")
+			})
+		},
+		hides: func(line string) bool { return strings.HasPrefix(line, "handler: ") },
+	},
+	{
 		why:     "under Detach net/http logs the stack of the serving goroutine, so lastbyte logs that of the panic before it",
-		applies: func(s *script, m mode) bool { return m.detach && s.has("panic", "status 0", "status 1000") },
+		applies: func(s *script, m mode, _ []string) bool { return m.detach && s.has("panic", "status 0", "status 1000") },
 		hides:   func(line string) bool { return strings.Contains(line, ": panic serving ADDRESS: ") },
 	},
 }
 
 // repairs are the differences that are being repaired, by number.
 var repairs = []difference{
-	{why: "41, 2", applies: func(s *script, m mode) bool {
+	{why: "41, 2", applies: func(s *script, m mode, _ []string) bool {
 		return s.has("SetReadDeadline", "SetWriteDeadline") || s.server != limits{}
 	}},
-	{why: "42", applies: func(s *script, m mode) bool { return s.hasIn(`then "`) && !s.onlyEOF() }},
-	{why: "46", applies: func(s *script, m mode) bool {
+	{why: "42", applies: func(s *script, m mode, _ []string) bool { return s.hasIn(`then "`) && !s.onlyEOF() }},
+	{why: "46", applies: func(s *script, m mode, _ []string) bool {
 		return !s.http2 && s.has("io.Copy", "ReadFrom", "http.Serve")
 	}},
-	{why: "43", applies: func(s *script, m mode) bool {
+	{why: "43", applies: func(s *script, m mode, _ []string) bool {
 		return s.http2 && (s.request.method == "HEAD" || s.has("status 204", "status 304"))
 	}},
-	{why: "44", applies: func(s *script, m mode) bool { return s.has("read at most") }},
-	{why: "50", applies: func(s *script, m mode) bool { return m.detach && s.has("unwrap") }},
-	{why: "49", applies: func(s *script, m mode) bool { return s.has("status 1") }},
+	{why: "response.Write on hijacked connection names lastbyte's frame", applies: func(s *script, m mode, _ []string) bool {
+		return s.has("hijack")
+	}},
+	{why: "44", applies: func(s *script, m mode, _ []string) bool { return s.has("read at most", "status 413") }},
+	{why: "50", applies: func(s *script, m mode, _ []string) bool { return m.detach && s.has("unwrap") }},
+	{why: "49", applies: func(s *script, m mode, _ []string) bool { return s.has("status 1") }},
 }
 
 func (s *script) hasIn(part string) bool {
