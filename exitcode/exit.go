@@ -14,9 +14,15 @@
 // Exit does not unwind its caller: return after it, or use [Throw]. A status
 // that is on its way cannot be taken back. Without abort.ConnContext a dropped
 // HTTP/1 connection is closed when the handler returns; until then nothing more
-// goes out on it. Handlers outside the outermost
-// lastbyte middleware see the recorded status; those between it and the handler
-// see no call of WriteHeader.
+// goes out on it.
+//
+// A middleware sees the status of an exit, and may add to its response, if a
+// lastbyte middleware stands inside of it: the response is written by the
+// innermost one that the handler returns to, through the ResponseWriter that it
+// was given. A middleware that stands between that one and the handler sees no
+// call of WriteHeader. If it encodes the body, a response that stands is still
+// whole: once a Content-Encoding was set there, its writes pass after an exit,
+// and so do those of the handler.
 package exitcode
 
 import (

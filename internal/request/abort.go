@@ -78,6 +78,7 @@ func (r *Request) abortMove(check *Check, reason string, err error) {
 			r.mu.Unlock()
 			return // the response is as its handler wanted it
 		}
+		x.last = r.topLocked()
 		r.decideLocked(aborted)
 		r.mu.Unlock()
 		r.cancel(context.Canceled, cause)

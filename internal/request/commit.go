@@ -14,11 +14,8 @@ import (
 // commit is called inside the writer's gate before the final status goes out.
 // An error says that an ending came first, whose response takes its place.
 func (r *Request) commit(status int) error {
-	if s := r.state.Load(); s&committed != 0 {
-		if w := s & winnerMask; (w == exited || w == aborted) && r.det.Load() == nil {
-			return r.refusal()
-		}
-		return nil // under Detach its own gate refuses; outer handlers finish what they hold
+	if r.is(committed) {
+		return r.w.refused()
 	}
 	if r.check() != nil && r.node.parent.Err() != nil && (r.conn() != nil || r.node.watch.Load() != nothing) {
 		// Where nobody has asked and no socket can be, the response passes: the
@@ -26,14 +23,18 @@ func (r *Request) commit(status int) error {
 		r.outerEnded()
 	}
 	h := r.w.inner.Header
-	if r.is(special) && r.winner() != exited {
+	answers := r.winner() == exited && !r.is(dropping) && r.passes(&r.w)
+	if answers {
+		r.answerFirst()
+	}
+	if r.is(special) && (answers || r.winner() != exited) {
 		r.runFilters(status, h())
 	}
 	if r.is(hijacked) {
 		return nil // net/http has its own words for it
 	}
-	if !r.commitMove(status) {
-		if r.winner() == exited && r.det.Load() == nil && !r.is(dropping) {
+	if !r.commitMove(status, r.body.asked.Load() && isCoded(h(), r.entryOf(&r.w, nil))) {
+		if r.det.Load() == nil && r.endsAt(&r.w) {
 			r.render(true)
 		}
 		return r.refusal()

@@ -18,7 +18,7 @@ func (w *Writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		return nil, nil, err
 	}
 	c, rw, err := http.NewResponseController(w.inner).Hijack()
-	if err == nil && w.det == nil {
+	if err == nil && w.lay == nil {
 		w.req.hijackMove(c)
 	}
 	return c, rw, err
@@ -45,13 +45,21 @@ func (w *Writer) CloseNotify() <-chan bool {
 }
 
 func (w *Writer) SetReadDeadline(t time.Time) error {
-	w.req.setDeadline(t, func(x *extra) *time.Time { return &x.readBy })
+	w.noteDeadline(t, func(x *extra) *time.Time { return &x.readBy })
 	return w.control(func(c *http.ResponseController) error { return c.SetReadDeadline(t) })
 }
 
 func (w *Writer) SetWriteDeadline(t time.Time) error {
-	w.req.setDeadline(t, func(x *extra) *time.Time { return &x.writeBy })
+	w.noteDeadline(t, func(x *extra) *time.Time { return &x.writeBy })
 	return w.control(func(c *http.ResponseController) error { return c.SetWriteDeadline(t) })
+}
+
+// noteDeadline notes a deadline where it is set; a layer hands it on to a Writer
+// that does.
+func (w *Writer) noteDeadline(t time.Time, of func(*extra) *time.Time) {
+	if w.lay == nil || w.lay.det != nil {
+		w.req.setDeadline(t, of)
+	}
 }
 
 func (w *Writer) EnableFullDuplex() error {

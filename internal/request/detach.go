@@ -23,15 +23,16 @@ import (
 // until wake, and owns the writer below from then on. Whoever decides the
 // ending calls wake, once.
 type Detached struct {
+	layer // what the serving goroutine and the handler's call
+
 	req   *Request
 	h     *handler
 	node  openNode
-	w     Writer
 	body  body
 	route *chi.Context // the handler's copy; nil without chi
 
 	own      http.Header // the handler's map; nil before it asked
-	begun    atomic.Bool // the status was said; its headers are those of that moment
+	synced   bool        // it has reached the one below
 	trailer  []string    // the Trailer header of that moment
 	declared int64       // Content-Length said, plus 1; 0: none
 	written  atomic.Int64
@@ -71,7 +72,7 @@ func (h *handler) detached(r *Request, inner bool, w http.ResponseWriter, req *h
 	}
 	r.enable(h, req)
 	if r.det.Load() != nil || kindOf(req.Context()) == foreign { // a thread's: the request waits for it
-		h.next.ServeHTTP(w, req)
+		r.inside(h.next, w, req)
 		return
 	}
 	one := new(struct {
@@ -90,7 +91,7 @@ func (d *Detached) init(r *Request, ctx context.Context, h *handler, out *http.R
 		d.route, ctx = s.route, s
 	}
 	d.node.parent = ctx
-	d.w.req, d.w.det = r, d
+	d.w.req, d.w.lay, d.det = r, &d.layer, d
 	d.decided.Add(1)
 }
 
@@ -108,12 +109,16 @@ func (d *Detached) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		d.h.next.ServeHTTP(w, req)
 		return
 	}
+	d.req.beginMove(d)
 	if d.req.winner() == exited {
 		d.wake(false) // decided when there was nobody to wake
 	}
 	d.owner().Go(d)
 	d.decided.Wait()
 	d.shut()
+	if d.req.direct(w) == nil {
+		d.req.answer(&d.w, false)
+	}
 	switch v := d.panicked; {
 	case v == nil:
 	case *v == nil:
@@ -258,6 +263,10 @@ func (d *Detached) wake(back bool) (late bool) {
 	r.mu.Lock()
 	late = r.is(ended)
 	d.back = d.back || back
+	if !back && r.is(answered) && r.extra.last.inside(&d.w) {
+		r.mu.Unlock()
+		return late // its response is on its way; the handler's return wakes
+	}
 	first := r.markLocked(woken)
 	var refused error
 	if first && !d.back {
@@ -276,9 +285,17 @@ func (d *Detached) wake(back bool) (late bool) {
 
 // wake wakes the serving goroutine under Detach.
 func (r *Request) wake() {
-	if d := r.det.Load(); d != nil && !r.sends() { // Send wakes when it is through
+	if d := r.det.Load(); d != nil && !r.sends() && !r.unfinished(d) { // Send wakes when it is through
 		d.wake(false)
 	}
+}
+
+// unfinished reports whether the response stands, and something between Detach
+// and the handler may hold part of it, which it gives when the handler is back.
+func (r *Request) unfinished(d *Detached) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.is(stands) && (r.extra.open || r.extra.last.inside(&d.w))
 }
 
 // sends reports whether Send has won, also if a HeaderFilter's exit came after it.

@@ -20,14 +20,6 @@ func (d *Detached) header() http.Header {
 	return d.own
 }
 
-// refused gives the error of a write at this moment.
-func (d *Detached) refused() error {
-	if d.req.winner() == serving {
-		return nil
-	}
-	return d.req.refusal()
-}
-
 // writes is called inside the gate before body bytes or a flush.
 func (d *Detached) writes() error {
 	if err := d.stopped(); err != nil {
@@ -57,12 +49,19 @@ func (d *Detached) writesStatus(status int, informational bool) error {
 // stopped refuses a write after an ending. It is where an exit with a page that
 // waited for the handler goes on.
 func (d *Detached) stopped() error {
-	err := d.refused()
-	if err != nil && d.req.winner() == exited && !d.req.is(woken) {
+	err := d.w.refused()
+	if err != nil && d.req.winner() == exited && !d.req.is(woken) && d.req.endsOutside(d) {
 		d.settle()
 		d.wake(false)
 	}
 	return err
+}
+
+// endsOutside reports whether no layer inside d is to answer first.
+func (r *Request) endsOutside(d *Detached) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return !r.extra.last.inside(&d.w)
 }
 
 func (d *Detached) begin(status int) {
@@ -73,7 +72,11 @@ func (d *Detached) begin(status int) {
 			d.declared = n + 1
 		}
 	}
-	d.begun.Store(true)
+	coded := isCoded(d.own, d.stood)
+	r := d.req
+	r.mu.Lock()
+	d.sayLocked(status, coded)
+	r.mu.Unlock()
 }
 
 // sync makes the headers of the writer below those of the handler.
@@ -82,6 +85,12 @@ func (d *Detached) sync() {
 		return
 	}
 	h := d.w.inner.Header()
+	if !d.synced {
+		d.synced = true
+		if d.stood == nil {
+			d.stood = bodyHeaders(h)
+		}
+	}
 	clear(h)
 	for k, v := range d.own {
 		h[k] = append([]string(nil), v...) // its owner may go on to write to it

@@ -117,7 +117,7 @@ func (r *Request) drop(code int) (stop bool) {
 	defer r.w.gate.leave(r)
 	r.mu.Lock()
 	r.markLocked(dropping)
-	said := r.is(committed)
+	said := r.is(committed) || r.is(answered) && r.w.status != 0 // see recordMove
 	if !said {
 		r.w.status = int16(max(code, 0))
 	}

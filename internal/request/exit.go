@@ -77,6 +77,10 @@ func (r *Request) exitMove(e *Exit, filter bool) (won bool, err error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	s := r.state.Load()
+	top := r.topLocked()
+	if filter {
+		top = &r.w
+	}
 	if w := s & winnerMask; filter && (w == returned || w == sent) && s&(committed|ended) == 0 {
 		s &^= winnerMask
 		r.state.Store(s)
@@ -90,17 +94,42 @@ func (r *Request) exitMove(e *Exit, filter bool) (won bool, err error) {
 	case !r.decideLocked(exited):
 		return false, ErrEnded
 	}
-	r.extraLocked().exit = e
-	r.extra.calm.Broadcast() // drain may wait for a thread that reads the body
-	switch {
-	case Drops(e.Code):
+	x := r.extraLocked()
+	x.exit, x.last = e, top
+	x.calm.Broadcast() // drain may wait for a thread that reads the body
+	if Drops(e.Code) {
 		r.markLocked(dropping)
-	case s&(committed|hijacked) != 0 && e.Code < 300:
-		return true, errStands
-	case s&(committed|hijacked) != 0:
-		return true, ErrHeaderSent
+		return true, nil
 	}
-	return true, nil
+	said := top.saidLocked()
+	switch {
+	case s&hijacked != 0 && e.Code < 300, said != 0 && !filter && (e.Code < 300 || e.Code == said):
+		err = errStands
+	case s&(committed|hijacked) != 0:
+		err = ErrHeaderSent
+	default:
+		return true, nil
+	}
+	r.markLocked(stands)
+	x.open = top.codedLocked()
+	return true, err
+}
+
+// saidLocked is the status that the handler inside w has said, 0 before.
+func (w *Writer) saidLocked() int {
+	if w.lay != nil || w.req.is(committed) {
+		return int(w.status)
+	}
+	return 0
+}
+
+// codedLocked reports whether a Content-Encoding was set inside w: a coder there
+// may hold the end of the response.
+func (w *Writer) codedLocked() bool {
+	if w.lay != nil {
+		return w.lay.coded
+	}
+	return w.req.is(coded)
 }
 
 // respond does what the ending asks for, on the serving goroutine, when nobody
@@ -112,25 +141,28 @@ func (r *Request) respond(panicked bool) (stop bool) {
 	}
 	switch s & winnerMask {
 	case exited:
-		if e := r.exit(); Drops(e.Code) {
+		e := r.exit()
+		switch {
+		case Drops(e.Code):
 			return r.drop(e.Code)
-		}
-		r.render(panicked)
-	case aborted:
-		return r.drop(499)
-	default:
-		if panicked {
+		case s&stands == 0:
+			r.render(panicked)
 			return false
 		}
-		if s&(committed|special) == special {
-			if r.w.begin() != nil {
-				return r.respond(false) // a HeaderFilter exited
-			}
-			r.w.gate.leave(r)
-		}
-		r.implicit()
-		r.cutShort()
+	case aborted:
+		return r.drop(clientClosed)
 	}
+	if panicked {
+		return false
+	}
+	if s&(committed|special) == special {
+		if r.w.begin() != nil {
+			return r.respond(false) // a HeaderFilter exited
+		}
+		r.w.gate.leave(r)
+	}
+	r.implicit()
+	r.cutShort()
 	return false
 }
 

@@ -4,7 +4,6 @@ import (
 	"bytes"
 	"net/http"
 	"strconv"
-	"strings"
 )
 
 // render sends the exit's own response, unless one is on its way. flush: the
@@ -14,20 +13,8 @@ func (r *Request) render(flush bool) {
 		return
 	}
 	defer r.w.gate.leave(r)
-	e := r.exit()
+	status, body := r.page(&r.w, r.exit())
 	h := r.w.inner.Header()
-	p := &pageWriter{header: h, status: e.Code}
-	dropBodyHeaders(h, e.Code >= 300 && e.Code != http.StatusNotModified)
-	if e.Code >= 300 && e.Code != http.StatusNotModified {
-		p = r.writePage(e, h)
-	}
-	status := p.status
-	delete(h, "Transfer-Encoding") // the page's, too: what it wrote is in memory
-	if status == http.StatusNoContent || status == http.StatusNotModified {
-		p.buf.Reset()
-	} else {
-		h.Set("Content-Length", strconv.Itoa(p.buf.Len()))
-	}
 	if status == http.StatusRequestEntityTooLarge {
 		r.tooLarge(h)
 	}
@@ -38,13 +25,35 @@ func (r *Request) render(flush bool) {
 	r.w.status = int16(status)
 	r.mu.Unlock()
 	r.w.inner.WriteHeader(status)
-	if r.body.from.Method != http.MethodHead && p.buf.Len() > 0 {
-		n, _ := r.w.inner.Write(p.buf.Bytes()) // nobody is left to hear of an error
+	if r.body.from.Method != http.MethodHead && len(body) > 0 {
+		n, _ := r.w.inner.Write(body) // nobody is left to hear of an error
 		r.size.Add(int64(n))
 	}
 	if flush {
 		_ = http.NewResponseController(r.w.inner).Flush()
 	}
+}
+
+// page gives the response of e, and sets its headers in the map below w.
+func (r *Request) page(w *Writer, e *Exit) (status int, body []byte) {
+	h := w.inner.Header()
+	entry := r.entryOf(w, h)
+	p := &pageWriter{header: h, status: e.Code}
+	whole := e.Code >= 300 && e.Code != http.StatusNotModified
+	dropBodyHeaders(h, whole, entry)
+	if whole {
+		p = r.writePage(e, h)
+	}
+	delete(h, "Transfer-Encoding") // the page's, too: what it wrote is in memory
+	switch {
+	case p.status == http.StatusNoContent || p.status == http.StatusNotModified:
+		return p.status, nil
+	case entry["Content-Encoding"] != nil || entry["Trailer"] != nil:
+		delete(h, "Content-Length") // a layer outside encodes the body, or sends something after it
+	default:
+		h.Set("Content-Length", strconv.Itoa(p.buf.Len()))
+	}
+	return p.status, p.buf.Bytes()
 }
 
 // renderMove: the exit's page is written once, and only where no header is out.
@@ -107,22 +116,4 @@ func (p *pageWriter) WriteHeader(status int) {
 func (p *pageWriter) Write(b []byte) (int, error) {
 	p.said = true
 	return p.buf.Write(b)
-}
-
-// dropBodyHeaders removes what describes a body that is not sent. A bare 2xx
-// or 304 keeps what describes the resource.
-func dropBodyHeaders(h http.Header, all bool) {
-	for _, k := range []string{"Content-Length", "Content-Encoding", "Content-Range", "Transfer-Encoding", "Trailer"} {
-		delete(h, k)
-	}
-	if all {
-		for _, k := range []string{"Content-Type", "Etag", "Last-Modified"} {
-			delete(h, k)
-		}
-	}
-	for k := range h {
-		if strings.HasPrefix(k, http.TrailerPrefix) {
-			delete(h, k)
-		}
-	}
 }

@@ -31,21 +31,27 @@ func (w *Writer) ReadFrom(src io.Reader) (n int64, err error) {
 
 // begun reports whether the status was said.
 func (w *Writer) begun() bool {
-	if w.det != nil {
-		return w.det.begun.Load()
+	if w.lay != nil {
+		return w.lay.begun.Load()
 	}
 	return w.req.is(committed)
 }
 
 // refused gives the error of a write at this moment, nil if it may pass.
 func (w *Writer) refused() error {
-	if w.det != nil {
-		return w.det.refused()
+	switch w.req.winner() {
+	case serving:
+		return nil
+	case exited, aborted:
+		if w.req.passes(w) {
+			return nil
+		}
+	default:
+		if w.det() == nil {
+			return nil
+		}
 	}
-	if s := w.req.state.Load() & winnerMask; s == exited || s == aborted {
-		return w.req.refusal()
-	}
-	return nil
+	return w.req.refusal()
 }
 
 type writerOnly struct{ io.Writer }

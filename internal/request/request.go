@@ -58,6 +58,11 @@ type extra struct {
 	broken   bool             // by a panic with http.ErrAbortHandler
 	throws   [task + 1]throws // by kind
 
+	entry http.Header // what described a body before the handler could set it, see noteEntry
+	top   *Writer     // of the innermost layer at work; nil: Detach's, or the request's own
+	last  *Writer     // the one at which the handler's calls end, after an exit or abort; then the one that answered
+	open  bool        // likewise: none does, since something inside it still holds part of the response
+
 	cut     sync.Once // guards itself and severed
 	severed bool      // the cut worked
 }
@@ -111,7 +116,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		h.detached(r, inner, w, req)
 	case inner:
 		r.enable(h, req)
-		h.next.ServeHTTP(w, req)
+		r.inside(h.next, w, req)
 	default:
 		one := new(struct { // one allocation
 			out http.Request // first: it may be given a finalizer

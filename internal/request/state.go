@@ -37,6 +37,9 @@ const (
 	special                            // the next commit has more to do than to note the status
 	noReuse                            // a read of the body was interrupted, or the response cut: the connection must not serve another request
 	woken                              // under Detach, the serving goroutine has been told of the ending
+	stands                             // the exit has left the response as it is
+	answered                           // the exit's response, or the recorded code, is on its way through a layer
+	coded                              // a Content-Encoding was set inside
 )
 
 func (r *Request) is(bits uint32) bool { return r.state.Load()&bits != 0 }
@@ -79,12 +82,15 @@ func (r *Request) returnedMove() bool {
 }
 
 // commitMove: status goes out, unless an ending that replaces it came first.
-func (r *Request) commitMove(status int) bool {
+func (r *Request) commitMove(status int, isCoded bool) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	s := r.state.Load()
-	if w := s & winnerMask; s&committed != 0 || w == exited || w == aborted {
+	if w := s & winnerMask; s&committed != 0 || w == aborted || w == exited && (s&dropping != 0 || !r.passesLocked(&r.w)) {
 		return false
+	}
+	if isCoded {
+		s |= coded
 	}
 	r.state.Store((s | committed) &^ special)
 	r.w.status = int16(status)

@@ -35,6 +35,8 @@ func (v *h1) SetWriteDeadline(t time.Time) error           { return (*Writer)(v)
 func (v *h1) EnableFullDuplex() error                      { return (*Writer)(v).EnableFullDuplex() }
 func (v *h1) Unwrap() http.ResponseWriter                  { return (*Writer)(v).below() }
 
+func (v *h1) writer() *Writer { return (*Writer)(v) }
+
 func (v *h2) Header() http.Header                           { return (*Writer)(v).Header() }
 func (v *h2) Write(p []byte) (int, error)                   { return (*Writer)(v).Write(p) }
 func (v *h2) WriteString(s string) (int, error)             { return (*Writer)(v).WriteString(s) }
@@ -47,6 +49,7 @@ func (v *h2) SetReadDeadline(t time.Time) error             { return (*Writer)(v
 func (v *h2) SetWriteDeadline(t time.Time) error            { return (*Writer)(v).SetWriteDeadline(t) }
 func (v *h2) EnableFullDuplex() error                       { return (*Writer)(v).EnableFullDuplex() }
 func (v *h2) Unwrap() http.ResponseWriter                   { return (*Writer)(v).below() }
+func (v *h2) writer() *Writer                               { return (*Writer)(v) }
 
 // plain is a ResponseWriter and nothing else; the parts below add to it.
 type plain Writer
@@ -64,6 +67,7 @@ func (v *plain) Unwrap() http.ResponseWriter {
 		hijack
 	}{(*controls)(w), hijack{w}}
 }
+func (v *plain) writer() *Writer { return (*Writer)(v) }
 
 // controls is what Unwrap of plain gives: everything that an
 // http.ResponseController asks for, and nothing else that handlers assert, so
@@ -94,7 +98,7 @@ func (v *terminal) WriteHeader(status int)      { (*Writer)(v).WriteHeader(statu
 // is a writer behind the gate. It is never nil, since code that unwraps to the
 // end uses what it finds there.
 func (w *Writer) below() http.ResponseWriter {
-	if w.det != nil || !w.gate.enter() {
+	if w.det() != nil || !w.gate.enter() {
 		return (*terminal)(w)
 	}
 	defer w.leave()

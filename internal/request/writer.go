@@ -17,25 +17,37 @@ import (
 type Writer struct {
 	inner http.ResponseWriter
 	req   *Request
-	det   *Detached // nil: the request's own writer
+	lay   *layer // nil: the request's own writer
 	gate  gate
 
-	status int16            // recorded by the request's own. Under Request.mu
+	status int16            // the request's own: recorded; a layer's: said by its handler, 0 before. Under Request.mu
 	speaks nethttp.Protocol // what inner speaks, as view found it; set before the handler runs
+}
+
+// det gives the Detached that w is of, nil for any other Writer.
+func (w *Writer) det() *Detached {
+	if w.lay == nil {
+		return nil
+	}
+	return w.lay.det
 }
 
 // Header is the map of the writer below until the end, then one that nobody
 // reads. Detach's is always its own: net/http reads its map again after the
 // handler, for trailers, and a detached handler may still write to it.
 func (w *Writer) Header() http.Header {
-	if w.det != nil {
-		return w.det.header()
+	if d := w.det(); d != nil {
+		return d.header()
 	}
 	if !w.gate.enter() {
 		return make(http.Header)
 	}
 	defer w.leave()
-	return w.inner.Header()
+	h := w.inner.Header()
+	if w.lay == nil && !w.req.body.asked.Load() {
+		w.req.noteEntry(h)
+	}
+	return h
 }
 
 // begin opens the gate for a call that may send the status, 200 if none was
@@ -51,8 +63,10 @@ func (w *Writer) begin() error {
 		}
 	}()
 	var err error
-	if w.det != nil {
-		err = w.det.writes()
+	if d := w.det(); d != nil {
+		err = d.writes()
+	} else if w.lay != nil {
+		err = w.lay.begin(http.StatusOK)
 	} else {
 		err = w.req.commit(http.StatusOK)
 	}
@@ -68,8 +82,16 @@ func (w *Writer) WriteHeader(status int) {
 	r := w.req
 	informational := status >= 100 && status <= 199 && status != http.StatusSwitchingProtocols
 	switch {
-	case w.det != nil:
-		if w.det.writesStatus(status, informational) != nil {
+	case w.det() != nil:
+		if w.det().writesStatus(status, informational) != nil {
+			return
+		}
+	case w.lay != nil:
+		if informational || status < 100 || status > 999 {
+			if w.refused() != nil {
+				return
+			}
+		} else if w.lay.begin(status) != nil {
 			return
 		}
 	case informational:
@@ -77,8 +99,12 @@ func (w *Writer) WriteHeader(status int) {
 			return
 		}
 	case r.is(committed | hijacked):
-		if r.winner() == exited || r.winner() == aborted || w.superfluous() {
+		if w.refused() != nil || w.superfluous() {
 			return
+		}
+	case r.is(answered) && r.recordMove():
+		if r.http1() {
+			w.inner.Header().Set("Connection", "close") // see drop
 		}
 	case status < 100 || status > 999: // net/http panics; its words are as good as ours
 	default:
@@ -111,16 +137,19 @@ func (w *Writer) WriteString(s string) (int, error) {
 // end of the outer context.
 func (w *Writer) leave() {
 	w.gate.leave(w.req)
-	if w.det == nil && w.req.is(puzzled) {
+	if w.lay == nil && w.req.is(puzzled) {
 		w.req.look()
 	}
 }
 
 // wrote notes what a write came to.
 func (w *Writer) wrote(n int64, err error) error {
-	if d := w.det; d != nil {
+	if d := w.det(); d != nil {
 		d.written.Add(n)
 		d.stopped() // a HeaderFilter may have exited
+		return err
+	}
+	if w.lay != nil {
 		return err
 	}
 	w.req.size.Add(n)
@@ -137,7 +166,7 @@ func (w *Writer) FlushError() error {
 		return err
 	}
 	defer w.leave()
-	if w.det == nil && !w.req.is(flushed) {
+	if w.lay == nil && !w.req.is(flushed) {
 		w.req.mark(flushed)
 	}
 	return w.wrote(0, http.NewResponseController(w.inner).Flush())

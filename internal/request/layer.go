@@ -1,0 +1,269 @@
+package request
+
+import (
+	"net/http"
+	"sync/atomic"
+)
+
+// layer is a lastbyte middleware inside another one, if a ResponseWriter that is
+// not lastbyte's stands between the two: a compressor's, a logger's. It has a
+// Writer of its own, so that what comes from its handler is told from what comes
+// from in between.
+//
+// An exit's response goes out through the innermost layer that the handler
+// returns to, and so through all that stands outside of it. Where nothing stands
+// between two lastbyte middlewares, the inner one needs no layer. Detach always
+// is one.
+type layer struct {
+	w     Writer
+	outer *Writer   // of the lastbyte middleware around this one; set before the handler runs
+	det   *Detached // that this is the layer of, nil for any other
+
+	stood http.Header // what described a body when the handler's part began, see bodyHeaders. Owned by the handler's goroutine
+	begun atomic.Bool // the status was said
+	coded bool        // a Content-Encoding was set inside. Under Request.mu
+}
+
+// view is one of lastbyte's own ResponseWriters.
+type view interface{ writer() *Writer }
+
+// direct gives the Writer that w is a view of, nil if anything else stands
+// between the two.
+func (r *Request) direct(w http.ResponseWriter) *Writer {
+	if v, ok := w.(view); ok && v.writer().req == r {
+		return v.writer()
+	}
+	return nil
+}
+
+// inside serves next as a lastbyte middleware inside another one. A Throw of
+// next is over here: what stands outside sees it return.
+func (r *Request) inside(next http.Handler, w http.ResponseWriter, req *http.Request) {
+	if around := r.direct(w); around != nil {
+		around.renewEntry()
+		r.Catch(func() { next.ServeHTTP(w, req) })
+		return
+	}
+	l := &layer{stood: bodyHeaders(w.Header())}
+	l.w.inner, l.w.req, l.w.lay = w, r, l
+	r.openMove(l)
+	defer r.closeMove(l)
+	view := l.w.view()
+	r.Catch(func() { next.ServeHTTP(view, req) })
+	l.back()
+}
+
+// openMove makes l the innermost layer.
+func (r *Request) openMove(l *layer) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	l.outer = r.topLocked()
+	r.extraLocked().top = &l.w
+}
+
+// closeMove: the handler of l is back, or a panic passes.
+func (r *Request) closeMove(l *layer) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.extra.top == &l.w {
+		r.extra.top = l.outer
+	}
+}
+
+// topLocked is the Writer of the innermost lastbyte middleware at work.
+func (r *Request) topLocked() *Writer {
+	if x := r.extra; x != nil && x.top != nil {
+		return x.top
+	}
+	if d := r.det.Load(); d != nil {
+		return &d.w
+	}
+	return &r.w
+}
+
+// inside reports whether w stands strictly inside o.
+func (w *Writer) inside(o *Writer) bool {
+	for ; w.lay != nil; w = w.lay.outer {
+		if w.lay.outer == o {
+			return true
+		}
+	}
+	return false
+}
+
+// begin is called inside the gate of a layer that is not Detach's before the
+// final status passes.
+func (l *layer) begin(status int) error {
+	w, r := &l.w, l.w.req
+	if err := w.refused(); err != nil {
+		r.answerNow(w)
+		return err
+	}
+	if l.begun.Load() {
+		return nil
+	}
+	coded := isCoded(w.inner.Header(), l.stood)
+	r.mu.Lock()
+	passes := r.passesLocked(w)
+	if passes {
+		l.sayLocked(status, coded)
+	}
+	r.mu.Unlock()
+	if !passes {
+		return w.refused() // an ending has come in between
+	}
+	return nil
+}
+
+func (l *layer) sayLocked(status int, coded bool) {
+	l.w.status, l.coded = int16(status), coded
+	l.begun.Store(true)
+}
+
+// back: the handler inside l has returned, or left by a Throw.
+func (l *layer) back() {
+	r := l.w.req
+	if w := r.winner(); w != exited && w != aborted {
+		return
+	}
+	l.w.gate.close(r, nil)
+	r.answer(&l.w, false)
+}
+
+// passes reports whether w lets calls pass that write. After an exit, or an abort
+// that is the ending, those of the handler do not: they come to the innermost
+// layer. What stands outside of that may write what it holds, and the exit's
+// response; but not before there is one.
+func (r *Request) passes(w *Writer) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.passesLocked(w)
+}
+
+func (r *Request) passesLocked(w *Writer) bool {
+	s := r.state.Load()
+	switch s & winnerMask {
+	case exited, aborted:
+	case serving:
+		return true
+	default:
+		return w.det() == nil
+	}
+	x := r.extra // made by the ending
+	return s&(committed|stands|answered) != 0 && (x.open || x.last != nil && x.last.inside(w))
+}
+
+// answerNow answers for an exit in the middle of a write that was refused. The
+// response is for the handler's next write or its return, whichever comes first.
+func (r *Request) answerNow(w *Writer) {
+	if r.endsAt(w) {
+		r.answer(w, true)
+	}
+}
+
+// endsAt reports whether there is an exit with a response, and the handler's
+// calls end at w.
+func (r *Request) endsAt(w *Writer) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.winner() == exited && !r.is(dropping) && r.extra.last == w
+}
+
+// answer gives the response of an exit to the writer below a layer's, or has it
+// record the code of what is dropped.
+func (r *Request) answer(w *Writer, flush bool) {
+	code, e, ok := r.answerMove(w)
+	switch {
+	case !ok:
+		return
+	case e == nil:
+		if code > 0 {
+			w.inner.WriteHeader(code)
+		}
+		return
+	}
+	status, body := r.page(w, e)
+	w.inner.WriteHeader(status)
+	if r.body.from.Method != http.MethodHead && len(body) > 0 {
+		_, _ = w.inner.Write(body) // nobody is left to hear of an error
+	}
+	if flush {
+		_ = http.NewResponseController(w.inner).Flush()
+	}
+}
+
+// clientClosed is the code that an abort is recorded with.
+const clientClosed = 499
+
+// answerMove: w is the innermost layer that can still answer for an exit, or for
+// an abort, and that is done once. No layer answers behind which something has
+// been said: that would come first. e is nil if there is no response, but a code
+// to record.
+//
+// Where Detach has been told of the ending, it answers, on the serving
+// goroutine. The layers inside of it still have the code recorded by what stands
+// between them and Detach, at whose gate that ends.
+func (r *Request) answerMove(w *Writer) (code int, e *Exit, ok bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s := r.state.Load()
+	switch s & winnerMask {
+	case exited:
+		e = r.extra.exit
+		code = e.Code
+	case aborted:
+		code = clientClosed
+	default:
+		return 0, nil, false
+	}
+	d := r.det.Load()
+	late := d != nil && s&woken != 0 && w.inside(&d.w)
+	for o := w; o.lay != nil && !(late && o.det() == d); o = o.lay.outer {
+		if o.lay.begun.Load() {
+			return 0, nil, false
+		}
+	}
+	switch {
+	case s&stands != 0:
+		return 0, nil, false
+	case late:
+		return code, nil, true
+	case s&(committed|hijacked|rendered|answered) != 0:
+		return 0, nil, false
+	}
+	r.extra.last = w
+	r.markLocked(answered)
+	if s&winnerMask == aborted || Drops(code) {
+		e = nil
+	}
+	return code, e, true
+}
+
+// recordMove: the code of what is dropped has come from a layer inside to the
+// request's own Writer. It says so once.
+func (r *Request) recordMove() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	code := clientClosed
+	switch s := r.state.Load(); {
+	case s&winnerMask == exited && s&dropping != 0:
+		code = r.extra.exit.Code
+	case s&winnerMask != aborted:
+		return false
+	}
+	if r.w.status != 0 {
+		return false
+	}
+	r.w.status = int16(code)
+	return true
+}
+
+// beginMove: d begins, around the handlers from here on.
+func (r *Request) beginMove(d *Detached) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	d.outer = &r.w
+	if x := r.extra; x != nil && x.top != nil {
+		d.outer, x.top = x.top, &d.w
+	}
+}
