@@ -131,8 +131,8 @@ func IsOwn(w http.ResponseWriter) bool {
 	return Of(w) == HTTP1 && declaredBy(w, "net/http")
 }
 
-func declaredBy(w http.ResponseWriter, pkg string) bool {
-	t := reflect.TypeOf(w)
+func declaredBy(v any, pkg string) bool {
+	t := reflect.TypeOf(v)
 	if t.Kind() == reflect.Pointer {
 		t = t.Elem()
 	}
@@ -158,6 +158,18 @@ func CloseAfterResponse(w http.ResponseWriter) bool {
 	return true
 }
 
+// AtEnd reports whether the body of r is known to be read to its end, or closed,
+// without waiting for the client. It can tell of a body of net/http's own with a
+// Content-Length alone: a read of nothing gives the end there, and else nothing
+// (body.readLocked in transfer.go); in a chunked body it would wait for a chunk.
+func AtEnd(r *http.Request) bool {
+	if r.ContentLength <= 0 || len(r.TransferEncoding) > 0 || !declaredBy(r.Body, "net/http") {
+		return false
+	}
+	_, err := r.Body.Read(nil)
+	return err == io.EOF || err == http.ErrBodyReadAfterClose
+}
+
 // Notified reports whether the HTTP/1 server's reader has met the end of the
 // connection while the handler of w was at work: it puts a value into the
 // channel of CloseNotify then (closeNotify in server.go), a moment after it has
@@ -177,3 +189,17 @@ func Notified(w http.ResponseWriter) (notified, known bool) {
 // error with the same text, so only the error of a write or of a read of the
 // request body may be asked about.
 func IsDisconnected(err error) bool { return err.Error() == "client disconnected" }
+
+// HasReadDeadline reports whether an http.ResponseController finds a method for
+// read deadlines in w or in what it wraps. It does not tell whether that works.
+func HasReadDeadline(w http.ResponseWriter) bool {
+	for range maxWrappers {
+		if _, ok := w.(interface{ SetReadDeadline(time.Time) error }); ok {
+			return true
+		}
+		if w = below(w); w == nil {
+			break
+		}
+	}
+	return false
+}

@@ -1,8 +1,12 @@
 package request
 
 import (
+	"errors"
 	"io"
 	"net/http"
+	"runtime"
+	"sync/atomic"
+	"time"
 
 	"github.com/lastbyte-go/lastbyte/internal/nethttp"
 )
@@ -17,25 +21,92 @@ func (r *Request) bodyUnread() bool {
 // it sends the header of an HTTP/1 response, net/http reads what is left of the
 // body, up to 256 KB, however long that takes.
 //
-// What is in memory is read here, and the connection lives on if that was all.
-// Else it is closed after the response. EnableFullDuplex is no way out: net/http
-// then reads the rest when the handler is back, and takes a body that it could
-// not read for the next request (golang/go#68560 has the milder case).
+// What has arrived is read here, and the connection is kept if that was all. Else
+// it is closed after the response. EnableFullDuplex is no way out: net/http then
+// reads the rest when the handler is back, and takes a body that it could not
+// read for the next request (golang/go#68560 has the milder case).
 func (r *Request) answerFirst() {
 	if !r.http1() || !r.bodyUnread() || r.is(flushed) || r.size.Load() > nethttp.BufferSize {
 		return // where the header is out, net/http has dealt with the body
 	}
-	rc := http.NewResponseController(r.w.inner)
-	if rc.SetReadDeadline(past) != nil {
-		return // not a server's writer
+	if in := r.body.from; in.Header.Get("Expect") != "" && in.ProtoAtLeast(1, 1) {
+		return // net/http does not read here, and closes unless all was read; a read would ask for the body
 	}
-	if r.body.from.Header.Get("Expect") == "" { // else a read would ask the client for the body
-		if _, err := io.Copy(io.Discard, r.body.from.Body); err == nil {
-			r.mark(bodyRead)
-			return
+	if !r.w.gate.enter() { // Send, behind a handler that did not wait: the end has come first
+		return
+	}
+	defer r.w.gate.leave(r)
+	if _, known := nethttp.Server(r.w.inner); known == nethttp.Unknown {
+		if nethttp.HasReadDeadline(r.w.inner) {
+			r.w.inner.Header().Set("Connection", "close")
 		}
+		return
 	}
-	if !nethttp.CloseAfterResponse(r.w.inner) {
+	switch {
+	case r.body.gate.busy():
+		r.interruptRead() // a read is under way, which another would have to wait for
+	case !r.is(noReuse) && !nethttp.AtEnd(r.body.from):
+		r.readArrived()
+	}
+	if r.is(noReuse) && !nethttp.CloseAfterResponse(r.w.inner) {
 		r.w.inner.Header().Set("Connection", "close") // it comes too late after WriteHeader
 	}
+}
+
+// readArrived reads the rest of the request body, as far as it has arrived and
+// as net/http would read it. It sets bodyRead if that was all, and else noReuse.
+//
+// No deadline may be set before the read: a layer around lastbyte may have read
+// the body to its end, and then the deadline would end net/http's wait for the
+// next request. So a timer that is due at once interrupts a read that waits for
+// the client. To one that only waits for the processor it yields for a while;
+// where it errs, the connection is closed without need.
+func (r *Request) readArrived() {
+	const patience = 100 // about 10 microseconds where nothing else is to do
+	var reads atomic.Int64
+	over := make(chan struct{})
+	timer := time.AfterFunc(0, func() {
+		defer close(over)
+		for n, yields := int64(0), 0; yields < patience; yields++ {
+			runtime.Gosched()
+			switch now := reads.Load(); {
+			case now < 0:
+				return
+			case now > n:
+				n, yields = now, 0
+			}
+		}
+		r.interruptRead()
+	})
+	rest := io.LimitedReader{R: &countedReader{r.body.from.Body, &reads}, N: maxUnread + 1}
+	_, err := io.Copy(io.Discard, &rest)
+	reads.Store(-1)
+	if !timer.Stop() {
+		<-over
+	}
+	switch {
+	case errors.Is(err, http.ErrBodyReadAfterClose):
+		// Read to its end, or net/http knows better.
+	case err == nil && rest.N > 0:
+		r.mark(bodyRead)
+	default:
+		r.interruptRead()
+		r.mark(noReuse)
+	}
+}
+
+// maxUnread is how much of an unread request body net/http reads to keep the
+// connection (maxPostHandlerReadBytes in server.go).
+const maxUnread = 256 << 10
+
+// countedReader counts the reads that have returned.
+type countedReader struct {
+	io.Reader
+	n *atomic.Int64
+}
+
+func (c *countedReader) Read(p []byte) (int, error) {
+	n, err := c.Reader.Read(p)
+	c.n.Add(1)
+	return n, err
 }
