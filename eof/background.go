@@ -5,7 +5,6 @@ import (
 	"container/list"
 	"context"
 	"fmt"
-	"log"
 	"net/http"
 	"sync"
 	"time"
@@ -35,8 +34,10 @@ type Options struct {
 	// context runs on.
 	Timeout time.Duration
 
-	// OnPanic is told of a panic of a task, or of a handler after Send; nil: the
-	// standard logger, as in net/http. It is called on the panicking goroutine.
+	// OnPanic is told of a panic of a task, or of a handler whose response has
+	// ended; nil: the panic is logged with its stack, by the Lifecycle that is around
+	// the handler, else by http.Server.ErrorLog. It is called on the panicking
+	// goroutine. A panic of its own is logged in the same way.
 	OnPanic func(v any, stack []byte)
 }
 
@@ -186,18 +187,4 @@ func (b *Background) endedLocked() {
 		close(b.idle)
 		b.idle = nil
 	}
-}
-
-// panicked reports a panic where it can do no harm.
-func (b *Background) panicked(v any, stack []byte) {
-	defer func() {
-		if again := recover(); again != nil {
-			log.Printf("eof: panic in OnPanic: %v", again)
-		}
-	}()
-	if b.o.OnPanic != nil {
-		b.o.OnPanic(v, stack)
-		return
-	}
-	log.Printf("eof: panic in background work: %v\n%s", v, stack)
 }

@@ -88,7 +88,7 @@ func (b *Background) countLocked(w request.Work, panicked bool) {
 	b.endedLocked()
 }
 
-func (o *owner) Panicked(v any, stack []byte) { (*Background)(o).panicked(v, stack) }
+func (o *owner) OnPanic() func(v any, stack []byte) { return o.o.OnPanic }
 
 func (o *owner) Track(w request.Work) {
 	o.mu.Lock()

@@ -63,7 +63,6 @@ func TestE10_PanicAfterSend(t *testing.T) {
 
 func TestE10_PanicAfterSendIsLogged(t *testing.T) {
 	pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
-		logged := stdLog(t)
 		b := background(t, eof.Options{})
 		s := serve(t, p, b.Detach, func(w http.ResponseWriter, r *http.Request) {
 			eof.Send(r.Context())
@@ -71,8 +70,8 @@ func TestE10_PanicAfterSendIsLogged(t *testing.T) {
 		})
 		get(t, s, "/").want(t, 200, "")
 		shutdown(t, b)
-		if got := logged.String(); !strings.Contains(got, "boom") || !strings.Contains(got, "eof_test.panicsLate") {
-			t.Errorf("the standard logger got %q, want the panic and its stack", got)
+		if got := s.Logs(); !strings.Contains(got, "boom") || !strings.Contains(got, "eof_test.panicsLate") {
+			t.Errorf("ErrorLog = %q, want the panic and its stack", got)
 		}
 	})
 }
@@ -113,7 +112,6 @@ func TestE10_SilentEndsAfterSend(t *testing.T) {
 
 func TestE10_OnPanicPanics(t *testing.T) {
 	pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
-		logged := stdLog(t)
 		b := background(t, eof.Options{OnPanic: func(any, []byte) { panic("in OnPanic") }})
 		s := serve(t, p, b.Detach, func(w http.ResponseWriter, r *http.Request) {
 			eof.Send(r.Context())
@@ -122,8 +120,8 @@ func TestE10_OnPanicPanics(t *testing.T) {
 		get(t, s, "/").want(t, 200, "")
 		shutdown(t, b)
 		wantStats(t, b, eof.Stats{Panicked: 1})
-		if got := logged.String(); !strings.Contains(got, "in OnPanic") {
-			t.Errorf("the standard logger got %q, want the panic of OnPanic", got)
+		if got := s.Logs(); !strings.Contains(got, "in OnPanic") {
+			t.Errorf("ErrorLog = %q, want the panic of OnPanic", got)
 		}
 	})
 }

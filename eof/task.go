@@ -119,8 +119,7 @@ func (b *Background) run(t *task) {
 		defer stop()
 	}
 	t.req.RunTask(func() { t.fn(ctx) }, func(l request.Left) {
-		if panicked = l.Panicked(); panicked {
-			b.panicked(l.Value, l.Stack)
-		}
+		panicked = l.Panicked()
+		t.req.Report(ctx, "task", l, b.o.OnPanic)
 	})
 }

@@ -71,14 +71,14 @@ func TestB9_PanicInTask(t *testing.T) {
 
 func TestB9_PanicInTaskIsLogged(t *testing.T) {
 	pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
-		logged := stdLog(t)
 		b := background(t, eof.Options{})
-		inRequest(t, p, b.Handler, func(w http.ResponseWriter, r *http.Request) {
+		s := serve(t, p, b.Handler, func(w http.ResponseWriter, r *http.Request) {
 			eof.Defer(r.Context(), func(context.Context) { panicsLate("boom") })
 		})
+		get(t, s, "/")
 		shutdown(t, b)
-		if got := logged.String(); !strings.Contains(got, "boom") || !strings.Contains(got, "eof_test.panicsLate") {
-			t.Errorf("the standard logger got %q, want the panic and its stack", got)
+		if got := s.Logs(); !strings.Contains(got, "boom") || !strings.Contains(got, "eof_test.panicsLate") {
+			t.Errorf("ErrorLog = %q, want the panic and its stack", got)
 		}
 	})
 }

@@ -130,7 +130,7 @@ var none = &request.Config{}
 func end(ctx context.Context, code Code, where string) {
 	err := Exit(ctx, code)
 	if r, ok := request.From(ctx); ok && errors.Is(err, ErrInvalidCode) {
-		r.Log(fmt.Sprintf("lastbyte: %s: %v", where, err))
+		r.Log(ctx, fmt.Sprintf("lastbyte: %s: %v", where, err))
 		_ = Exit(ctx, http.StatusInternalServerError) // the first exit stands
 	}
 }
@@ -152,7 +152,7 @@ func HeaderFilter(fn func(r *http.Request, status int, h http.Header) Code) func
 			return nil
 		case !code.valid():
 			if req, ok := request.From(r.Context()); ok {
-				req.Log(fmt.Sprintf("lastbyte: exitcode.HeaderFilter: %v %d", ErrInvalidCode, int(code)))
+				req.Log(r.Context(), fmt.Sprintf("lastbyte: exitcode.HeaderFilter: %v %d", ErrInvalidCode, int(code)))
 			}
 			return exit(http.StatusInternalServerError)
 		default:
@@ -164,8 +164,9 @@ func HeaderFilter(fn func(r *http.Request, status int, h http.Header) Code) func
 
 // Handler adapts a handler that returns an error. nil: fine. An error that
 // carries a code ([Of]): that code. A client that aborted: 499, whatever the
-// error says. Anything else: 500, and the error is logged, not shown. It panics
-// if fn is nil.
+// error says. Anything else: 500. An error with a code from 500 on, or with none,
+// is logged whole, never shown; but not [ErrExited], [ErrEnded] and an abort,
+// which say nothing that is not known. It panics if fn is nil.
 func Handler(fn func(http.ResponseWriter, *http.Request) error) http.Handler {
 	if fn == nil {
 		panic("exitcode.Handler: nil function")
@@ -182,11 +183,25 @@ func Handler(fn func(http.ResponseWriter, *http.Request) error) http.Handler {
 		}
 		code, ok := Of(err)
 		if !ok {
-			req.Log(fmt.Sprintf("lastbyte: %s %s: %v", r.Method, r.URL.Path, err))
 			code = http.StatusInternalServerError
+		}
+		if code >= http.StatusInternalServerError && !echoes(r.Context(), err) {
+			req.Log(r.Context(), fmt.Sprintf("lastbyte: %q %q: %q", r.Method, r.URL.Path, err))
 		}
 		end(r.Context(), code, "exitcode.Handler")
 	}))
+}
+
+// echoes reports whether err only repeats to lastbyte what lastbyte has told the
+// handler: that the request has ended, and how.
+func echoes(ctx context.Context, err error) bool {
+	for _, told := range []error{ErrExited, ErrEnded, request.ErrClientAborted} {
+		if errors.Is(err, told) {
+			return true
+		}
+	}
+	e, ok := errors.AsType[*ExitError](err)
+	return ok && error(e) == context.Cause(ctx)
 }
 
 // Options are the settings of [New].

@@ -91,17 +91,17 @@ func known(o request.Outcome) Outcome {
 func (o Outcome) LogValue() slog.Value {
 	attrs := []slog.Attr{
 		slog.Int("status", o.Status), slog.Int("sent", o.Sent),
-		slog.Int64("size", o.Bytes), slog.Duration("duration", o.Duration),
+		slog.Int64("size", o.Bytes), slog.Float64("duration_ms", ms(o.Duration)),
 	}
 	if o.Exited {
 		attrs = append(attrs, slog.Int("exit", int(o.Exit)))
 	}
 	if o.Abort != nil {
 		attrs = append(attrs, slog.Bool("aborted", true),
-			slog.String("abort_reason", string(o.Abort.Reason)), slog.Duration("abort_after", o.Abort.After))
+			slog.String("abort_reason", string(o.Abort.Reason)), slog.Float64("abort_after_ms", ms(o.Abort.After)))
 	}
 	if o.EOF > 0 {
-		attrs = append(attrs, slog.Duration("eof", o.EOF))
+		attrs = append(attrs, slog.Float64("eof_ms", ms(o.EOF)))
 	}
 	if o.Hijacked {
 		attrs = append(attrs, slog.Bool("hijacked", true))

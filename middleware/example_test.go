@@ -164,6 +164,6 @@ func ExampleOutcome() {
 		exitcode.Exit(r.Context(), 404)
 	})))
 	// Output:
-	// level=INFO msg=request o.status=404 o.sent=404 o.size=14 o.duration=2ms o.exit=404
+	// level=INFO msg=request o.status=404 o.sent=404 o.size=14 o.duration_ms=2 o.exit=404
 	// 404 "404 Not Found\n"
 }

@@ -21,6 +21,7 @@ package middleware
 
 import (
 	"context"
+	"fmt"
 	"log"
 	"net"
 	"net/http"
@@ -37,9 +38,11 @@ import (
 
 // Options are the settings of a [Lifecycle].
 type Options struct {
-	// Logger gets one line per request, one more when detached work ends, and
-	// what goes wrong in between. Zero value: silent, and what goes wrong is
-	// logged by http.Server.ErrorLog.
+	// Logger gets one line per request, one more when detached work ends, and what
+	// goes wrong in between and afterwards, at level error: panics that have no
+	// client to hear of them with their stack. Each line has method, path, route and
+	// request id. Zero value: silent, and what goes wrong is logged by
+	// http.Server.ErrorLog. A panic of the Logger goes to the standard logger.
 	Logger zerolog.Logger
 
 	Abort      abort.Options
@@ -180,31 +183,35 @@ func (o *observer) End(r *request.Request, end request.Outcome) {
 	if end.EOF > 0 {
 		l.eofs.Add(1)
 	}
-	if !l.silent {
-		l.line(r, end)
-	}
 	if l.onEnd != nil {
-		l.onEnd(outcome(end))
+		defer l.onEnd(outcome(end)) // deferred: whatever the logger does
+	}
+	if !l.silent {
+		guarded(func() { l.line(r, end) })
 	}
 }
 
-func (o *observer) Done(r *request.Request) {
-	l := (*Lifecycle)(o)
-	if l.silent {
-		return
+func (o *observer) Done(ctx context.Context, r *request.Request) {
+	if l := (*Lifecycle)(o); !l.silent {
+		guarded(func() { l.doneLine(ctx, r) })
 	}
-	defer func() {
-		if v := recover(); v != nil { // nobody else is there on a detached handler's goroutine
-			log.Printf("lastbyte: panic of the logger: %v", v)
-		}
-	}()
-	l.doneLine(r)
 }
 
-func (o *observer) Log(r *request.Request, text string) bool {
+func (o *observer) Log(ctx context.Context, r *request.Request, text string, stack []byte) bool {
 	l := (*Lifecycle)(o)
 	if !l.silent {
-		l.problem(r, text)
+		l.problem(ctx, r, text, stack)
 	}
 	return !l.silent
+}
+
+// guarded runs f, which calls the logger, and takes a panic of the logger for a
+// problem of its own: there may be nobody else on this goroutine.
+func guarded(f func()) {
+	defer func() {
+		if v := recover(); v != nil {
+			log.Printf("lastbyte: panic of the logger: %q", fmt.Sprint(v))
+		}
+	}()
+	f()
 }

@@ -1,7 +1,9 @@
 package middleware
 
 import (
+	"context"
 	"reflect"
+	"time"
 
 	"github.com/lastbyte-go/lastbyte/internal/request"
 
@@ -21,50 +23,67 @@ func (l *Lifecycle) line(r *request.Request, end request.Outcome) {
 	if e == nil {
 		return // of no interest at this level
 	}
-	e.Str("method", req.Method).Str("path", req.URL.Path)
-	if route := request.RoutePattern(req.Context()); route != "" {
-		e.Str("route", route)
-	}
+	about(e, req.Context(), r)
 	e.Str("proto", req.Proto)
-	if id := request.ID(req.Context()); id != "" {
-		e.Str("request_id", id)
-	}
 	known(end).MarshalZerologObject(e)
 	e.Msg("request")
 }
 
-// doneLine logs the end of work that outlived its response.
-func (l *Lifecycle) doneLine(r *request.Request) {
+// about says which request a line is about. ctx has the route and the request id.
+func about(e *zerolog.Event, ctx context.Context, r *request.Request) {
 	req := r.HTTP()
-	o := r.Outcome()
-	e := l.log.Info()
 	e.Str("method", req.Method).Str("path", req.URL.Path)
-	if o.EOF > 0 {
-		e.Dur("eof", o.EOF)
+	if route := request.RoutePattern(ctx); route != "" {
+		e.Str("route", route)
 	}
-	e.Dur("worked", r.Age())
+	if id := request.ID(ctx); id != "" {
+		e.Str("request_id", id)
+	}
+}
+
+// doneLine logs the end of work that outlived its response.
+func (l *Lifecycle) doneLine(ctx context.Context, r *request.Request) {
+	e := l.log.Info()
+	if e == nil {
+		return
+	}
+	about(e, ctx, r)
+	if o := r.Outcome(); o.EOF > 0 {
+		e.Float64("eof_ms", ms(o.EOF))
+	}
+	e.Float64("worked_ms", ms(r.Age()))
 	e.Msg("detached work ended")
 }
 
-// problem logs what went wrong in a request.
-func (l *Lifecycle) problem(r *request.Request, text string) {
-	req := r.HTTP()
-	l.log.Error().Str("method", req.Method).Str("path", req.URL.Path).Msg(text)
+// problem logs what went wrong in a request, with the stack if it was a panic.
+func (l *Lifecycle) problem(ctx context.Context, r *request.Request, text string, stack []byte) {
+	e := l.log.Error()
+	if e == nil {
+		return
+	}
+	about(e, ctx, r)
+	if stack != nil {
+		e.Bytes("stack", stack)
+	}
+	e.Msg(text)
 }
 
-// MarshalZerologObject adds o's fields to e: status, sent, size and duration;
-// and, where they apply, exit, aborted, abort_reason, eof, hijacked, panicked,
-// cut.
+// ms is d in milliseconds, as the log has it: the unit is in the field's name.
+func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
+// MarshalZerologObject adds o's fields to e: status, sent, size and duration_ms;
+// and, where they apply, exit, aborted, abort_reason, abort_after_ms, eof_ms,
+// hijacked, panicked, cut.
 func (o Outcome) MarshalZerologObject(e *zerolog.Event) {
-	e.Int("status", o.Status).Int("sent", o.Sent).Int64("size", o.Bytes).Dur("duration", o.Duration)
+	e.Int("status", o.Status).Int("sent", o.Sent).Int64("size", o.Bytes).Float64("duration_ms", ms(o.Duration))
 	if o.Exited {
 		e.Int("exit", int(o.Exit))
 	}
 	if o.Abort != nil {
-		e.Bool("aborted", true).Str("abort_reason", string(o.Abort.Reason)).Dur("abort_after", o.Abort.After)
+		e.Bool("aborted", true).Str("abort_reason", string(o.Abort.Reason)).Float64("abort_after_ms", ms(o.Abort.After))
 	}
 	if o.EOF > 0 {
-		e.Dur("eof", o.EOF)
+		e.Float64("eof_ms", ms(o.EOF))
 	}
 	if o.Hijacked {
 		e.Bool("hijacked", true)

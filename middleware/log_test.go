@@ -28,7 +28,7 @@ func fields(p pipenet.Proto, others map[string]any) map[string]any {
 	f := map[string]any{
 		"level": "info", "message": "request", "method": "GET", "path": "/item/7", "route": "/item/{id}",
 		"proto":  map[pipenet.Proto]string{pipenet.HTTP1: "HTTP/1.1", pipenet.HTTP2: "HTTP/2.0"}[p],
-		"status": 200., "sent": 200., "size": 0., "duration": 2000., "request_id": "the id",
+		"status": 200., "sent": 200., "size": 0., "duration_ms": 2000., "request_id": "the id",
 	}
 	maps.Copy(f, others)
 	return f
@@ -61,7 +61,7 @@ var logLines = []logged{
 		io.WriteString(w, "hello")
 		eof.Send(r.Context())
 		time.Sleep(time.Hour)
-	}, false, map[string]any{"size": 5., "eof": 2000.}, 2000.},
+	}, false, map[string]any{"size": 5., "eof_ms": 2000.}, 2000.},
 	{"panic", mounts, func(w http.ResponseWriter, r *http.Request) {
 		time.Sleep(2 * time.Second)
 		panic(http.ErrAbortHandler)
@@ -69,7 +69,7 @@ var logLines = []logged{
 }
 
 var aborted = map[string]any{
-	"status": 499., "sent": 0., "aborted": true, "abort_reason": "unverified", "abort_after": 2000.,
+	"status": 499., "sent": 0., "aborted": true, "abort_reason": "unverified", "abort_after_ms": 2000.,
 }
 
 func exitIn2s(code exitcode.Code, work time.Duration) http.HandlerFunc {
@@ -118,10 +118,11 @@ func logLine(t *testing.T, p pipenet.Proto, m mount, l logged) {
 		return
 	}
 	want = map[string]any{
-		"level": "info", "message": "detached work ended", "method": "GET", "path": "/item/7", "worked": 3602000.,
+		"level": "info", "message": "detached work ended", "method": "GET", "path": "/item/7", "worked_ms": 3602000.,
+		"route": "/item/{id}", "request_id": "the id",
 	}
 	if l.eof != nil {
-		want["eof"] = l.eof
+		want["eof_ms"] = l.eof
 	}
 	if len(got) != 1 || !reflect.DeepEqual(got[0], want) {
 		t.Errorf("log after the work = %v, want one line %v", got, want)

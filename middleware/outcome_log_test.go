@@ -16,10 +16,10 @@ import (
 )
 
 var fullOutcome = middleware.Outcome{
-	Status: 499, Sent: 200, Bytes: 5, Start: time.Unix(1, 0), Duration: 1500 * time.Millisecond,
+	Status: 499, Sent: 200, Bytes: 5, Start: time.Unix(1, 0), Duration: 1500*time.Millisecond + 1,
 	Exit: exitcode.ClientClosedRequest, Exited: true,
 	Abort: &abort.Error{Reason: abort.Reset, After: time.Second}, EOF: 2 * time.Second,
-	Hijacked: true, Panicked: true,
+	Hijacked: true, Panicked: true, Cut: true,
 }
 
 func TestOutcome_Zerolog(t *testing.T) {
@@ -28,9 +28,9 @@ func TestOutcome_Zerolog(t *testing.T) {
 		want string
 	}{
 		{middleware.Outcome{Status: 200, Sent: 200, Bytes: 5, Duration: time.Second},
-			`{"o":{"status":200,"sent":200,"size":5,"duration":1000}}`},
-		{fullOutcome, `{"o":{"status":499,"sent":200,"size":5,"duration":1500,"exit":499,"aborted":true,` +
-			`"abort_reason":"reset","abort_after":1000,"eof":2000,"hijacked":true,"panicked":true}}`},
+			`{"o":{"status":200,"sent":200,"size":5,"duration_ms":1000}}`},
+		{fullOutcome, `{"o":{"status":499,"sent":200,"size":5,"duration_ms":1500.000001,"exit":499,"aborted":true,` +
+			`"abort_reason":"reset","abort_after_ms":1000,"eof_ms":2000,"hijacked":true,"panicked":true,"cut":true}}`},
 	} {
 		var b bytes.Buffer
 		log := zerolog.New(&b)
@@ -47,9 +47,9 @@ func TestOutcome_Slog(t *testing.T) {
 		want string
 	}{
 		{middleware.Outcome{Status: 200, Sent: 200, Bytes: 5, Duration: time.Second},
-			`{"status":200,"sent":200,"size":5,"duration":1000000000}`},
-		{fullOutcome, `{"status":499,"sent":200,"size":5,"duration":1500000000,"exit":499,"aborted":true,` +
-			`"abort_reason":"reset","abort_after":1000000000,"eof":2000000000,"hijacked":true,"panicked":true}`},
+			`{"status":200,"sent":200,"size":5,"duration_ms":1000}`},
+		{fullOutcome, `{"status":499,"sent":200,"size":5,"duration_ms":1500.000001,"exit":499,"aborted":true,` +
+			`"abort_reason":"reset","abort_after_ms":1000,"eof_ms":2000,"hijacked":true,"panicked":true,"cut":true}`},
 	} {
 		var b bytes.Buffer
 		slog.New(slog.NewJSONHandler(&b, nil)).Info("", "o", c.o)

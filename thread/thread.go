@@ -47,7 +47,7 @@ func Spawn(ctx context.Context, fn func(context.Context) error) (*Thread, error)
 	}
 	ctx, cancel := context.WithCancelCause(r.Scope(ctx))
 	t := &Thread{cancel: cancel, done: make(chan struct{}), err: errGoexit}
-	err := r.Spawn(func() { t.err = fn(ctx) }, func(l request.Left) {
+	err := r.Spawn(ctx, func() { t.err = fn(ctx) }, func(l request.Left) {
 		switch l.How {
 		case request.ByPanic, request.ByAbortHandler:
 			t.err = &PanicError{l.Value, l.Stack}

@@ -3,7 +3,6 @@ package request
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
 	"runtime/debug"
 )
@@ -138,11 +137,4 @@ func (r *Request) takeThrow(k kind) (e *Exit, ok bool) {
 	}
 	t.n--
 	return t.exit, true
-}
-
-// logPanic logs a panic that nobody else hears of. what names the function.
-func (r *Request) logPanic(what string, l Left) {
-	if l.Panicked() {
-		r.Log(fmt.Sprintf("lastbyte: panic in %s: %v\n%s", what, l.Value, l.Stack))
-	}
 }

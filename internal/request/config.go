@@ -65,8 +65,8 @@ type Owner interface {
 	// it has ended. An error is the cause to cancel w with: it is too late.
 	Sent(w Work) error
 	Over(w Work, panicked bool)
-	// Panicked is told of a panic that has no client to hear of it.
-	Panicked(v any, stack []byte)
+	// OnPanic is told of a panic that has no client to hear of it; nil: it is logged.
+	OnPanic() func(v any, stack []byte)
 	// Track has w given up together with the rest, until Untrack.
 	Track(w Work)
 	Untrack(w Work)
@@ -98,7 +98,13 @@ type Entry struct {
 // Observer is a Lifecycle as the request sees it.
 type Observer interface {
 	Begin(*Request)
-	End(*Request, Outcome)            // after the response, on the serving goroutine
-	Done(r *Request)                  // a detached handler's work has ended
-	Log(r *Request, text string) bool // false: there is no logger
+	End(*Request, Outcome) // after the response, on the serving goroutine
+
+	// Done says that a detached handler's work has ended. ctx is the handler's: it
+	// has the route, which chi may have given to another request in r's.
+	Done(ctx context.Context, r *Request)
+
+	// Log logs what went wrong, and the stack of a panic if it was one. ctx is that
+	// of the function it went wrong in. False: there is no logger.
+	Log(ctx context.Context, r *Request, text string, stack []byte) bool
 }

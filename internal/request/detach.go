@@ -181,7 +181,7 @@ func (d *Detached) finish(l Left) {
 			d.form = d.body.to.MultipartForm
 		}
 		if l.Panicked() {
-			r.Log(fmt.Sprintf("http: panic serving %s: %v\n%s", r.body.from.RemoteAddr, v, l.Stack))
+			r.log(&d.node, fmt.Sprintf("http: panic serving %q: %q", r.body.from.RemoteAddr, fmt.Sprint(v)), l.Stack)
 		}
 	case ending:
 		if d.body.from.MultipartForm == nil {
@@ -210,9 +210,7 @@ func (d *Detached) finish(l Left) {
 		if form := d.body.to.MultipartForm; form != nil {
 			_ = form.RemoveAll() // net/http has no use for the error either
 		}
-		if l.Panicked() {
-			d.owner().Panicked(v, l.Stack)
-		}
+		r.Report(&d.node, "detached handler", l, d.owner().OnPanic())
 	}
 }
 
@@ -236,7 +234,7 @@ func (d *Detached) over(panicked bool) {
 	if alone {
 		d.owner().Over(d, panicked)
 		if obs != nil {
-			obs.Done(r)
+			obs.Done(&d.node, r)
 		}
 	}
 }

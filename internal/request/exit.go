@@ -56,7 +56,7 @@ func (r *Request) exitAs(ctx context.Context, e *Exit, filter bool) error {
 	case err != nil: // the header is sent, the response ends as it stands
 		r.wake()
 		if err == ErrHeaderSent {
-			r.Log(fmt.Sprintf("lastbyte: exit with status %d after the header with status %d was sent", e.Code, r.Status()))
+			r.Log(ctx, fmt.Sprintf("lastbyte: exit with status %d after the header with status %d was sent", e.Code, r.Status()))
 		}
 	case kindOf(ctx) == foreign:
 		r.wake()

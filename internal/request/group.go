@@ -1,9 +1,6 @@
 package request
 
-import (
-	"log"
-	"net/http"
-)
+import "context"
 
 // hold keeps the request from ending until release. It fails once the last
 // goroutine of the request is gone.
@@ -63,8 +60,8 @@ func (r *Request) drain() bool {
 }
 
 // Spawn runs f on a goroutine of the request, see thread.Spawn, and then over
-// with how f was left.
-func (r *Request) Spawn(f func(), over func(Left)) error {
+// with how f was left. ctx is the thread's.
+func (r *Request) Spawn(ctx context.Context, f func(), over func(Left)) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	s := r.state.Load()
@@ -76,8 +73,8 @@ func (r *Request) Spawn(f func(), over func(Left)) error {
 	}
 	r.goLocked(func() {
 		r.run(foreign, f, func(l Left) {
-			defer over(l) // deferred: a logger may call runtime.Goexit
-			r.logPanic("thread", l)
+			r.logPanic(ctx, "thread", l)
+			over(l)
 		})
 	})
 	return nil
@@ -116,28 +113,6 @@ func (r *Request) Defer(f func()) {
 
 // Owner is the Background around the handler, nil if there is none.
 func (r *Request) Owner() Owner { return r.cfg.Load().Owner }
-
-// Log logs to the Lifecycle's logger, else where net/http does.
-func (r *Request) Log(text string) {
-	defer func() {
-		if v := recover(); v != nil { // on a goroutine of ours it would end the process
-			log.Printf("lastbyte: panic of the logger: %v, at: %s", v, text)
-		}
-	}()
-	if obs := r.cfg.Load().Observer; obs != nil && obs.Log(r, text) {
-		return
-	}
-	if srv := r.server(); srv != nil && srv.ErrorLog != nil {
-		srv.ErrorLog.Print(text)
-		return
-	}
-	log.Print(text)
-}
-
-func (r *Request) server() *http.Server {
-	srv, _ := r.node.parent.Value(http.ServerContextKey).(*http.Server)
-	return srv
-}
 
 // Over reports whether the request has its ending.
 func (r *Request) Over() bool { return r.winner() != serving }

@@ -87,7 +87,7 @@ func (r *Request) writePage(e *Exit, h http.Header) *pageWriter {
 	whole := false
 	r.run(own, func() { write(p, req, e.Code) }, func(l Left) {
 		whole = l.How == ByReturn
-		r.logPanic("error page", l)
+		r.logPanic(req.Context(), "error page", l)
 	})
 	if !whole {
 		return &pageWriter{header: h, status: e.Code}

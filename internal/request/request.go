@@ -298,7 +298,7 @@ func (r *Request) finish(panicked bool) (cut bool) {
 	if obs != nil {
 		obs.End(r, out)
 		if over {
-			obs.Done(r) // the work was quicker than the response
+			obs.Done(&d.node, r) // the work was quicker than the response
 		}
 	}
 	return cut

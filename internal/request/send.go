@@ -16,7 +16,7 @@ func (r *Request) Send(ctx context.Context) error {
 	d, err := r.sentMove()
 	if err != nil {
 		if err == ErrNotDetached {
-			r.Log("lastbyte: eof.Send: " + err.Error())
+			r.Log(ctx, "lastbyte: eof.Send: "+err.Error())
 		}
 		return err
 	}

@@ -1,0 +1,87 @@
+package request
+
+import (
+	"context"
+	"fmt"
+	"log"
+	"net/http"
+)
+
+// Log logs what went wrong in the request: to the Lifecycle's logger, else where
+// net/http would. ctx is the caller's; route and request id are read from it. What
+// a client has a say in must be quoted in text.
+func (r *Request) Log(ctx context.Context, text string) { r.log(ctx, text, nil) }
+
+// log is Log with the stack of a panic.
+//
+// The logger runs apart, so that the request goes on whatever the logger does.
+func (r *Request) log(ctx context.Context, text string, stack []byte) {
+	v, ok := apart(func() { r.write(ctx, text, stack) })
+	if !ok {
+		apart(func() { loggerFailed(v, text) })
+	}
+}
+
+func (r *Request) write(ctx context.Context, text string, stack []byte) {
+	if obs := r.cfg.Load().Observer; obs != nil && obs.Log(ctx, r, text, stack) {
+		return
+	}
+	if stack != nil {
+		text += "\n" + string(stack)
+	}
+	if srv := r.server(); srv != nil && srv.ErrorLog != nil {
+		srv.ErrorLog.Print(text)
+		return
+	}
+	log.Print(text)
+}
+
+// loggerFailed says on the standard logger that a logger has panicked with v, or
+// has called runtime.Goexit if v is nil, and what it was to log.
+func loggerFailed(v any, text string) {
+	if v == nil {
+		log.Printf("lastbyte: the logger called runtime.Goexit, at: %s", text)
+		return
+	}
+	log.Printf("lastbyte: panic of the logger: %q, at: %s", fmt.Sprint(v), text)
+}
+
+// apart runs f, which is the user's, on a goroutine of its own, and waits for it:
+// neither a panic of f nor runtime.Goexit reaches the caller. ok: f returned; else v
+// is what it panicked with, nil for runtime.Goexit.
+func apart(f func()) (v any, ok bool) {
+	over := make(chan struct{})
+	go func() {
+		defer close(over)
+		defer func() { v = recover() }()
+		f()
+		ok = true
+	}()
+	<-over
+	return v, ok
+}
+
+// logPanic logs a panic that nobody else hears of. what names the function.
+func (r *Request) logPanic(ctx context.Context, what string, l Left) {
+	if l.Panicked() {
+		r.log(ctx, fmt.Sprintf("lastbyte: panic in %s: %q", what, fmt.Sprint(l.Value)), l.Stack)
+	}
+}
+
+// Report tells of a panic in work that has no client to hear of it. tell is the
+// Background's OnPanic; nil: the panic is logged. It runs on this goroutine, and
+// may end it by runtime.Goexit.
+func (r *Request) Report(ctx context.Context, what string, l Left, tell func(v any, stack []byte)) {
+	switch {
+	case !l.Panicked():
+	case tell == nil:
+		r.logPanic(ctx, what, l)
+	default:
+		r.run(task, func() { tell(l.Value, l.Stack) }, func(l Left) { r.logPanic(ctx, "OnPanic", l) })
+	}
+}
+
+func (r *Request) server() *http.Server {
+	srv, _ := r.node.parent.Value(http.ServerContextKey).(*http.Server)
+	return srv
+}
