@@ -12,8 +12,10 @@ import (
 	"time"
 
 	"github.com/lastbyte-go/lastbyte/abort"
+	"github.com/lastbyte-go/lastbyte/eof"
 	"github.com/lastbyte-go/lastbyte/exitcode"
 	"github.com/lastbyte-go/lastbyte/internal/pipenet"
+	"github.com/lastbyte-go/lastbyte/thread"
 )
 
 // adapted is Handler for [start].
@@ -34,10 +36,18 @@ func TestHandler_Errors(t *testing.T) {
 		}{
 			{"nil", nil, 200, "fine", ""},
 			{"coded", exitcode.Code(404).Err(), 404, "404 Not Found\n", ""},
-			{"literal", &exitcode.ExitError{Code: 799}, 799, "799\n", ""},
+			{"literal", &exitcode.ExitError{Code: 799}, 799, "799\n", "exit 799"},
 			{"wrapped", fmt.Errorf("load: %w: %w", errSecret, exitcode.Code(409).Err()), 409, "409 Conflict\n", ""},
 			{"joined", errors.Join(errSecret, exitcode.Code(410).Err()), 410, "410 Gone\n", ""},
 			{"success", exitcode.Code(204).Err(), 204, "", ""},
+			{"coded 500", exitcode.Code(500).Err(), 500, "500 Internal Server Error\n", "exit 500"},
+			{"wrapped 503", fmt.Errorf("load: %w", errors.Join(errSecret, exitcode.Code(503).Err())), 503,
+				"503 Service Unavailable\n", errSecret.Error()},
+			{"wrapped 599", fmt.Errorf("load: %w: %w", exitcode.Code(599).Err(), errSecret), 599, "599\n", errSecret.Error()},
+			{"wrapped 499", fmt.Errorf("load: %w: %w", exitcode.Code(498).Err(), errSecret), 498, "498\n", ""},
+			{"ErrExited", fmt.Errorf("write: %w", exitcode.ErrExited), 500, "500 Internal Server Error\n", ""},
+			{"ErrEnded", exitcode.ErrEnded, 500, "500 Internal Server Error\n", ""},
+			{"an abort", fmt.Errorf("read: %w", &abort.Error{Reason: abort.Reset}), 500, "500 Internal Server Error\n", ""},
 			{"plain", errSecret, 500, "500 Internal Server Error\n", errSecret.Error()},
 			{"a context's", context.Canceled, 500, "500 Internal Server Error\n", "context canceled"},
 		} {
@@ -133,5 +143,61 @@ func TestHandler_ClientAborted(t *testing.T) {
 				check(t, fmt.Sprintf("%s, callback %t, log", name, callback), s.Logs(), "")
 			}
 		}
+	})
+}
+
+// Issue 10, 28: what lastbyte has said itself is not worth a line.
+func TestHandler_RepeatsTheEnding(t *testing.T) {
+	for name, end := range map[string]func(t *testing.T, w http.ResponseWriter, r *http.Request) error{
+		"the write's error": func(t *testing.T, w http.ResponseWriter, r *http.Request) error {
+			isErr(t, "Exit(503)", exitcode.Exit(r.Context(), 503), nil)
+			_, err := io.WriteString(w, "too late")
+			return fmt.Errorf("write: %w", err)
+		},
+		"the cause": func(t *testing.T, _ http.ResponseWriter, r *http.Request) error {
+			isErr(t, "Exit(503)", exitcode.Exit(r.Context(), 503), nil)
+			return fmt.Errorf("query: %w", context.Cause(r.Context()))
+		},
+		"the second exit's": func(t *testing.T, _ http.ResponseWriter, r *http.Request) error {
+			isErr(t, "Exit(503)", exitcode.Exit(r.Context(), 503), nil)
+			return exitcode.Exit(r.Context(), 500)
+		},
+		"a thread's": func(t *testing.T, _ http.ResponseWriter, r *http.Request) error {
+			th, err := thread.Spawn(r.Context(), func(ctx context.Context) error {
+				exitcode.Throw(ctx, 503)
+				return nil
+			})
+			isErr(t, "Spawn", err, nil)
+			return th.Wait(context.WithoutCancel(r.Context()))
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			run(t, func(t *testing.T, p pipenet.Proto, in wrap) {
+				s := start(t, p, in, adapted(func(w http.ResponseWriter, r *http.Request) error { return end(t, w, r) }))
+				s.get("/").is(t, "GET", 503, "503 Service Unavailable\n")
+				s.recorded(503)
+				check(t, "log", s.Logs(), "")
+			})
+		})
+	}
+}
+
+// After Send, too, ErrEnded says nothing new; another error does.
+func TestHandler_ErrorAfterSend(t *testing.T) {
+	pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
+		s := start(t, p, background(t).Detach, adapted(func(w http.ResponseWriter, r *http.Request) error {
+			isErr(t, "Send", eof.Send(r.Context()), nil)
+			if r.URL.Path == "/secret" {
+				return errSecret
+			}
+			_, err := io.WriteString(w, "too late")
+			return err
+		}))
+		s.get("/").is(t, "GET", 200, "")
+		synctest.Wait()
+		check(t, "log", s.Logs(), "")
+		s.get("/secret").is(t, "GET", 200, "")
+		synctest.Wait()
+		check(t, "times that the error is in the log", strings.Count(s.Logs(), errSecret.Error()), 1)
 	})
 }
