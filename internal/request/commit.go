@@ -23,6 +23,9 @@ func (r *Request) commit(status int) error {
 		r.outerEnded()
 	}
 	h := r.w.inner.Header
+	if r.endsAt(&r.w) && r.body.asked.Load() {
+		r.heldMove(&r.w, h(), r.w.stood())
+	}
 	answers := r.winner() == exited && !r.is(dropping) && r.passes(&r.w)
 	if answers {
 		r.answerFirst()
@@ -33,7 +36,7 @@ func (r *Request) commit(status int) error {
 	if r.is(hijacked) {
 		return nil // net/http has its own words for it
 	}
-	if !r.commitMove(status, r.body.asked.Load() && isCoded(h(), r.entryOf(&r.w, nil))) {
+	if !r.commitMove(status, r.body.asked.Load() && isCoded(h(), r.w.stood())) {
 		if r.det.Load() == nil && r.endsAt(&r.w) {
 			r.render(true)
 		}

@@ -116,8 +116,10 @@ func (d *Detached) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	d.owner().Go(d)
 	d.decided.Wait()
 	d.shut()
-	if d.req.direct(w) == nil {
+	if around := d.req.direct(w); around == nil {
 		d.req.answer(&d.w, false)
+	} else if d.synced {
+		around.setStood(d.w.stood()) // it may answer for what d has put into its map
 	}
 	switch v := d.panicked; {
 	case v == nil:

@@ -50,6 +50,15 @@ func (d *Detached) writesStatus(status int, informational bool) error {
 // waited for the handler goes on.
 func (d *Detached) stopped() error {
 	err := d.w.refused()
+	if err != nil && d.own != nil && !d.req.is(woken) {
+		entry := d.w.stood()
+		if !d.synced {
+			entry = bodyHeaders(d.w.inner.Header())
+		}
+		if d.req.heldMove(&d.w, d.own, entry) {
+			return nil
+		}
+	}
 	if err != nil && d.req.winner() == exited && !d.req.is(woken) && d.req.endsOutside(d) {
 		d.settle()
 		d.wake(false)
@@ -72,7 +81,7 @@ func (d *Detached) begin(status int) {
 			d.declared = n + 1
 		}
 	}
-	coded := isCoded(d.own, d.stood)
+	coded := isCoded(d.own, d.w.stood())
 	r := d.req
 	r.mu.Lock()
 	d.sayLocked(status, coded)
@@ -87,8 +96,8 @@ func (d *Detached) sync() {
 	h := d.w.inner.Header()
 	if !d.synced {
 		d.synced = true
-		if d.stood == nil {
-			d.stood = bodyHeaders(h)
+		if d.w.stood() == nil {
+			d.w.setStood(bodyHeaders(h))
 		}
 	}
 	clear(h)

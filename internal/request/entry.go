@@ -23,11 +23,12 @@ func describesBody(k string, all bool) bool {
 	return strings.HasPrefix(k, http.TrailerPrefix)
 }
 
-// bodyHeaders gives a copy of what describes a body in h, nil if nothing does.
-// The framing is left out: it is that of a body that does not come.
+// bodyHeaders gives a copy of what describes a body in h, and of Vary, nil if
+// there is none of it. The framing is left out: it is that of a body that does
+// not come.
 func bodyHeaders(h http.Header) (entry http.Header) {
 	for k, v := range h {
-		if describesBody(k, true) && k != "Content-Length" && k != "Transfer-Encoding" {
+		if k == "Vary" || describesBody(k, true) && k != "Content-Length" && k != "Transfer-Encoding" {
 			if entry == nil {
 				entry = make(http.Header)
 			}
@@ -58,53 +59,69 @@ func isCoded(h, entry http.Header) bool {
 	return len(h["Content-Encoding"]) > 0 && !slices.Equal(h["Content-Encoding"], entry["Content-Encoding"])
 }
 
+// varies reports whether a Vary with Accept-Encoding was set after entry, as
+// compressors do that hold back a body until they know its size.
+func varies(h, entry http.Header) bool {
+	names := func(lines []string) bool {
+		return slices.ContainsFunc(lines, func(s string) bool {
+			return strings.Contains(strings.ToLower(s), "accept-encoding")
+		})
+	}
+	return names(h["Vary"]) && !names(entry["Vary"])
+}
+
 // noteEntry is called when h, the map of the request's own Writer, is given out
 // for the first time: what is in it then was set outside.
 func (r *Request) noteEntry(h http.Header) {
 	if r.body.asked.CompareAndSwap(false, true) {
-		r.setEntry(bodyHeaders(h))
+		r.w.setStood(bodyHeaders(h))
 	}
 }
 
-func (r *Request) setEntry(entry http.Header) {
+// setStood notes entry as what stood in the map below w; it does not change.
+func (w *Writer) setStood(entry http.Header) {
+	r := w.req
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if entry != nil || r.extra != nil {
-		r.extraLocked().entry = entry
+	switch {
+	case w.lay != nil:
+		w.lay.stood = entry
+	case entry != nil || r.extra != nil:
+		r.extraLocked().stood = entry
 	}
+}
+
+// stood is what setStood has noted.
+func (w *Writer) stood() http.Header {
+	r := w.req
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case w.lay != nil:
+		return w.lay.stood
+	case r.extra != nil:
+		return r.extra.stood
+	}
+	return nil
 }
 
 // renewEntry is called when a middleware of lastbyte's begins directly inside w:
 // headers that others have set in between are not its handler's.
 func (w *Writer) renewEntry() {
-	switch {
-	case w.lay == nil:
-		if w.req.body.asked.Load() {
-			w.req.setEntry(bodyHeaders(w.Header()))
+	if d := w.det(); d != nil {
+		if d.own != nil {
+			w.setStood(bodyHeaders(d.own))
 		}
-	case w.lay.det == nil:
-		w.lay.stood = bodyHeaders(w.Header())
-	case w.lay.det.own != nil:
-		w.lay.stood = bodyHeaders(w.lay.det.own)
+	} else if w.lay != nil || w.req.body.asked.Load() {
+		w.setStood(bodyHeaders(w.Header()))
 	}
 }
 
 // entryOf gives what described a body in h, the map below w, before the handler
 // inside of w could change it.
-func (r *Request) entryOf(w *Writer, h http.Header) http.Header {
-	switch {
-	case w.lay == nil:
-		if !r.body.asked.Load() {
-			return bodyHeaders(h) // nobody inside has had the map
-		}
-		r.mu.Lock()
-		defer r.mu.Unlock()
-		if r.extra == nil {
-			return nil
-		}
-		return r.extra.entry
-	case w.lay.det != nil && !w.lay.det.synced:
-		return bodyHeaders(h)
+func (w *Writer) entryOf(h http.Header) http.Header {
+	if d := w.det(); d != nil && !d.synced || w.lay == nil && !w.req.body.asked.Load() {
+		return bodyHeaders(h) // nobody inside has had the map
 	}
-	return w.lay.stood
+	return w.stood()
 }

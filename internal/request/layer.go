@@ -19,7 +19,7 @@ type layer struct {
 	outer *Writer   // of the lastbyte middleware around this one; set before the handler runs
 	det   *Detached // that this is the layer of, nil for any other
 
-	stood http.Header // what described a body when the handler's part began, see bodyHeaders. Owned by the handler's goroutine
+	stood http.Header // what described a body when the handler's part began, see bodyHeaders. The pointer is under Request.mu
 	begun atomic.Bool // the status was said
 	coded bool        // a Content-Encoding was set inside. Under Request.mu
 }
@@ -95,14 +95,14 @@ func (w *Writer) inside(o *Writer) bool {
 // final status passes.
 func (l *layer) begin(status int) error {
 	w, r := &l.w, l.w.req
-	if err := w.refused(); err != nil {
+	if err := w.refused(); err != nil && !r.heldMove(w, w.inner.Header(), w.stood()) {
 		r.answerNow(w)
 		return err
 	}
 	if l.begun.Load() {
 		return nil
 	}
-	coded := isCoded(w.inner.Header(), l.stood)
+	coded := isCoded(w.inner.Header(), w.stood())
 	r.mu.Lock()
 	passes := r.passesLocked(w)
 	if passes {
@@ -159,6 +159,25 @@ func (r *Request) answerNow(w *Writer) {
 	if r.endsAt(w) {
 		r.answer(w, true)
 	}
+}
+
+// heldMove is called in the middle of a write at w that an exit refuses; h is the
+// header map of whoever writes, and entry what stood in it. After Exit(200), if no
+// status had come to w by then, and with the mark of a compressor in h, what is
+// written is a response that the compressor has held back: it stands, as it would
+// if some of it had passed before.
+func (r *Request) heldMove(w *Writer, h, entry http.Header) bool {
+	if !r.endsAt(w) || !varies(h, entry) {
+		return false
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.extra.exit.Code != http.StatusOK || r.is(committed|hijacked|rendered|answered) || w.saidLocked() != 0 {
+		return false
+	}
+	r.markLocked(stands)
+	r.extra.open = true
+	return true
 }
 
 // endsAt reports whether there is an exit with a response, and the handler's

@@ -37,7 +37,7 @@ func (r *Request) render(flush bool) {
 // page gives the response of e, and sets its headers in the map below w.
 func (r *Request) page(w *Writer, e *Exit) (status int, body []byte) {
 	h := w.inner.Header()
-	entry := r.entryOf(w, h)
+	entry := w.entryOf(h)
 	p := &pageWriter{header: h, status: e.Code}
 	whole := e.Code >= 300 && e.Code != http.StatusNotModified
 	dropBodyHeaders(h, whole, entry)

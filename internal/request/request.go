@@ -58,7 +58,7 @@ type extra struct {
 	broken   bool             // by a panic with http.ErrAbortHandler
 	throws   [task + 1]throws // by kind
 
-	entry http.Header // what described a body before the handler could set it, see noteEntry
+	stood http.Header // what described a body before the handler could set it, see noteEntry
 	top   *Writer     // of the innermost layer at work; nil: Detach's, or the request's own
 	last  *Writer     // the one at which the handler's calls end, after an exit or abort; then the one that answered
 	open  bool        // likewise: none does, since something inside it still holds part of the response
