@@ -208,8 +208,8 @@ func echoes(ctx context.Context, err error) bool {
 type Options struct {
 	// ErrorPage writes the page of a code; nil: [PlainText]. The status is the
 	// code's unless the page sets another; the page chooses headers and body. It
-	// is written into memory first: if it panics, the status goes out without a
-	// page.
+	// is written into memory first, on a goroutine of its own: if it panics or does
+	// not return, the status goes out without a page.
 	ErrorPage func(w http.ResponseWriter, r *http.Request, code Code)
 }
 

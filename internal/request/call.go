@@ -4,7 +4,9 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"runtime"
 	"runtime/debug"
+	"strings"
 )
 
 // Left is how a function of the user's was left. It is told here and nowhere
@@ -64,17 +66,29 @@ func (r *Request) RunTask(f func(), over func(Left)) { r.run(task, f, over) }
 // Others run functions for a handler, too, and hand on a panic wrapped in one of
 // theirs: singleflight, errgroup. So errors.Is decides, not the value.
 func (r *Request) left(k kind, v any) Left {
-	err, isErr := v.(error)
 	switch {
 	case v == nil:
 		return Left{How: ByGoexit}
-	case !isErr || !errors.Is(err, http.ErrAbortHandler):
+	case !aborts(v):
 		return Left{How: ByPanic, Value: v}
 	}
 	if e, ok := r.takeThrow(k); ok {
 		return Left{How: ByThrow, Value: v, Exit: e}
 	}
 	return Left{How: ByAbortHandler, Value: v}
+}
+
+// aborts reports whether v, of a panic, is http.ErrAbortHandler or wraps it. The
+// methods of an error are the user's, and one that somebody has panicked with may
+// be a nil pointer: so they are called apart.
+func aborts(v any) (is bool) {
+	if v == any(http.ErrAbortHandler) {
+		return true
+	}
+	if err, ok := v.(error); ok {
+		apart(func() { is = errors.Is(err, http.ErrAbortHandler) })
+	}
+	return is
 }
 
 // Catch runs f, which is part of a handler, on the handler's goroutine, and
@@ -113,9 +127,13 @@ func (r *Request) Throw(ctx context.Context, e *Exit) {
 	if e != nil {
 		_ = r.Exit(ctx, e) // there is no caller to hear of it
 	}
+	k := kindOf(ctx)
+	if k == own && beside() {
+		k = foreign // what the handler panics with meanwhile is not this Throw
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	t := &r.extraLocked().throws[kindOf(ctx)]
+	t := &r.extraLocked().throws[k]
 	t.n++
 	t.exit = e
 }
@@ -137,4 +155,24 @@ func (r *Request) takeThrow(k kind) (e *Exit, ok bool) {
 	}
 	t.n--
 	return t.exit, true
+}
+
+// beside reports whether the calling goroutine is a thread or a callback of a
+// request, whatever context it holds: its stack begins in managed.
+func beside() bool {
+	pc := make([]uintptr, 64)
+	for skip := 2; ; skip += len(pc) {
+		n := runtime.Callers(skip, pc)
+		if n == len(pc) {
+			continue
+		}
+		frames := runtime.CallersFrames(pc[:n])
+		for more := n > 0; more; {
+			var f runtime.Frame
+			if f, more = frames.Next(); strings.HasSuffix(f.Function, "/internal/request.(*Request).managed") {
+				return true
+			}
+		}
+		return false
+	}
 }

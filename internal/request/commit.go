@@ -70,7 +70,11 @@ func (r *Request) runFilters(status int, h http.Header) {
 	defer r.clearFiltering(len(filters) > 0)
 	for i := len(filters) - 1; i >= 0; i-- {
 		f := filters[i]
-		if e := f.f(f.req, status, h); e != nil {
+		var e *Exit
+		if t, thrown := r.Catch(func() { e = f.f(f.req, status, h) }); thrown {
+			e = t
+		}
+		if e != nil {
 			_ = r.exitAs(f.req.Context(), e, true) // the first exit stands
 		}
 	}

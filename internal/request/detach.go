@@ -183,7 +183,7 @@ func (d *Detached) finish(l Left) {
 			d.form = d.body.to.MultipartForm
 		}
 		if l.Panicked() {
-			r.log(&d.node, fmt.Sprintf("http: panic serving %q: %q", r.body.from.RemoteAddr, fmt.Sprint(v)), l.Stack)
+			r.log(&d.node, fmt.Sprintf("http: panic serving %q: %q", r.body.from.RemoteAddr, printed(v)), l.Stack)
 		}
 	case ending:
 		if d.body.from.MultipartForm == nil {

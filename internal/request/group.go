@@ -25,10 +25,13 @@ func (r *Request) release() {
 // goLocked runs f on a goroutine that the end of the request waits for.
 func (r *Request) goLocked(f func()) {
 	r.live++
-	go func() {
-		defer r.release()
-		f()
-	}()
+	go r.managed(f)
+}
+
+// managed is the goroutine of goLocked; beside looks for its name.
+func (r *Request) managed(f func()) {
+	defer r.release()
+	f()
 }
 
 // drain waits for the request's goroutines. When it returns there are none, and

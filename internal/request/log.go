@@ -12,9 +12,8 @@ import (
 // a client has a say in must be quoted in text.
 func (r *Request) Log(ctx context.Context, text string) { r.log(ctx, text, nil) }
 
-// log is Log with the stack of a panic.
-//
-// The logger runs apart, so that the request goes on whatever the logger does.
+// log is Log with the stack of a panic. The logger runs apart, so that the request
+// goes on whatever the logger does.
 func (r *Request) log(ctx context.Context, text string, stack []byte) {
 	v, ok := apart(func() { r.write(ctx, text, stack) })
 	if !ok {
@@ -61,10 +60,17 @@ func apart(f func()) (v any, ok bool) {
 	return v, ok
 }
 
+// printed is v, that somebody has panicked with. Its methods are the user's.
+func printed(v any) string {
+	text := fmt.Sprintf("a %T that does not print", v)
+	apart(func() { text = fmt.Sprint(v) })
+	return text
+}
+
 // logPanic logs a panic that nobody else hears of. what names the function.
 func (r *Request) logPanic(ctx context.Context, what string, l Left) {
 	if l.Panicked() {
-		r.log(ctx, fmt.Sprintf("lastbyte: panic in %s: %q", what, fmt.Sprint(l.Value)), l.Stack)
+		r.log(ctx, fmt.Sprintf("lastbyte: panic in %s: %q", what, printed(l.Value)), l.Stack)
 	}
 }
 

@@ -66,8 +66,8 @@ func (r *Request) renderMove() bool {
 	return r.markLocked(rendered)
 }
 
-// writePage lets the page of e be written into memory. If it panics, h is as it
-// was and there is no page.
+// writePage lets the page of e be written into memory. If it does not return, h is
+// as it was and there is no page.
 func (r *Request) writePage(e *Exit, h http.Header) *pageWriter {
 	r.mu.Lock()
 	write, req := e.Page, r.body.to
@@ -85,9 +85,11 @@ func (r *Request) writePage(e *Exit, h http.Header) *pageWriter {
 		p.header = make(http.Header)
 	}
 	whole := false
-	r.run(own, func() { write(p, req, e.Code) }, func(l Left) {
-		whole = l.How == ByReturn
-		r.logPanic(req.Context(), "error page", l)
+	apart(func() { // runtime.Goexit would end the goroutine that still has to send the status
+		r.run(own, func() { write(p, req, e.Code) }, func(l Left) {
+			whole = l.How == ByReturn
+			r.logPanic(req.Context(), "error page", l)
+		})
 	})
 	if !whole {
 		return &pageWriter{header: h, status: e.Code}

@@ -219,9 +219,9 @@ func (r *Request) serve(next http.Handler, w http.ResponseWriter, out *http.Requ
 		}
 	}()
 	next.ServeHTTP(w, out)
-	cut := r.finish(false) // it may panic itself, in a HeaderFilter or OnEnd
+	cut := r.complete(false) // it may panic itself, in a HeaderFilter
 	back = true
-	if cut {
+	if r.end() || cut {
 		panic(http.ErrAbortHandler)
 	}
 }
@@ -240,24 +240,33 @@ func (r *Request) panicMove(l Left) {
 	r.node.cancel(handlerReturned)
 }
 
-// finish ends the request on the serving goroutine, after which nothing of its
-// writer or body is touched. It reports whether only a panic can still keep
-// net/http from completing the response.
+// finish completes the response and ends the request, also if a HeaderFilter
+// panics in between.
 func (r *Request) finish(panicked bool) (cut bool) {
-	if r.is(ended) {
-		return false // OnEnd panicked
-	}
-	d := r.det.Load()
+	defer func() { cut = r.end() || cut }()
+	return r.complete(panicked)
+}
+
+// complete decides, if nobody has, and gives the response, on the serving
+// goroutine. It reports whether only a panic can still keep net/http from
+// completing it.
+func (r *Request) complete(panicked bool) (cut bool) {
 	switch {
-	case d == nil:
+	case r.det.Load() == nil:
 		r.drain()
 	case r.winner() == serving:
 		r.returnedMove()
 	}
-	cut = r.respond(panicked)
+	return r.respond(panicked)
+}
+
+// end ends the request on the serving goroutine, after which nothing of its writer
+// or body is touched. It reports what complete does.
+func (r *Request) end() (cut bool) {
+	d := r.det.Load()
 	r.w.gate.close(r, nil)
 	r.body.gate.close(r, r.interruptRead)
-	cut = r.endLease() || cut
+	cut = r.endLease()
 	carry(r.body.from, r.body.to)
 	r.node.detach()
 	r.node.cancel(handlerReturned)
@@ -296,10 +305,10 @@ func (r *Request) finish(panicked bool) (cut bool) {
 	}
 	r.submit(deferred)
 	if obs != nil {
-		obs.End(r, out)
 		if over {
-			obs.Done(&d.node, r) // the work was quicker than the response
+			defer obs.Done(&d.node, r) // the work was quicker than the response
 		}
+		obs.End(r, out)
 	}
 	return cut
 }
