@@ -5,7 +5,7 @@
 // net/http has one ending, the return of ServeHTTP. A handler that wants
 // another, or wants to know of one, has to combine contexts, panics, hijacked
 // connections and goroutines of its own. Here are three verbs instead, for
-// plain net/http and any router, over HTTP/1 and HTTP/2:
+// plain net/http and its routers, over HTTP/1 and HTTP/2:
 //
 //   - [github.com/lastbyte-go/lastbyte/abort]: the client left. abort.On
 //     registers a callback for it, abort.Cause tells whether, why and when.
@@ -49,6 +49,11 @@
 // middleware. Above it nothing happens, and the result says so: ErrNoRequest.
 //
 // # Limits
+//
+// A framework that has a context object of its own and uses it again, as gin and
+// echo do, takes it back when a middleware around its handler returns. Detach
+// returns before the handler does, so there it goes around the whole engine, see
+// eof.Background.Detach.
 //
 // This package has no API of its own. Without ConnContext, which
 // middleware.Lifecycle.Attach sets, an abort is seen as late as net/http sees

@@ -97,6 +97,13 @@ func (b *Background) Handler(next http.Handler) http.Handler {
 // Unwrap gives nil. Inside another Detach it is Handler. Mount it inside the
 // routing (chi's With): around it (Use), outer handlers do not see the route of
 // a request that an exit from beside the handler ended early.
+//
+// Detach returns before the handler does, so everything between Detach and the
+// handler must leave alone what the handler still uses. gin and echo do not: an
+// adapter around gin's c.Next and echo.WrapMiddleware give the context object
+// (*gin.Context, echo.Context) to the next request when the middleware returns, and
+// the handler goes on with another client's data. With them Detach goes around the
+// whole engine: it is the handler of the http.Server, and the engine is inside.
 func (b *Background) Detach(next http.Handler) http.Handler {
 	return request.Detach(b.config, next)
 }

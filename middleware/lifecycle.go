@@ -101,7 +101,8 @@ func (l *Lifecycle) Handler(next http.Handler) http.Handler {
 
 // Detach is Handler, and enables eof.Send in the handlers inside, which run on
 // goroutines of their own, see eof.Background.Detach:
-// r.With(life.Detach).Post("/tasks", h).
+// r.With(life.Detach).Post("/tasks", h). With gin and echo it goes around the whole
+// engine, never into an adapter for single routes: see there.
 func (l *Lifecycle) Detach(next http.Handler) http.Handler {
 	return l.handler(l.background.Detach(next))
 }
