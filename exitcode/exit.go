@@ -78,15 +78,16 @@ func exit(code Code) *request.Exit {
 //
 // It panics with http.ErrAbortHandler, which every well-behaved recoverer passes
 // on in silence; deferred calls run, and a recover in between that swallows it
-// cannot undo the exit. A library that runs the function on another goroutine
-// and panics with an error that wraps the value, as golang.org/x/sync does in
-// singleflight and errgroup, is no obstacle. But requests that wait in the same
-// singleflight call for its result get the same panic, although they have not
-// exited: their responses are cut off. Give such a function an error to return.
+// cannot undo the exit. A library that recovers it and panics with an error that
+// wraps the value, as golang.org/x/sync/singleflight does in Do, is no obstacle.
+// But requests that wait for the result of the same Do get the same panic, although
+// they have not exited: their responses are cut off. Functions that several
+// requests share should return an error, see [Handler].
 //
-// It is for goroutines that lastbyte started or serves, and no others: there is
-// nobody to recover it elsewhere. Outside any lastbyte middleware, and with a code
-// that is not valid, net/http drops the connection.
+// It is for goroutines that lastbyte started or serves, and no others: elsewhere
+// (a bare go statement, errgroup.Group.Go, singleflight's DoChan) nobody recovers
+// it, and a panic that nobody recovers ends the process. Outside any lastbyte
+// middleware, and with a code that is not valid, net/http drops the connection.
 func Throw(ctx context.Context, code Code) {
 	if r, ok := request.From(ctx); ok && code.valid() {
 		var e *request.Exit
