@@ -1,6 +1,8 @@
 package request
 
 import (
+	"context"
+	"mime/multipart"
 	"net/http"
 )
 
@@ -20,4 +22,32 @@ func carry(from, to *http.Request) {
 	if to.Pattern != from.Pattern && to.Pattern != "" {
 		from.Pattern = to.Pattern
 	}
+}
+
+// uploaded gives the form whose files are to be removed at the end of r; nil: there
+// is none, or d's handler is at work and its goroutine sees to them.
+func (r *Request) uploaded(d *Detached) *multipart.Form {
+	switch {
+	case d == nil:
+		return r.body.from.MultipartForm
+	case r.is(woken): // d.form was set before that
+		return d.form
+	}
+	return nil
+}
+
+// removeFiles has the uploaded files of form removed when net/http is through with
+// the request, which it shows by cancelling ctx, the request's context: until then
+// handlers outside may read them. net/http removes the files of its own request
+// alone. If a middleware outside copied the request, that one does not know the
+// form; and since Go 1.27 it is never the one that handlers get on HTTP/2 (see
+// http2Handler in http2.go). To remove them twice does no harm. Without a server
+// the files are the caller's, as they are without lastbyte.
+func removeFiles(ctx context.Context, form *multipart.Form) {
+	if form == nil || len(form.File) == 0 {
+		return
+	}
+	context.AfterFunc(ctx, func() {
+		_ = form.RemoveAll() // net/http has no use for the error either
+	})
 }

@@ -174,21 +174,18 @@ func (d *Detached) finish(l Left) {
 	}
 	switch {
 	case ending && panicked:
+		d.form = d.body.to.MultipartForm
 		if reachable {
 			d.settle() // outer handlers may answer for this one
+			carry(d.body.from, d.body.to)
 		}
 		thrown := v // in the heap if it comes to this
 		d.panicked = &thrown
-		if d.body.from.MultipartForm == nil {
-			d.form = d.body.to.MultipartForm
-		}
 		if l.Panicked() {
 			r.log(&d.node, fmt.Sprintf("http: panic serving %q: %q", r.body.from.RemoteAddr, printed(v)), l.Stack)
 		}
 	case ending:
-		if d.body.from.MultipartForm == nil {
-			d.form = d.body.to.MultipartForm
-		}
+		d.form = d.body.to.MultipartForm
 		if reachable {
 			d.settle()
 			carry(d.body.from, d.body.to)

@@ -6,7 +6,6 @@ package request
 
 import (
 	"context"
-	"mime/multipart"
 	"net"
 	"net/http"
 	"sync"
@@ -290,16 +289,11 @@ func (r *Request) end() (cut bool) {
 		r.duration = r.Age()
 		out = r.outcomeLocked()
 	}
-	var form *multipart.Form
-	if d != nil && r.is(woken) {
-		form = d.form
-	}
+	form := r.uploaded(d)
 	over := d != nil && r.is(done) && d.alone && r.winner() == sent
 	r.mu.Unlock()
 
-	if form != nil {
-		_ = form.RemoveAll() // a router may keep it from net/http, which would ignore the error, too
-	}
+	removeFiles(r.body.from.Context(), form)
 	for _, n := range shields {
 		n.cancel(handlerReturned)
 	}
