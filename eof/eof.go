@@ -94,7 +94,7 @@ func after(ctx context.Context, d time.Duration, fn func(context.Context), name 
 	if err := b.reserve(t); err != nil {
 		return err
 	}
-	t.ctx = r.TaskScope(ctx)
+	t.ctx = r.TaskScope(ctx, t)
 	r.Defer(t.due)
 	return nil
 }
@@ -105,7 +105,7 @@ func Premature(ctx context.Context) bool {
 	if ctx == nil {
 		return false
 	}
-	t, ok := ctx.Value(taskKey{}).(*task)
+	t, ok := request.TaskOf(ctx).(*task)
 	return ok && t.premature
 }
 

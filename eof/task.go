@@ -27,21 +27,6 @@ func (t *task) Entry() *request.Entry { return &t.entry }
 // Cancel gives t up, see request.Work.
 func (t *task) Cancel(_, cause error) { t.cancel(cause) }
 
-type taskKey struct{}
-
-// taskCtx is a task's context: what the handler's had, and the task.
-type taskCtx struct {
-	context.Context
-	t *task
-}
-
-func (c *taskCtx) Value(key any) any {
-	if key == (taskKey{}) {
-		return c.t
-	}
-	return c.Context.Value(key)
-}
-
 // reserve takes a place for t among those that wait.
 func (b *Background) reserve(t *task) error {
 	b.mu.Lock()
@@ -92,7 +77,7 @@ func (b *Background) startLocked(t *task) {
 func (b *Background) runLocked(t *task) {
 	b.stats.Pending--
 	b.stats.Running++
-	t.ctx, t.cancel = context.WithCancelCause(&taskCtx{t.ctx, t})
+	t.ctx, t.cancel = context.WithCancelCause(t.ctx)
 	b.runs.add(t)
 	go b.run(t)
 }
@@ -118,6 +103,7 @@ func (b *Background) run(t *task) {
 		ctx, stop = context.WithTimeout(ctx, b.o.Timeout)
 		defer stop()
 	}
+	request.Given(ctx)
 	t.req.RunTask(func() { t.fn(ctx) }, func(l request.Left) {
 		panicked = l.Panicked()
 		t.req.Report(ctx, "task", l, b.o.OnPanic)

@@ -29,7 +29,8 @@ type Thread struct {
 // Spawn runs fn on a goroutine of the request that ctx belongs to. It is
 // ngx.thread.spawn. The request ends after its last thread; after eof.Send they
 // belong to the detached work. The ctx that fn gets is a child of ctx that
-// [Thread.Kill] cancels. A panic of fn is logged and becomes the thread's
+// [Thread.Kill] cancels; of the context that another thread was given it takes
+// Kill alone, not the end of that thread. A panic of fn is logged and becomes the thread's
 // error, a [*PanicError]; that of a thread which left by exitcode.Throw is
 // [ErrExited].
 //
@@ -45,7 +46,10 @@ func Spawn(ctx context.Context, fn func(context.Context) error) (*Thread, error)
 	case request.IsTask(ctx):
 		return nil, ErrEnded
 	}
-	ctx, cancel := context.WithCancelCause(r.Scope(ctx))
+	spawner := ctx
+	ctx, cancel := context.WithCancelCause(r.Scope(spawner))
+	request.Given(ctx)
+	stop := killWith(spawner, cancel)
 	t := &Thread{cancel: cancel, done: make(chan struct{}), err: errGoexit}
 	err := r.Spawn(ctx, func() { t.err = fn(ctx) }, func(l request.Left) {
 		switch l.How {
@@ -54,15 +58,34 @@ func Spawn(ctx context.Context, fn func(context.Context) error) (*Thread, error)
 		case request.ByThrow:
 			t.err = thrown(l)
 		}
+		stop()
 		cancel(nil)
 		close(t.done)
 		t.waiting.tell(t)
 	})
 	if err != nil {
+		stop()
 		cancel(nil)
 		return nil, err
 	}
 	return t, nil
+}
+
+// killWith has cancel called when the thread is killed that ctx was given to, if
+// it was given to one. Only Kill passes from a thread to those that it spawned:
+// they belong to the request, so its return must not end them. That is why they
+// are no children of its context.
+func killWith(ctx context.Context, cancel context.CancelCauseFunc) (stop func() bool) {
+	if !request.GivenToThread(ctx) {
+		return func() bool { return true }
+	}
+	killed := func() {
+		if context.Cause(ctx) == ErrKilled {
+			cancel(ErrKilled)
+		}
+	}
+	killed() // before the new thread begins
+	return context.AfterFunc(ctx, killed)
 }
 
 // thrown is the error of a thread that exitcode.Throw has ended; nil for

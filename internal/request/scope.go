@@ -14,6 +14,8 @@ type scope struct {
 	context.Context
 	route *chi.Context // nil: no chi router around
 	kind  kind
+	task  any             // the work after the response that this is the scope of; nil: none
+	given context.Context // what the function of this scope got; see flat.go
 }
 
 // kind says who a context was made for.
@@ -58,12 +60,43 @@ func (r *Request) newScope(ctx context.Context, k kind) *scope {
 	return s
 }
 
-// Scope gives a context like ctx for a goroutine beside the handler's.
-func (r *Request) Scope(ctx context.Context) context.Context { return r.newScope(ctx, foreign) }
+// beside gives a scope like s for another function, with a copy of the route.
+func (s *scope) beside() *scope {
+	b := &scope{Context: s.Context, kind: s.kind}
+	if s.route != nil {
+		b.route = s.route.Clone()
+	}
+	return b
+}
 
-// TaskScope gives the values of ctx to work after the response.
-func (r *Request) TaskScope(ctx context.Context) context.Context {
-	return r.newScope(context.WithoutCancel(ctx), task)
+// Scope gives a context like ctx for a goroutine beside the handler's. If ctx is
+// a thread's, that thread's end is not this one's.
+func (r *Request) Scope(ctx context.Context) context.Context {
+	if s := givenIn(ctx); s != nil && s.kind == foreign {
+		return s.beside()
+	}
+	return r.newScope(ctx, foreign)
+}
+
+// TaskScope gives the values of ctx to t, which is work after the response.
+func (r *Request) TaskScope(ctx context.Context, t any) context.Context {
+	s := valuesIn(ctx)
+	if s != nil && s.kind == task {
+		s = s.beside()
+	} else {
+		s = r.newScope(context.WithoutCancel(ctx), task)
+	}
+	s.task = t
+	return s
+}
+
+// TaskOf gives the work after the response that ctx belongs to, nil if there is
+// none.
+func TaskOf(ctx context.Context) any {
+	if s := scopeOf(ctx); s != nil {
+		return s.task
+	}
+	return nil
 }
 
 // scopeOf gives the innermost scope around ctx, nil if there is none.

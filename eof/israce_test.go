@@ -1,0 +1,5 @@
+//go:build race
+
+package eof_test
+
+const raceDetector = true
