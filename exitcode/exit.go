@@ -140,7 +140,10 @@ func end(ctx context.Context, code Code, where string) {
 // committed; informational responses pass by. It is header_filter_by_lua. fn
 // may change h. OK lets the response pass; any other code replaces it, and the
 // handler's body is dropped. The page of an exit passes through fn as well, but
-// its code stands. Of several filters the innermost runs first. fn runs on the
+// its code stands. Of several filters the innermost runs first, and each is shown
+// the status that would go out then. If one panics, the response fails closed: only
+// a status from 500 on, which a recoverer inside lastbyte may write, goes out
+// without it; else the connection is dropped, after eof.Send too. fn runs on the
 // goroutine that commits, in the middle of its write: it must not write or call
 // eof.Send itself. HeaderFilter panics if fn is nil.
 func HeaderFilter(fn func(r *http.Request, status int, h http.Header) Code) func(http.Handler) http.Handler {

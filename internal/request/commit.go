@@ -30,7 +30,7 @@ func (r *Request) commit(status int) error {
 	if answers {
 		r.answerFirst()
 	}
-	if r.is(special) && (answers || r.winner() != exited) {
+	if r.is(special) && (answers || r.winner() != exited) && passesFilters(r.state.Load(), status) {
 		r.runFilters(status, h())
 	}
 	if r.is(hijacked) {
@@ -56,20 +56,17 @@ func (r *Request) tooLarge(h http.Header) {
 	}
 }
 
-// runFilters runs the HeaderFilters, once, the innermost first.
+// runFilters runs the HeaderFilters, each once, the innermost first. If one
+// exits, those outside of it wait for the status that goes out then.
 func (r *Request) runFilters(status int, h http.Header) {
-	r.mu.Lock()
-	var filters []filter
-	if r.extra != nil {
-		filters, r.extra.filters = r.extra.filters, nil
-	}
-	if len(filters) > 0 {
-		r.markLocked(filtering)
-	}
-	r.mu.Unlock()
-	defer r.clearFiltering(len(filters) > 0)
-	for i := len(filters) - 1; i >= 0; i-- {
-		f := filters[i]
+	whole := false
+	defer func() { r.filteredMove(whole) }()
+	for {
+		f, ok := r.nextFilter()
+		if !ok {
+			break
+		}
+		before := r.winner() == exited
 		var e *Exit
 		if t, thrown := r.Catch(func() { e = f.f(f.req, status, h) }); thrown {
 			e = t
@@ -77,15 +74,44 @@ func (r *Request) runFilters(status int, h http.Header) {
 		if e != nil {
 			_ = r.exitAs(f.req.Context(), e, true) // the first exit stands
 		}
+		if !before && r.winner() == exited {
+			break
+		}
 	}
+	whole = true
 }
 
-func (r *Request) clearFiltering(was bool) {
-	if was {
-		r.mu.Lock()
-		r.state.Store(r.state.Load() &^ filtering)
-		r.mu.Unlock()
+// nextFilter takes the innermost HeaderFilter that has not run.
+func (r *Request) nextFilter() (f filter, ok bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.extra == nil || len(r.extra.filters) == 0 {
+		return f, false
 	}
+	r.markLocked(filtering)
+	last := len(r.extra.filters) - 1
+	f = r.extra.filters[last]
+	r.extra.filters = r.extra.filters[:last]
+	return f, true
+}
+
+// filteredMove: no HeaderFilter runs any more. If one has panicked, the response
+// that it was to see must not go out without it.
+func (r *Request) filteredMove(whole bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	s := r.state.Load() &^ filtering
+	if !whole {
+		s |= unfiltered
+	}
+	r.state.Store(s)
+}
+
+// passesFilters reports whether a status may go out as far as HeaderFilters are
+// concerned: after a panic of one, only that of an error of the server, such as a
+// recoverer's.
+func passesFilters(s uint32, status int) bool {
+	return s&unfiltered == 0 || status >= http.StatusInternalServerError
 }
 
 // refusal is the error of a call that comes after the ending.

@@ -25,10 +25,16 @@ func (d *Detached) writes() error {
 	if err := d.stopped(); err != nil {
 		return err
 	}
-	if !d.begun.Load() {
+	if d.begins() {
 		d.begin(http.StatusOK)
 	}
 	return nil
+}
+
+// begins reports whether a status that is said now counts: it is the first, or
+// the first after a HeaderFilter has panicked at another.
+func (d *Detached) begins() bool {
+	return !d.begun.Load() || d.req.state.Load()&(committed|unfiltered) == unfiltered
 }
 
 // writesStatus is called inside the gate before a status.
@@ -37,7 +43,7 @@ func (d *Detached) writesStatus(status int, informational bool) error {
 		return err
 	}
 	switch {
-	case d.begun.Load(): // superfluous: net/http says so
+	case !d.begins(): // superfluous: net/http says so
 	case informational, status < 100 || status > 999:
 		d.sync()
 	default:
@@ -75,7 +81,7 @@ func (r *Request) endsOutside(d *Detached) bool {
 
 func (d *Detached) begin(status int) {
 	d.sync()
-	d.trailer = append(d.trailer, d.own["Trailer"]...)
+	d.trailer, d.declared = append([]string(nil), d.own["Trailer"]...), 0
 	if cl := d.own["Content-Length"]; len(cl) > 0 && status != http.StatusNotModified && d.body.from.Method != http.MethodHead {
 		if n, err := strconv.ParseInt(cl[0], 10, 64); err == nil && n >= 0 {
 			d.declared = n + 1

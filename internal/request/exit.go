@@ -147,7 +147,7 @@ func (r *Request) respond(panicked bool) (stop bool) {
 			return r.drop(e.Code)
 		case s&stands == 0:
 			r.render(panicked)
-			return false
+			return !panicked && r.failClosed()
 		}
 	case aborted:
 		return r.drop(clientClosed)
@@ -155,15 +155,27 @@ func (r *Request) respond(panicked bool) (stop bool) {
 	if panicked {
 		return false
 	}
-	if s&(committed|special) == special {
+	if s&(committed|special) == special && s&unfiltered == 0 {
 		if r.w.begin() != nil {
 			return r.respond(false) // a HeaderFilter exited
 		}
 		r.w.gate.leave(r)
 	}
+	if s&(committed|unfiltered) == unfiltered {
+		return r.failClosed()
+	}
 	r.implicit()
 	r.cutShort()
 	return false
+}
+
+// failClosed drops a response that a HeaderFilter has not seen, since it panicked
+// and somebody has recovered that, or under Send nobody could pass it on.
+func (r *Request) failClosed() (stop bool) {
+	if s := r.state.Load(); s&(committed|unfiltered) != unfiltered {
+		return false
+	}
+	return r.drop(http.StatusInternalServerError)
 }
 
 // implicit notes the 200 that net/http sends for a handler that said nothing.

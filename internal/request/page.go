@@ -18,7 +18,12 @@ func (r *Request) render(flush bool) {
 	if status == http.StatusRequestEntityTooLarge {
 		r.tooLarge(h)
 	}
-	r.runFilters(status, h)
+	if passesFilters(r.state.Load(), status) {
+		r.runFilters(status, h)
+	}
+	if !passesFilters(r.state.Load(), status) {
+		return // respond drops it
+	}
 	r.answerFirst()
 	r.mu.Lock()
 	r.markLocked(committed)
