@@ -159,7 +159,8 @@ func (w *wrapped) Unwrap() []error { return []error{w.err, w.abort} }
 // Shield returns a context like ctx that a client abort does not cancel; an
 // exit, deadlines and a forced shutdown still do, and so does the end of the
 // request. It is for the stretch past a commit point. Without a lastbyte
-// middleware around it is ctx itself.
+// middleware around, and in work after the response, which no abort ends, it is
+// ctx itself. Nothing is kept of it once ctx has ended otherwise.
 func Shield(ctx context.Context) context.Context {
 	if r, ok := request.From(ctx); ok {
 		return r.Shield(ctx)

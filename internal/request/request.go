@@ -47,7 +47,7 @@ type extra struct {
 	page     *pageSetting
 	filters  []filter
 	deferred []func()
-	shields  []*Node
+	shields  map[*Node]struct{} // see shield.go
 	exit     *Exit
 	abort    error            // *abort.Error
 	conn     net.Conn         // hijacked
@@ -275,13 +275,12 @@ func (r *Request) end() (cut bool) {
 	var shields []*Node
 	if x := r.extra; x != nil {
 		deferred, x.deferred = x.deferred, nil
-		shields = x.shields
 	}
 	if d == nil {
 		r.markLocked(ended | done | shielded)
+		shields = r.shieldsLocked()
 	} else {
-		r.markLocked(ended)
-		shields = nil // they end with the handler
+		r.markLocked(ended) // what Shield gave ends with the handler
 	}
 	obs := r.cfg.Load().Observer
 	var out Outcome

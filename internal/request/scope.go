@@ -2,7 +2,6 @@ package request
 
 import (
 	"context"
-	"time"
 
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
@@ -137,56 +136,3 @@ func RoutePattern(ctx context.Context) string {
 
 // ID is the id that chi's RequestID gave the request, "" if it did not run.
 func ID(ctx context.Context) string { return middleware.GetReqID(ctx) }
-
-// Shield gives a context for abort.Shield: it ends as ctx does, but not by an
-// abort.
-func (r *Request) Shield(ctx context.Context) context.Context {
-	n := &Node{parent: ctx}
-	n.alone.Store(true)
-	ended := func() {
-		cause := context.Cause(ctx)
-		if a := r.abortError(); a == nil || cause != a {
-			n.cancel(newEnding(ctx.Err(), cause))
-		}
-	}
-	stop := context.AfterFunc(ctx, ended)
-	if ctx.Err() != nil {
-		ended() // not some time later
-	}
-	n.AfterFunc(func() { stop() })
-	if at, ok := ctx.Deadline(); ok {
-		// ctx may have ended by then, and its own timer with it.
-		t := time.AfterFunc(time.Until(at), func() {
-			n.cancel(newEnding(context.DeadlineExceeded, context.DeadlineExceeded))
-		})
-		n.AfterFunc(func() { t.Stop() })
-	}
-	r.mu.Lock()
-	over := r.is(shielded)
-	if !over {
-		x := r.extraLocked()
-		x.shields = append(x.shields, n)
-	}
-	r.mu.Unlock()
-	if over {
-		n.cancel(handlerReturned)
-	}
-	return n
-}
-
-// endShields ends what Shield gave out.
-func (r *Request) endShields(e *ending) {
-	r.mu.Lock()
-	shields := r.shieldsLocked()
-	r.mu.Unlock()
-	for _, n := range shields {
-		n.cancel(e)
-	}
-}
-
-func (r *Request) shieldsLocked() []*Node {
-	if r.extra == nil {
-		return nil
-	}
-	return r.extra.shields
-}

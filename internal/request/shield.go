@@ -1,0 +1,87 @@
+package request
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"time"
+)
+
+// Shield gives a context for abort.Shield: it ends as ctx does, but not by an
+// abort. The request knows it until it has ended, and not longer: a handler may
+// live for days and call Shield for every message.
+func (r *Request) Shield(ctx context.Context) context.Context {
+	if IsTask(ctx) {
+		return ctx // no abort ends it, and it may outlive the request's handler
+	}
+	n := &Node{parent: ctx}
+	n.alone.Store(true)
+	end := func(err, cause error) {
+		n.cancel(newEnding(err, cause))
+		r.forgetShield(n)
+	}
+	r.mu.Lock()
+	over := r.is(shielded)
+	if !over {
+		x := r.extraLocked()
+		if x.shields == nil {
+			x.shields = make(map[*Node]struct{})
+		}
+		x.shields[n] = struct{}{}
+	}
+	r.mu.Unlock()
+	ended := func() {
+		cause := context.Cause(ctx)
+		if a := r.abortError(); a == nil || cause != a {
+			end(ctx.Err(), cause)
+		}
+	}
+	switch {
+	case !over:
+	case ctx.Err() == nil:
+		return ctx // no abort ends it: the request is over
+	default:
+		ended()
+		n.cancel(handlerReturned)
+		return n
+	}
+	stop := context.AfterFunc(ctx, ended)
+	if ctx.Err() != nil {
+		ended() // not some time later
+	}
+	n.AfterFunc(func() { stop() })
+	if at, ok := ctx.Deadline(); ok {
+		// ctx may have ended by then, and its own timer with it.
+		t := time.AfterFunc(time.Until(at), func() { end(context.DeadlineExceeded, context.DeadlineExceeded) })
+		n.AfterFunc(func() { t.Stop() })
+	}
+	return n
+}
+
+// forgetShield is called when n has ended by itself.
+func (r *Request) forgetShield(n *Node) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	delete(r.extra.shields, n) // Shield has made extra
+}
+
+// endShields ends what Shield gave out.
+func (r *Request) endShields(e *ending) {
+	r.mu.Lock()
+	shields := r.shieldsLocked()
+	r.mu.Unlock()
+	for _, n := range shields {
+		n.cancel(e)
+	}
+}
+
+// shieldsLocked takes what Shield gave out and what has not ended yet: who takes
+// it ends it, without the lock.
+func (r *Request) shieldsLocked() []*Node {
+	if r.extra == nil || r.extra.shields == nil {
+		return nil
+	}
+	shields := slices.Collect(maps.Keys(r.extra.shields))
+	r.extra.shields = nil
+	return shields
+}
