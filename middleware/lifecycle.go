@@ -65,7 +65,7 @@ type Lifecycle struct {
 	check      func(http.Handler) http.Handler
 	exit       func(http.Handler) http.Handler // nil: no settings
 	config     *request.Config
-	conns      sync.Map // net.Conn to *request.Conn, of attached servers
+	conns      sync.Map // request.ConnKey to *request.Conn, of attached servers
 
 	requests, ended, aborts, exits, eofs atomic.Uint64
 }
@@ -121,8 +121,10 @@ func (l *Lifecycle) Attach(srv *http.Server) {
 	ownContext, ownState := srv.ConnContext, srv.ConnState
 	srv.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
 		ctx, conn := request.WithConn(ctx, c)
-		conn.Hook()
-		l.conns.Store(c, conn)
+		if key := request.ConnKey(c); key != nil {
+			conn.Hook()
+			l.conns.Store(key, conn)
+		}
 		if ownContext != nil {
 			ctx = ownContext(ctx, c)
 		}
@@ -130,13 +132,14 @@ func (l *Lifecycle) Attach(srv *http.Server) {
 	}
 	srv.RegisterOnShutdown(l.background.Drain)
 	srv.ConnState = func(c net.Conn, state http.ConnState) {
-		if conn, ok := l.conns.Load(c); ok {
+		key := request.ConnKey(c)
+		if conn, ok := l.conns.Load(key); ok {
 			conn := conn.(*request.Conn)
 			conn.StateChanged(state)
 			if state != http.StateNew && state != http.StateActive {
 				conn.Idle(state != http.StateIdle)
 				if state != http.StateIdle {
-					l.conns.Delete(c)
+					l.conns.Delete(key)
 				}
 			}
 		}

@@ -2,11 +2,11 @@ package request
 
 import (
 	"context"
-	"crypto/tls"
 	"net"
 	"sync"
 	"sync/atomic"
 
+	"github.com/lastbyte-go/lastbyte/internal/nethttp"
 	"github.com/lastbyte-go/lastbyte/internal/peer"
 )
 
@@ -35,13 +35,19 @@ type connKey struct{}
 // WithConn returns ctx with c, for http.Server.ConnContext. With a Conn in ctx
 // already, that one stays.
 func WithConn(ctx context.Context, c net.Conn) (context.Context, *Conn) {
-	if known, ok := ctx.Value(connKey{}).(*Conn); ok && known.peer.NetConn() == c {
-		return ctx, known
+	if known, ok := ctx.Value(connKey{}).(*Conn); ok {
+		if key := ConnKey(c); key != nil && key == ConnKey(known.peer.NetConn()) {
+			return ctx, known
+		}
 	}
 	k := &Conn{Context: ctx}
 	k.peer.Init(c)
 	return k, k
 }
+
+// ConnKey is what the hooks of a server know a connection by: a key of a map,
+// which not every net.Conn is. nil: there is none.
+func ConnKey(c net.Conn) any { return peer.Key(c) }
 
 // Value is the context's.
 func (c *Conn) Value(key any) any {
@@ -51,9 +57,10 @@ func (c *Conn) Value(key any) any {
 	return c.Context.Value(key)
 }
 
-func (c *Conn) tls() (t *tls.Conn, secure bool) {
-	t, secure = c.peer.NetConn().(*tls.Conn)
-	return t, secure
+// tls gives the layer of the connection that speaks TLS: what a connection can
+// do tells, not its type, and it may be wrapped.
+func (c *Conn) tls() (t nethttp.TLSState, secure bool) {
+	return peer.As[nethttp.TLSState](c.peer.NetConn())
 }
 
 // note has the socket watched for its own sake: when net/http, having read the
