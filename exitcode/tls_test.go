@@ -25,17 +25,23 @@ import (
 // The end of a TLS connection that is dropped is a close_notify: the client
 // reads io.EOF, not a bad record and not a connection cut short.
 func TestX5_TLSClosesCleanly(t *testing.T) {
+	for _, wrap := range tlsWrappers {
+		testClosesCleanly(t, wrap)
+	}
+}
+
+func testClosesCleanly(t *testing.T, wrap func(*tls.Conn) net.Conn) {
 	for _, path := range []string{"/444", "/499", "/408", "/-1"} {
 		for _, how := range []string{"", "?work", "?write", "?flush"} {
 			t.Run(path[1:]+how, func(t *testing.T) {
-				synctest.Test(t, func(t *testing.T) { closesCleanly(t, path+how) })
+				synctest.Test(t, func(t *testing.T) { closesCleanly(t, wrap, path+how) })
 			})
 		}
 	}
 }
 
-func closesCleanly(t *testing.T, path string) {
-	c := dialTLS(t, func(w http.ResponseWriter, r *http.Request) {
+func closesCleanly(t *testing.T, wrap func(*tls.Conn) net.Conn, path string) {
+	c := dialWrappedTLS(t, wrap, func(w http.ResponseWriter, r *http.Request) {
 		switch q := r.URL.Query(); {
 		case q.Has("write"): // more than one record, not flushed
 			io.WriteString(w, strings.Repeat("x", 3000))
@@ -70,6 +76,12 @@ func closesCleanly(t *testing.T, path string) {
 // pipe, both of which the test's end closes.
 func dialTLS(t *testing.T, h handlerFunc) *tls.Conn {
 	t.Helper()
+	return dialWrappedTLS(t, func(c *tls.Conn) net.Conn { return c }, h)
+}
+
+// dialWrappedTLS is dialTLS to a server whose listener wraps its connections.
+func dialWrappedTLS(t *testing.T, wrap func(*tls.Conn) net.Conn, h handlerFunc) *tls.Conn {
+	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatalf("GenerateKey: %v", err)
@@ -81,7 +93,7 @@ func dialTLS(t *testing.T, h handlerFunc) *tls.Conn {
 	}
 	client, srvConn := pipenet.Pipe(pipenet.Window)
 	l := &oneConn{ch: make(chan net.Conn, 1)}
-	l.ch <- tls.Server(srvConn, &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}})
+	l.ch <- wrap(tls.Server(srvConn, &tls.Config{Certificates: []tls.Certificate{{Certificate: [][]byte{der}, PrivateKey: key}}}))
 	srv := &http.Server{
 		Handler:  exitcode.New(exitcode.Options{})(http.HandlerFunc(h)),
 		ErrorLog: log.New(t.Output(), "", 0),

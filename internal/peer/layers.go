@@ -16,7 +16,7 @@ func As[T any](nc net.Conn) (t T, ok bool) {
 		if t, ok = nc.(T); ok {
 			return t, true
 		}
-		if nc = below(nc); nc == nil {
+		if nc = Below(nc); nc == nil {
 			break
 		}
 	}
@@ -26,7 +26,7 @@ func As[T any](nc net.Conn) (t T, ok bool) {
 // Innermost gives the connection that nc and what it wraps stand in front of.
 func Innermost(nc net.Conn) net.Conn {
 	for range maxWrappers {
-		in := below(nc)
+		in := Below(nc)
 		if in == nil {
 			break
 		}
@@ -43,7 +43,7 @@ func Key(nc net.Conn) any {
 		if nc == nil || reflect.ValueOf(nc).Comparable() {
 			break
 		}
-		nc = below(nc)
+		nc = Below(nc)
 	}
 	if nc == nil || !reflect.ValueOf(nc).Comparable() {
 		return nil
@@ -51,11 +51,11 @@ func Key(nc net.Conn) any {
 	return nc
 }
 
-// below gives the connection that nc wraps, nil if that cannot be found out:
+// Below gives the connection that nc wraps, nil if that cannot be found out:
 // *tls.Conn and its like have NetConn, go-proxyproto's has Raw, and those of
 // netutil.LimitListener, cmux and most servers embed it. Methods of wrappers are
 // foreign code: one that panics names nothing.
-func below(nc net.Conn) (in net.Conn) {
+func Below(nc net.Conn) (in net.Conn) {
 	defer func() {
 		if recover() != nil {
 			in = nil

@@ -149,7 +149,7 @@ func (c *Conn) control(f func(fd uintptr)) (err error) {
 				return control(raw, f)
 			}
 		}
-		if nc = below(nc); nc == nil {
+		if nc = Below(nc); nc == nil {
 			break
 		}
 	}

@@ -1,10 +1,11 @@
 package request
 
 import (
-	"crypto/tls"
+	"net"
 	"net/http"
 	"time"
 
+	"github.com/lastbyte-go/lastbyte/internal/nethttp"
 	"github.com/lastbyte-go/lastbyte/internal/peer"
 )
 
@@ -29,12 +30,8 @@ func (r *Request) dropNow() {
 	}
 }
 
-// cut makes net/http unable to send another byte. It reports whether it could.
-// The caller is inside the writer's gate.
-//
-// A TLS record that fails by deadline has used up its number, and what follows
-// it is noise to the client: so a close_notify goes out first, if no record can
-// be under way.
+// cut makes net/http unable to send another byte. It reports whether that is
+// certain, see sever. The caller is inside the writer's gate.
 //
 // It acts once, whoever comes first: a second reset of an HTTP/2 stream would be
 // an error of ours.
@@ -43,40 +40,60 @@ func (r *Request) cut() bool {
 	x := r.extraLocked()
 	r.mu.Unlock()
 	x.cut.Do(func() {
-		finish := r.closeWriter()
-		rc := http.NewResponseController(r.w.inner)
-		r.mark(noReuse)   // where everything is sent, no write of net/http's fails any more
-		r.interruptRead() // what is left of the body is of no use
-		x.severed = rc.SetWriteDeadline(past) == nil
-		finish()
+		r.mark(noReuse) // where everything is sent, no write of net/http's fails any more
+		x.severed = r.sever()
 	})
 	return x.severed
 }
 
-// closeWriter ends the server's side of an HTTP/1 connection, so that the client
-// sees it at once; net/http closes it when the handler is back. What has to wait
-// for the deadline is done by the result.
-func (r *Request) closeWriter() (finish func()) {
+// sever cuts the response off by deadlines in the past. They are known to do so
+// on the writers of net/http's HTTP/1 and HTTP/2 servers, and on the connection
+// itself where HTTP/1 has it to itself. What any other writer's deadline does is
+// not known: on HTTP/3 it makes a Write return, and lets what was sent look
+// complete.
+//
+// A TLS record that fails by deadline has used up its number, and what follows
+// it is noise to the client: so a close_notify goes out first, if no record can
+// be under way.
+func (r *Request) sever() (certain bool) {
+	idle := r.w.gate.seal() <= 1 // no other call than this is inside, and none begins that writes
+	var nc net.Conn
+	if c := r.conn(); c != nil && r.http1() && !r.outlived() { // else it may be another request's
+		nc = c.peer.NetConn()
+		defer closeWriter(nc, idle)()
+	}
+	r.interruptRead() // what is left of the body is of no use
+	type deadline interface{ SetWriteDeadline(time.Time) error }
+	if server, _ := nethttp.Server(r.w.inner); server != nil && server.(deadline).SetWriteDeadline(past) == nil {
+		return true
+	}
+	if nc != nil && nc.SetWriteDeadline(past) == nil {
+		_ = nc.SetReadDeadline(past)
+		r.mu.Lock()
+		r.extra.byHandle = nc
+		r.mu.Unlock()
+		return true
+	}
+	_ = http.NewResponseController(r.w.inner).SetWriteDeadline(past) // a Write that is stuck may return
+	return false
+}
+
+// closeWriter ends the server's side of nc, so that the client sees it at once;
+// net/http closes it when the handler is back. What has to wait for the deadline
+// is done by the result. idle: no Write to nc is under way. One that is may be
+// stuck, and over TLS it holds a lock that CloseWrite would wait for: then the
+// socket below ends, without a close_notify.
+func closeWriter(nc net.Conn, idle bool) (finish func()) {
 	type halfCloser interface{ CloseWrite() error }
-	c := r.conn()
-	if c == nil || !r.http1() {
-		return func() {}
-	}
-	if r.outlived() {
-		return func() {} // the connection may be another request's
-	}
-	nc, ok := c.peer.NetConn().(halfCloser)
-	if !ok {
-		return func() {}
-	}
-	if t, ok := nc.(*tls.Conn); ok && r.w.gate.n.Load() > 1 {
-		// A record may be under way, and stuck: a FIN without a close_notify.
-		if nc, ok = t.NetConn().(halfCloser); !ok {
-			return func() {}
+	end := func(c net.Conn) {
+		if w, ok := peer.As[halfCloser](c); ok {
+			_ = w.CloseWrite() // it fails where there is nobody left to tell
 		}
-		return func() { _ = nc.CloseWrite() }
 	}
-	_ = nc.CloseWrite() // it fails where there is nobody left to tell
+	if t, secure := peer.As[nethttp.TLSState](nc); secure && !idle {
+		return func() { end(peer.Below(t)) }
+	}
+	end(nc)
 	return func() {}
 }
 
@@ -122,6 +139,10 @@ func (r *Request) drop(code int) (stop bool) {
 		r.w.status = int16(max(code, 0))
 	}
 	r.mu.Unlock()
+	if !said && r.uncuttable() {
+		r.dropInWords(code)
+		return false
+	}
 	if !said && code > 0 {
 		if r.http1() {
 			r.w.inner.Header().Set("Connection", "close") // or net/http reads up to 256 KB of body first
@@ -131,5 +152,35 @@ func (r *Request) drop(code int) (stop bool) {
 	if r.winner() == aborted && !r.http1() {
 		return false // the stream is reset already; a second reset is noise on the connection
 	}
-	return !r.cut()
+	return !r.cut() && r.recovers()
+}
+
+// uncuttable reports whether nothing of the response can be cut: there is no
+// connection to cut, and nobody to recover the panic that net/http's servers
+// take for a cut. So it is with net/http/fcgi, cgi, and recorders.
+func (r *Request) uncuttable() bool {
+	return r.w.speaks == nethttp.Unknown && r.conn() == nil && !r.recovers()
+}
+
+// recovers reports whether the server around recovers a panic of the serving
+// goroutine, and breaks the response off: net/http's does, and that of HTTP/3.
+func (r *Request) recovers() bool {
+	return (r.server() != nil || r.body.from.ProtoMajor >= 3) && kindOf(r.node.parent) != task
+}
+
+// dropInWords is drop where nothing can be cut: the status goes out with an
+// empty response. -1 has none, and must not look like a success. The caller is
+// inside the gate.
+func (r *Request) dropInWords(code int) {
+	if code <= 0 {
+		code = http.StatusInternalServerError
+	}
+	h := r.w.inner.Header()
+	dropBodyHeaders(h, true, r.w.stood())
+	h.Set("Content-Length", "0")
+	r.mu.Lock()
+	r.markLocked(committed)
+	r.w.status = int16(code)
+	r.mu.Unlock()
+	r.w.inner.WriteHeader(code)
 }

@@ -49,7 +49,7 @@ func (r *Request) drain() bool {
 	defer r.mu.Unlock()
 	for r.live > 0 {
 		r.markLocked(back)
-		if r.det.Load() == nil && r.winner() == exited && r.body.gate.n.Load() != shut {
+		if r.det.Load() == nil && r.winner() == exited && !r.body.gate.closed() {
 			// A thread that waits for the client in a read of the body would be
 			// waited for in turn. This is the serving goroutine.
 			r.mu.Unlock()

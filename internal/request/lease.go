@@ -34,7 +34,14 @@ func (r *Request) interruptRead() {
 // closed, so nobody else is at the writer, and every interruptRead is over. It
 // reports whether only a panic can still stop net/http.
 func (r *Request) endLease() (stop bool) {
-	if !r.is(noReuse) || !r.http1() || nethttp.CloseAfterResponse(r.w.inner) {
+	if !r.is(noReuse) || !r.http1() || nethttp.CloseAfterResponse(r.w.inner) || r.uncuttable() {
+		return false
+	}
+	r.mu.Lock()
+	x := r.extra
+	r.mu.Unlock()
+	if x != nil && x.byHandle != nil {
+		_ = x.byHandle.Close() // nothing is sent on it any more; a second Close of net/http's fails, unseen
 		return false
 	}
 	// Behind a wrapper that passes deadlines on, but hides net/http's writer.

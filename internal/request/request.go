@@ -64,6 +64,8 @@ type extra struct {
 
 	cut     sync.Once // guards itself and severed
 	severed bool      // the cut worked
+
+	byHandle net.Conn // what the cut was made on, past a writer that hides net/http's
 }
 
 // From finds the request that ctx belongs to.

@@ -2,7 +2,6 @@ package request
 
 import (
 	"errors"
-	"net"
 	"syscall"
 	"time"
 
@@ -90,8 +89,7 @@ func (r *Request) closing(c *Conn) bool {
 	if !secure || r.is(hijacked) {
 		return false
 	}
-	_, err := t.Write(nil)
-	return errors.Is(err, net.ErrClosed)
+	return nethttp.ClosingTLS(t)
 }
 
 // unseen is the verdict where no socket can be asked.

@@ -63,11 +63,15 @@ func (w *Writer) begin() error {
 		}
 	}()
 	var err error
-	if d := w.det(); d != nil {
+	d := w.det()
+	switch {
+	case d != nil:
 		err = d.writes()
-	} else if w.lay != nil {
+	case w.lay != nil:
 		err = w.lay.begin(http.StatusOK)
-	} else {
+	case w.gate.isSealed():
+		err = w.req.refusal()
+	default:
 		err = w.req.commit(http.StatusOK)
 	}
 	passed = err == nil
@@ -95,7 +99,7 @@ func (w *Writer) WriteHeader(status int) {
 			return
 		}
 	case informational:
-		if s := r.state.Load(); s&(committed|hijacked) == 0 && s&winnerMask != serving {
+		if s := r.state.Load(); w.gate.isSealed() || s&(committed|hijacked) == 0 && s&winnerMask != serving {
 			return
 		}
 	case r.is(committed | hijacked):
@@ -103,6 +107,10 @@ func (w *Writer) WriteHeader(status int) {
 			return
 		}
 	case r.is(answered) && r.recordMove():
+		if r.uncuttable() {
+			r.dropInWords(status)
+			return
+		}
 		if r.http1() {
 			w.inner.Header().Set("Connection", "close") // see drop
 		}
