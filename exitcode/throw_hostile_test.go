@@ -93,6 +93,30 @@ func TestX18_ThrowInFilter(t *testing.T) {
 	})
 }
 
+// Also where the filter runs in a thread, in the middle of its Send.
+func TestX18_ThrowInFilterOfAThread(t *testing.T) {
+	pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
+		b := background(t)
+		filter := exitcode.HeaderFilter(func(r *http.Request, _ int, h http.Header) exitcode.Code {
+			h.Set("Filter", "was here")
+			exitcode.Throw(r.Context(), pathCode(r))
+			return 500
+		})
+		s := start(t, p, func(h http.Handler) http.Handler { return filter(b.Detach(h)) },
+			func(w http.ResponseWriter, r *http.Request) {
+				th, err := thread.Spawn(r.Context(), func(ctx context.Context) error { return eof.Send(ctx) })
+				isErr(t, "Spawn", err, nil)
+				want := map[exitcode.Code]error{403: exitcode.ErrExited}[pathCode(r)]
+				isErr(t, "Send", th.Wait(context.WithoutCancel(r.Context())), want)
+			})
+		a := s.get("/0")
+		a.is(t, "Throw(OK)", 200, "")
+		check(t, "header of the filter", a.header.Get("Filter"), "was here")
+		s.get("/403").is(t, "Throw(403)", 403, "403 Forbidden\n")
+		check(t, "log", s.Logs(), "")
+	})
+}
+
 // A Throw beside the handler, even with the handler's context, is not the
 // handler's: that breaks its response off at the same time, as ReverseProxy does.
 func TestX18_ThrowBesideAHandlerThatAborts(t *testing.T) {

@@ -212,6 +212,7 @@ func (o *observer) Log(ctx context.Context, r *request.Request, text string, sta
 // guarded runs f, which calls the logger, and takes a panic of the logger for a
 // problem of its own: there may be nobody else on this goroutine.
 func guarded(f func()) {
+	defer func() { _ = recover() }() // of the standard logger: there is nobody left to tell
 	defer func() {
 		if v := recover(); v != nil {
 			log.Printf("lastbyte: panic of the logger: %q", fmt.Sprint(v))

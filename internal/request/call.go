@@ -139,8 +139,12 @@ func (r *Request) Throw(ctx context.Context, e *Exit) {
 }
 
 // takeThrow takes the note of a Throw that has left a function of kind k. What
-// runs beside the handler may have thrown with the handler's context.
+// runs beside the handler may have thrown with the handler's context; and a filter
+// of the handler's may run in a thread, in the middle of its Send.
 func (r *Request) takeThrow(k kind) (e *Exit, ok bool) {
+	if k == own && beside() {
+		k = foreign
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.extra == nil {

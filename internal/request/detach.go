@@ -179,8 +179,8 @@ func (d *Detached) finish(l Left) {
 			d.settle() // outer handlers may answer for this one
 			carry(d.body.from, d.body.to)
 		}
-		thrown := v // in the heap if it comes to this
-		d.panicked = &thrown
+		value := v // in the heap if it comes to this
+		d.panicked = &value
 		if l.Panicked() {
 			r.log(&d.node, fmt.Sprintf("http: panic serving %q: %q", r.body.from.RemoteAddr, printed(v)), l.Stack)
 		}

@@ -22,7 +22,7 @@ func (r *Request) log(ctx context.Context, text string, stack []byte) {
 }
 
 func (r *Request) write(ctx context.Context, text string, stack []byte) {
-	if obs := r.cfg.Load().Observer; obs != nil && obs.Log(ctx, r, text, stack) {
+	if obs := r.cfg.Load().Observer; obs != nil && obs.Log(r.readable(ctx), r, text, stack) {
 		return
 	}
 	if stack != nil {

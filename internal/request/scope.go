@@ -68,6 +68,16 @@ func (s *scope) beside() *scope {
 	return b
 }
 
+// readable is ctx with a route that can be read now. That of the router around
+// lastbyte stays as it is until the request has ended; one inside may be about to
+// be given to another request.
+func (r *Request) readable(ctx context.Context) context.Context {
+	if route := chi.RouteContext(ctx); route == nil || route == chi.RouteContext(r.node.parent) && !r.is(ended) {
+		return ctx
+	}
+	return r.newScope(ctx, kindOf(ctx))
+}
+
 // Scope gives a context like ctx for a goroutine beside the handler's. If ctx is
 // a thread's, that thread's end is not this one's.
 func (r *Request) Scope(ctx context.Context) context.Context {
