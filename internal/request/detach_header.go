@@ -9,12 +9,12 @@ import (
 // header is the handler's own map, which begins as what outer handlers set.
 func (d *Detached) header() http.Header {
 	if d.own == nil {
-		d.own = make(http.Header)
 		if d.w.gate.enter() {
-			for k, v := range d.w.inner.Header() {
-				d.own[k] = v
-			}
+			d.own = d.w.inner.Header().Clone() // all of it: outer handlers may go on to write to theirs
 			d.w.gate.leave(d.req)
+		}
+		if d.own == nil {
+			d.own = make(http.Header)
 		}
 	}
 	return d.own
