@@ -163,6 +163,9 @@ func (d *Detached) finish(l Left) {
 		d.node.cancel(handlerReturned)
 		ending = r.returnedMove()
 	} else {
+		if r.winner() == exited {
+			d.exitBack()
+		}
 		ending = r.drain()
 	}
 	// Behind an http.TimeoutHandler, which returns when the client leaves, a router
@@ -195,6 +198,10 @@ func (d *Detached) finish(l Left) {
 	case r.winner() == exited && d.w.gate.enter(): // who exited may be about to wake
 		if !r.is(woken) {
 			d.settle()
+			if panicked && r.is(stands) && !r.is(hijacked) {
+				var abort any = http.ErrAbortHandler // the body that has begun is not whole
+				d.panicked = &abort
+			}
 		}
 		d.w.gate.leave(r)
 	}
@@ -210,6 +217,26 @@ func (d *Detached) finish(l Left) {
 			_ = form.RemoveAll() // net/http has no use for the error either
 		}
 		r.Report(&d.node, "detached handler", l, d.owner().OnPanic())
+	}
+}
+
+// exitBack: the handler is back after an exit. The response does not wait for the
+// threads: the exit has ended their contexts.
+func (d *Detached) exitBack() {
+	r := d.req
+	if !d.w.gate.enter() {
+		return // the serving goroutine has been woken
+	}
+	first := !r.is(woken)
+	if first {
+		d.settle()
+	}
+	d.w.gate.leave(r)
+	r.mu.Lock()
+	alone := first && r.live > 0
+	r.mu.Unlock()
+	if alone {
+		d.wakeAfter(true, false)
 	}
 }
 
@@ -255,12 +282,16 @@ func (d *Detached) Cancel(err, cause error) {
 // the handlers at work from outside (MaxConcurrentStreams, a throttle) must go
 // on counting this one. Else a client could begin requests and leave them
 // without end (CVE-2023-39325).
-func (d *Detached) wake(back bool) (late bool) {
+func (d *Detached) wake(back bool) (late bool) { return d.wakeAfter(back, back) }
+
+// wakeAfter is wake; left says that the functions inside Detach have returned,
+// though their threads may be at work.
+func (d *Detached) wakeAfter(left, back bool) (late bool) {
 	r := d.req
 	r.mu.Lock()
 	late = r.is(ended)
 	d.back = d.back || back
-	if !back && r.is(answered) && r.extra.last.inside(&d.w) {
+	if !left && r.is(answered) && r.extra.last.inside(&d.w) {
 		r.mu.Unlock()
 		return late // its response is on its way; the handler's return wakes
 	}

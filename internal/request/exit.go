@@ -54,7 +54,9 @@ func (r *Request) exitAs(ctx context.Context, e *Exit, filter bool) error {
 		r.dropNow()
 		r.wake()
 	case err != nil: // the header is sent, the response ends as it stands
-		r.wake()
+		if err == errStands || kindOf(ctx) == foreign || r.is(hijacked) {
+			r.wake()
+		} // else the handler may be about to say that the body is not whole: see finish
 		if err == ErrHeaderSent {
 			r.Log(ctx, fmt.Sprintf("lastbyte: exit with status %d after the header with status %d was sent", e.Code, r.Status()))
 		}
