@@ -96,22 +96,23 @@ func New(o Options) *Lifecycle {
 // Handler switches on the check for aborts, the exit settings, Defer and After,
 // Outcome and the log line: r.Use(life.Handler).
 func (l *Lifecycle) Handler(next http.Handler) http.Handler {
-	return l.handler(l.background.Handler(next))
+	return request.Handler(l.config, l.check(l.settings(l.background.Handler(next))))
 }
 
-// Detach is Handler, and enables eof.Send in the handlers inside, which run on
+// Detach is Handler, but leaves the check for aborts as it is set outside, and
+// enables eof.Send in the handlers inside, which run on
 // goroutines of their own, see eof.Background.Detach:
 // r.With(life.Detach).Post("/tasks", h). With gin and echo it goes around the whole
 // engine, never into an adapter for single routes: see there.
 func (l *Lifecycle) Detach(next http.Handler) http.Handler {
-	return l.handler(l.background.Detach(next))
+	return request.Handler(l.config, request.CheckByDefault(l.check(l.settings(l.background.Detach(next)))))
 }
 
-func (l *Lifecycle) handler(next http.Handler) http.Handler {
+func (l *Lifecycle) settings(next http.Handler) http.Handler {
 	if l.exit != nil {
-		next = l.exit(next)
+		return l.exit(next)
 	}
-	return request.Handler(l.config, l.check(next))
+	return next
 }
 
 // Attach makes srv tell l of its connections: it installs ConnContext and

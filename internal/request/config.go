@@ -3,6 +3,7 @@ package request
 import (
 	"cmp"
 	"context"
+	"net/http"
 	"time"
 )
 
@@ -11,6 +12,7 @@ import (
 type Config struct {
 	Check    *Check   // switch the check on
 	Ignore   bool     // switch it off
+	Default  bool     // Check is for where nothing outside says Check or Ignore
 	Page     PageFunc // the page of an exit; nil: as outside
 	Filter   FilterFunc
 	Owner    Owner
@@ -31,6 +33,7 @@ func (c *Config) with(in *Config, detach bool) (both *Config, ok bool) {
 	}
 	one := *in
 	one.Check, one.Ignore = cmp.Or(c.Check, in.Check), c.Ignore || in.Ignore
+	one.Default = (c.Check == nil || c.Default) && (in.Check == nil || in.Default)
 	one.Owner, one.Observer = cmp.Or(c.Owner, in.Owner), cmp.Or(c.Observer, in.Observer)
 	if c.Page != nil {
 		one.Page = c.Page
@@ -44,14 +47,27 @@ func (c *Config) with(in *Config, detach bool) (both *Config, ok bool) {
 // around is what holds inside in, where c holds outside; of a page and a filter
 // it says nothing.
 func (c *Config) around(in *Config) *Config {
-	both := Config{Check: c.Check, Owner: cmp.Or(in.Owner, c.Owner), Observer: cmp.Or(c.Observer, in.Observer)}
-	if in.Check != nil || in.Ignore {
-		both.Check = in.Check
+	both := Config{Check: c.Check, Ignore: c.Ignore, Owner: cmp.Or(in.Owner, c.Owner), Observer: cmp.Or(c.Observer, in.Observer)}
+	said := c.Check != nil || c.Ignore
+	if in.Ignore || in.Check != nil && !(in.Default && said) {
+		both.Check, both.Ignore = in.Check, in.Ignore
 	}
-	if both.Check == c.Check && both.Owner == c.Owner && both.Observer == c.Observer {
+	if both.Check == c.Check && both.Ignore == c.Ignore && both.Owner == c.Owner && both.Observer == c.Observer {
 		return c
 	}
 	return &both
+}
+
+// CheckByDefault gives h, the handler of an abort middleware, with a check that
+// says nothing where a Check or Ignore outside does.
+func CheckByDefault(h http.Handler) http.Handler {
+	in, ok := h.(*handler)
+	if !ok {
+		return h
+	}
+	cfg := *in.cfg
+	cfg.Default = true
+	return &handler{cfg: &cfg, next: in.next, detach: in.detach}
 }
 
 // Owner is a Background as the request sees it.
