@@ -83,18 +83,19 @@ func inside(path string) string {
 var verbs = []string{"abort", "exitcode", "eof", "thread"}
 
 // Imports point down only: middleware, the four verbs, internal/request,
-// internal/peer.
+// internal/verdict, internal/peer and internal/nethttp.
 func TestImports_PointDown(t *testing.T) {
 	t.Parallel()
 	below := map[string][]string{
 		".":                {},
 		"internal/peer":    {},
 		"internal/nethttp": {},
-		"internal/request": {"internal/nethttp", "internal/peer"},
-		"middleware":       append([]string{"internal/nethttp", "internal/peer", "internal/request"}, verbs...),
+		"internal/verdict": {"internal/nethttp", "internal/peer"},
+		"internal/request": {"internal/nethttp", "internal/peer", "internal/verdict"},
+		"middleware":       append([]string{"internal/nethttp", "internal/peer", "internal/verdict", "internal/request"}, verbs...),
 	}
 	for _, v := range verbs {
-		below[v] = []string{"internal/nethttp", "internal/peer", "internal/request"}
+		below[v] = []string{"internal/nethttp", "internal/peer", "internal/verdict", "internal/request"}
 	}
 	deps := goList(t, "Deps")
 	for pkg, want := range below {

@@ -120,8 +120,10 @@ func (l *Lifecycle) settings(next http.Handler) http.Handler {
 // Shutdown's draining begin with srv.Shutdown. Call it before srv serves, once.
 func (l *Lifecycle) Attach(srv *http.Server) {
 	ownContext, ownState := srv.ConnContext, srv.ConnState
+	server := request.KnowServer(srv)
 	srv.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
 		ctx, conn := request.WithConn(ctx, c)
+		conn.Of(server)
 		if key := request.ConnKey(c); key != nil {
 			conn.Hook()
 			l.conns.Store(key, conn)

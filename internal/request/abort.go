@@ -4,10 +4,9 @@ import (
 	"context"
 	"errors"
 	"net/http"
-	"syscall"
 	"time"
 
-	"github.com/lastbyte-go/lastbyte/internal/nethttp"
+	"github.com/lastbyte-go/lastbyte/internal/verdict"
 )
 
 // Check is the setting of an abort middleware.
@@ -17,31 +16,21 @@ type Check struct {
 	NewError        func(reason string, after time.Duration, err error) error // makes an *abort.Error
 }
 
-// The reasons of an abort; abort.Reason documents them.
-const (
-	reset         = "reset"
-	closed        = "closed"
-	streamReset   = "stream_reset"
-	writeFailed   = "write_failed"
-	bodyTruncated = "body_truncated"
-	unverified    = "unverified"
-)
-
 // outerEnded judges why the context around the outermost middleware ended.
 // net/http cancels it with a bare context.Canceled when the client leaves, but
 // also when the server closes or a deadline of the handler's passes.
 func (r *Request) outerEnded() {
 	if r.mayHaveLeft() {
-		reason, who := r.verdict(unverified, nil)
+		reason, by := r.verdict(verdict.Unverified, nil)
 		switch {
 		case r.is(gone): // asked after the verdict: a call that has just failed knew better
 			return
-		case who == client:
+		case by == verdict.Client:
 			if check := r.check(); check != nil {
 				r.abortMove(check, reason, nil)
 			}
 			return
-		case who == nobody:
+		case by == verdict.Undecided, by == verdict.Nobody:
 			return
 		}
 	}
@@ -52,7 +41,7 @@ func (r *Request) outerEnded() {
 // reports whether an abort is recorded for the request, by whomever.
 func (r *Request) judge(reason string, err error) bool {
 	if check := r.check(); check != nil {
-		if reason, who := r.verdict(reason, err); who == client {
+		if reason, by := r.verdict(reason, err); by == verdict.Client {
 			r.abortMove(check, reason, err)
 		}
 	}
@@ -171,17 +160,16 @@ func (r *Request) abortError() error {
 // writeFailed judges the error of a write.
 func (r *Request) writeFailed(err error) error {
 	if timedOut(err) {
-		r.mark(overdue)
+		r.mark(writeTimedOut)
 		return err
 	}
 	if r.check() == nil || r.is(hijacked|dropping) {
 		return err
 	}
-	if !isReset(err) && !errors.Is(err, syscall.EPIPE) && !nethttp.IsDisconnected(err) && !r.mayHaveLeft() ||
-		errors.Is(err, http.ErrHandlerTimeout) {
+	if !verdict.Suspicious(err) && !r.mayHaveLeft() || errors.Is(err, http.ErrHandlerTimeout) {
 		return err // http.ErrContentLength, an outer writer's own error
 	}
-	r.judge(writeFailed, err)
+	r.judge(verdict.WriteFailed, err)
 	return err
 }
 
@@ -190,19 +178,6 @@ func (r *Request) writeFailed(err error) error {
 func (r *Request) mayHaveLeft() bool {
 	outer := r.node.parent
 	return outer.Err() == context.Canceled && context.Cause(outer) == context.Canceled
-}
-
-// isReset finds what the system says of a connection on which no byte passes any
-// more: an RST came, or nobody has answered for too long (keep-alive,
-// TCP_USER_TIMEOUT, the last retransmission), with an ICMP error for a reason if
-// there was one.
-func isReset(err error) bool {
-	for _, e := range []syscall.Errno{syscall.ECONNRESET, syscall.ETIMEDOUT, syscall.EHOSTUNREACH, syscall.ENETUNREACH} {
-		if errors.Is(err, e) {
-			return true
-		}
-	}
-	return false
 }
 
 // cancel ends the contexts of the request; what is shielded, too, unless the

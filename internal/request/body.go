@@ -8,7 +8,7 @@ import (
 	"os"
 	"sync/atomic"
 
-	"github.com/lastbyte-go/lastbyte/internal/nethttp"
+	"github.com/lastbyte-go/lastbyte/internal/verdict"
 )
 
 // body stands in front of the request body of the copy that a handler gets.
@@ -69,7 +69,9 @@ func (b *body) Close() error {
 // of its request is an abort; the error keeps what net/http said.
 func (r *Request) readFailed(err error) error {
 	if timedOut(err) {
-		r.mark(overdue)
+		if r.http1() { // on HTTP/2 the stream lives on
+			r.mark(overdue)
+		}
 		return err
 	}
 	if errors.Is(err, http.ErrBodyReadAfterClose) || r.check() == nil {
@@ -77,10 +79,10 @@ func (r *Request) readFailed(err error) error {
 	}
 	// On HTTP/1 the request body and the connection end together.
 	truncated := errors.Is(err, io.ErrUnexpectedEOF) && r.http1()
-	if !truncated && !isReset(err) && !nethttp.IsDisconnected(err) && !r.mayHaveLeft() {
+	if !truncated && !verdict.Suspicious(err) && !r.mayHaveLeft() {
 		return err // a malformed body, say
 	}
-	if !r.judge(bodyTruncated, err) {
+	if !r.judge(verdict.BodyTruncated, err) {
 		return err
 	}
 	return &abortedRead{err, r.abortError()}
@@ -98,7 +100,7 @@ func (e *abortedRead) Unwrap() []error {
 // timedOut finds a deadline that passed. The system's ETIMEDOUT says Timeout as
 // well, but there it is the peer that is gone.
 func timedOut(err error) bool {
-	if isReset(err) {
+	if verdict.IsReset(err) {
 		return false
 	}
 	var t interface{ Timeout() bool }

@@ -19,8 +19,9 @@ type Conn struct {
 	peer  peer.Conn
 	noted atomic.Bool
 
-	streams atomic.Bool   // it has served a request over HTTP/2
+	server  *Server       // nil: nobody knows; set by ConnContext
 	told    atomic.Bool   // the server's ConnState hook tells of it, see StateChanged
+	streams atomic.Bool   // it may speak HTTP/2; set before told
 	left    atomic.Uint32 // a peer.State: how the client left, if it did before this process closed
 
 	deaf atomic.Bool // net/http's own context has ended too early, for all requests to come

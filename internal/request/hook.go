@@ -7,6 +7,7 @@ import (
 	"reflect"
 	"runtime"
 	"sync"
+	"sync/atomic"
 	"time"
 	"weak"
 
@@ -32,20 +33,83 @@ func (c *Conn) StateChanged(state http.ConnState) {
 		if c.streams.Load() {
 			c.lookAtTheEnd()
 		}
-	default:
-		c.told.Store(true)
+	case http.StateActive: // on TLS the handshake is over by now
+		if !c.told.Load() {
+			c.streams.Store(c.maySpeakHTTP2())
+			c.told.Store(true)
+		}
 	}
+}
+
+// maySpeakHTTP2 is asked once, so that other connections are not looked at each
+// time they are idle.
+func (c *Conn) maySpeakHTTP2() bool {
+	if t, secure := c.tls(); secure {
+		return t.ConnectionState().NegotiatedProtocol == "h2"
+	}
+	srv, _ := c.Value(http.ServerContextKey).(*http.Server)
+	return srv == nil || srv.Protocols != nil && srv.Protocols.UnencryptedHTTP2()
 }
 
 // lookAtTheEnd notes the end of the peer, if it came before a Close of this
 // process.
 func (c *Conn) lookAtTheEnd() {
-	s := c.peer.State()
-	if s != peer.Closed && s != peer.Reset || c.beganToClose() {
-		return
+	switch s := c.peer.State(); s {
+	case peer.Closed, peer.Reset:
+		if !c.beganToClose() {
+			c.left.Store(uint32(s))
+		}
+	case peer.Local:
+		if c.server.takeLostPing() {
+			c.left.Store(uint32(peer.Closed))
+		}
 	}
-	c.left.Store(uint32(s))
 }
+
+// Server is what is known of an http.Server beside its connections.
+type Server struct {
+	down      atomic.Bool  // Shutdown was called
+	lostPings atomic.Int32 // connections that the server is about to close for that
+}
+
+// KnowServer has srv tell of its shutdown, and of HTTP/2 clients that do not
+// answer a ping: it closes their connections itself, which looks as if this
+// process had wanted that, and says so to HTTP2Config.CountError alone, without
+// saying which it is. But the connection's end is told to its ConnState hook by
+// the same goroutine. net/http reads both fields when a connection begins.
+func KnowServer(srv *http.Server) *Server {
+	s := new(Server)
+	srv.RegisterOnShutdown(func() { s.down.Store(true) })
+	if srv.HTTP2 != nil && srv.HTTP2.SendPingTimeout > 0 {
+		conf := *srv.HTTP2 // it may be another server's, too
+		own := conf.CountError
+		conf.CountError = func(what string) {
+			if what == nethttp.LostPing {
+				s.lostPings.Add(1)
+			}
+			if own != nil {
+				own(what)
+			}
+		}
+		srv.HTTP2 = &conf
+	}
+	return s
+}
+
+func (s *Server) takeLostPing() bool {
+	if s == nil {
+		return false
+	}
+	for n := s.lostPings.Load(); n > 0; n = s.lostPings.Load() {
+		if s.lostPings.CompareAndSwap(n, n-1) {
+			return true
+		}
+	}
+	return false
+}
+
+// Of says which server the connection belongs to. It is for ConnContext.
+func (c *Conn) Of(s *Server) { c.server = s }
 
 // leftFirst is what lookAtTheEnd has noted, peer.Unknown if nothing.
 func (c *Conn) leftFirst() peer.State { return peer.State(c.left.Load()) }
@@ -56,12 +120,12 @@ func (c *Conn) leftFirst() peer.State { return peer.State(c.left.Load()) }
 // and taking a while is an answer, too. The goroutine then ends with that Write,
 // which does not outlive the connection.
 func (c *Conn) beganToClose() bool {
-	nc := c.peer.NetConn()
-	if !nethttp.IsTLS(nc) {
+	t, secure := c.tls()
+	if !secure {
 		return false
 	}
 	answer := make(chan bool, 1)
-	go func() { answer <- nethttp.ClosingTLS(nc) }()
+	go func() { answer <- nethttp.ClosingTLS(t) }()
 	patience := time.NewTimer(5 * time.Millisecond)
 	defer patience.Stop()
 	select {
@@ -74,7 +138,8 @@ func (c *Conn) beganToClose() bool {
 
 // hooks is a ConnState hook in front of a server's own one.
 type hooks struct {
-	conns sync.Map // net.Conn to *Conn, those that are open
+	server *Server
+	conns  sync.Map // ConnKey to *Conn, those that are open
 }
 
 // hooked has the servers that HookConnState has dealt with. It keeps no server
@@ -87,19 +152,19 @@ var hooked struct {
 // HookConnState puts a ConnState hook in front of that of the server of c. It is
 // for the ConnContext of servers, and does nothing unless that of this one is
 // exactly connContext: then it runs for every connection of the server, before
-// net/http reads ConnState for that connection, and mu orders the one assignment
-// before each of those reads.
+// net/http reads ConnState and HTTP2 for that connection, and mu orders the one
+// assignment before each of those reads.
 func (c *Conn) HookConnState(connContext func(context.Context, net.Conn) context.Context) {
 	srv, _ := c.Value(http.ServerContextKey).(*http.Server)
-	nc := c.peer.NetConn()
-	if srv == nil || !same(srv.ConnContext, connContext) || !reflect.ValueOf(nc).Comparable() {
+	key := ConnKey(c.peer.NetConn())
+	if srv == nil || !same(srv.ConnContext, connContext) || key == nil {
 		return
 	}
 	at := weak.Make(srv)
 	hooked.mu.Lock()
 	h := hooked.servers[at]
 	if h == nil {
-		h = new(hooks)
+		h = &hooks{server: KnowServer(srv)}
 		own := srv.ConnState
 		srv.ConnState = func(nc net.Conn, state http.ConnState) {
 			h.changed(nc, state)
@@ -114,7 +179,8 @@ func (c *Conn) HookConnState(connContext func(context.Context, net.Conn) context
 		runtime.AddCleanup(srv, forget, at)
 	}
 	hooked.mu.Unlock()
-	h.conns.Store(nc, c)
+	c.Of(h.server)
+	h.conns.Store(key, c)
 }
 
 // same reports whether f and g are the same declared function; nil is none.
@@ -129,15 +195,13 @@ func forget(at weak.Pointer[http.Server]) {
 }
 
 func (h *hooks) changed(nc net.Conn, state http.ConnState) {
-	if !reflect.ValueOf(nc).Comparable() {
-		return // of a type that cannot be a key
-	}
-	c, ok := h.conns.Load(nc)
+	key := ConnKey(nc)
+	c, ok := h.conns.Load(key)
 	if !ok {
 		return
 	}
 	c.(*Conn).StateChanged(state)
 	if state == http.StateClosed || state == http.StateHijacked {
-		h.conns.Delete(nc)
+		h.conns.Delete(key)
 	}
 }

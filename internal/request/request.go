@@ -139,11 +139,6 @@ func (r *Request) init(w http.ResponseWriter, req *http.Request) {
 	if r.node.parent.Err() != nil {
 		r.state.Store(stale)
 	}
-	if !r.http1() {
-		if c := r.conn(); c != nil && !c.streams.Load() {
-			c.streams.Store(true)
-		}
-	}
 }
 
 // enableFirst is enable for the outermost middleware: nobody knows r yet.

@@ -1,174 +1,147 @@
 package request
 
 import (
-	"errors"
-	"syscall"
+	"net/http"
 	"time"
 
 	"github.com/lastbyte-go/lastbyte/internal/nethttp"
 	"github.com/lastbyte-go/lastbyte/internal/peer"
+	"github.com/lastbyte-go/lastbyte/internal/verdict"
 )
 
-// whose says who ended a request's outer context, or made its reads and writes
-// fail.
-type whose int
-
-const (
-	nobody whose = iota // nobody: net/http was misled, or what is known is not enough
-	client
-	server // the server, or a handler outside of lastbyte
-)
-
-// verdict weighs what a witness says against what the socket says, and gives
-// the strongest reason known.
-func (r *Request) verdict(reason string, err error) (string, whose) {
-	c := r.conn()
-	broken := isReset(err) || errors.Is(err, syscall.EPIPE)
-	switch {
-	case broken && reason != writeFailed && c != nil && r.closing(c):
-		return "", server // the client's answer to a close_notify
-	case isReset(err):
-		return reset, client
-	case broken:
-		// Somebody has taken the error that killed the connection; what this
-		// process has closed is net.ErrClosed to it.
-		if c != nil && c.peer.State() == peer.Reset {
-			reason = reset
-		}
-		return reason, client
-	case c == nil:
-		return r.unseen(reason)
-	}
-	if reason == unverified && c.Err() != nil {
-		return "", server // BaseContext
-	}
-	calling := reason == unverified && r.calling() // a call that is over has told what it knows
-	state := c.peer.State()
-	if state != peer.Alive && state != peer.Unknown && r.ours(c, state) {
-		if calling && r.http1() {
-			return "", nobody // net/http closes a connection on which a write failed
-		}
-		return "", server
-	}
-	if !r.http1() && c.told.Load() && (state == peer.Local || state != peer.Alive && state != peer.Unknown && c.beganToClose()) {
-		if state = c.leftFirst(); state == peer.Unknown {
-			return "", server
-		}
-	}
-	switch state {
-	case peer.Reset:
-		return reset, client
-	case peer.Closed:
-		return r.half(reason, closed)
-	case peer.Local: // over HTTP/2, and nobody tells: net/http closes it because the client did
-		return closed, client
-	case peer.Alive:
-		return r.alive(c, reason, calling)
-	}
-	return r.unseen(reason)
+// verdict asks who left, see internal/verdict.
+func (r *Request) verdict(reason string, err error) (string, verdict.Party) {
+	return verdict.Judge(facts{r, r.conn()}, verdict.Word{Reason: reason, Err: err})
 }
 
-// ours reports whether this process ended an HTTP/1 connection, or began to.
-func (r *Request) ours(c *Conn, state peer.State) bool {
-	switch {
-	case !r.http1():
-		return false
-	case state == peer.Local:
-		return true
-	case state == peer.Closed && r.w.gate.busy():
-		return false // a write that is stuck behind a FIN must not be waited for
-	}
-	return r.closing(c)
+// facts answers the questions of a verdict about r.
+type facts struct {
+	r *Request
+	c *Conn // nil: abort.ConnContext is not installed
 }
 
-// closing reports whether this process is about to close a TLS connection: its
-// close_notify goes out first, and a client may answer that with its own end. A
-// write of nothing sends nothing, and says so.
-func (r *Request) closing(c *Conn) bool {
-	t, secure := c.tls()
-	if !secure || r.is(hijacked) {
+var _ verdict.Case = facts{}
+
+func (f facts) HTTP1() bool        { return f.r.http1() }
+func (f facts) Hijacked() bool     { return f.r.is(hijacked) }
+func (f facts) BodyUnread() bool   { return f.r.bodyUnread() }
+func (f facts) ReadTimedOut() bool { return f.r.is(overdue) }
+func (f facts) Stale() bool        { return f.r.is(stale) }
+func (f facts) Writing() bool      { return f.r.w.gate.busy() }
+func (f facts) BaseEnded() bool    { return f.c != nil && f.c.Err() != nil }
+func (f facts) Told() bool         { return f.c != nil && f.c.told.Load() }
+
+func (f facts) LeftFirst() peer.State { return f.c.leftFirst() }
+func (f facts) ShuttingDown() bool {
+	return f.c != nil && f.c.server != nil && f.c.server.down.Load()
+}
+func (f facts) BeganToClose() bool   { return f.c.beganToClose() }
+func (f facts) DeadlinePassed() bool { return f.r.overdue() }
+func (f facts) WriteTimedOut() bool  { return f.r.is(writeTimedOut) }
+
+func (f facts) Secure() bool {
+	if f.c == nil {
 		return false
 	}
-	return nethttp.ClosingTLS(t)
+	_, secure := f.c.tls()
+	return secure
 }
 
-// unseen is the verdict where no socket can be asked.
-func (r *Request) unseen(reason string) (string, whose) {
-	if reason != unverified {
-		return reason, client
-	}
-	if r.calling() || r.overdue() {
-		return "", nobody
-	}
-	return reason, client
-}
-
-// alive is the verdict where the peer's connection is in order.
-func (r *Request) alive(c *Conn, reason string, calling bool) (string, whose) {
-	switch {
-	case reason != unverified:
-		return reason, client
-	case !r.http1() && r.overdue():
-		return "", server // it has reset the stream
-	case !r.http1():
-		return streamReset, client
-	case calling, r.is(hijacked):
-		return "", nobody // what was hijacked the socket alone knows
-	}
-	_, secure := c.tls()
-	deaf := c.deaf.Load()
-	// A close_notify that comes together with a request is read before there is a
-	// request to tell. Its FIN will tell, or else the reader, once there is one.
-	early := secure && r.is(stale)
-	stopped := secure && !r.is(overdue) && r.stoppedListening(!deaf && !(early && r.bodyUnread()))
-	switch {
-	case r.overdue(), !stopped && (deaf || early): // by now; golang/go#70834
-		c.deaf.Store(true)
-		return "", nobody
-	case stopped:
-		return r.half(reason, closed) // a close_notify ahead of its FIN, or without one
-	}
-	return "", server // a context between net/http and here
-}
-
-// stoppedListening reports whether net/http's own reader of an HTTP/1
-// connection may have met an end. It says so to CloseNotify, where a handler
-// can take it away, a moment after it has ended the context: wait is to give it
-// that moment. Behind a writer of another kind nobody knows.
-func (r *Request) stoppedListening(wait bool) bool {
-	for pause := 100 * time.Microsecond; ; pause *= 2 {
-		if !r.w.gate.enter() {
-			return false
-		}
-		stopped, known := nethttp.Notified(r.w.inner)
-		stopped = stopped || !known || r.is(notified)
-		r.w.gate.leave(r)
-		if stopped || !wait || pause > 40*time.Millisecond {
-			return stopped
-		}
-		time.Sleep(pause)
+func (f facts) Deaf() bool { return f.c != nil && f.c.deaf.Load() }
+func (f facts) Deafen() {
+	if f.c != nil {
+		f.c.deaf.Store(true)
 	}
 }
 
-// half is the verdict on a client that shut down its sending side.
-func (r *Request) half(reason, strongest string) (string, whose) {
-	check := r.check()
-	if check != nil && check.IgnoreHalfClose && reason != writeFailed && r.http1() {
-		return "", nobody
+func (f facts) Peer() peer.State {
+	if f.c == nil {
+		return peer.Unknown
 	}
-	return strongest, client
+	return f.c.peer.State()
 }
 
-// calling reports whether a read of the body or a write of the response is under
-// way. It may be what has ended the outer context; then its error says more, a
-// timeout for instance, and whoever made the call looks again after it.
-func (r *Request) calling() bool {
+// Closing: what was hijacked is closed by the handler, whose doing is no answer
+// to anything.
+func (f facts) Closing() bool {
+	if f.c == nil || f.r.is(hijacked) {
+		return false
+	}
+	t, secure := f.c.tls()
+	return secure && nethttp.ClosingTLS(t)
+}
+
+func (f facts) IgnoreHalfClose() bool {
+	check := f.r.check()
+	return check != nil && check.IgnoreHalfClose && f.r.http1()
+}
+
+// Calling: the call may be what has ended the outer context; then its error says
+// more, a timeout for instance. The first look may come before the end of the
+// call, and the mark after it; the second look sees that.
+func (f facts) Calling() bool {
+	r := f.r
 	busy := func() bool { return r.reading() || r.is(committed) && r.w.gate.busy() }
 	if !busy() {
 		return false
 	}
 	r.mark(puzzled)
 	return busy()
+}
+
+// Answered: to HEAD, and with 204 and 304, there is nothing behind the header.
+// The HTTP/2 server ends the stream of the one with it, and a client takes the
+// others for complete and may reset the stream. The header is out with a Flush,
+// or once more was written than the server holds back.
+func (f facts) Answered() bool {
+	r := f.r
+	if !r.is(committed) || !r.is(flushed) && r.size.Load() < 2*nethttp.BufferSize {
+		return false
+	}
+	r.mu.Lock()
+	status := r.w.status
+	r.mu.Unlock()
+	return r.body.from.Method == http.MethodHead || status == http.StatusNoContent || status == http.StatusNotModified
+}
+
+// StoppedListening: net/http says so to CloseNotify, where a handler can take it
+// away, a moment after it has ended the context: wait is to give it that moment.
+// Behind a writer of another kind nobody knows.
+func (f facts) StoppedListening(wait bool) bool {
+	heard, known := f.r.heard(wait)
+	return heard || !known
+}
+
+func (f facts) Heard() bool {
+	heard, known := f.r.heard(true)
+	return heard && known
+}
+
+func (r *Request) heard(wait bool) (heard, known bool) {
+	for pause := 100 * time.Microsecond; ; pause *= 2 {
+		if !r.w.gate.enter() {
+			return false, true
+		}
+		heard, known = nethttp.Notified(r.w.inner)
+		heard = heard || known && r.is(notified)
+		r.w.gate.leave(r)
+		if heard || !known || !wait || pause > 40*time.Millisecond {
+			return heard, known
+		}
+		time.Sleep(pause)
+	}
+}
+
+// Watch: where the check is off nobody wants to know of the client.
+func (f facts) Watch() bool {
+	if f.c == nil {
+		return false
+	}
+	if f.r.check() == nil {
+		return true
+	}
+	f.r.node.followPeer()
+	return f.r.node.watch.Load() == thePeer
 }
 
 // watchPeer has the request told when the peer goes, as long as that can be
@@ -200,9 +173,9 @@ func (r *Request) lookAtPeer() {
 	}
 	switch c.peer.State() {
 	case peer.Closed:
-		r.judge(closed, nil)
+		r.judge(verdict.Closed, nil)
 	case peer.Reset:
-		r.judge(reset, nil)
+		r.judge(verdict.Reset, nil)
 	}
 }
 

@@ -1,0 +1,155 @@
+package verdict_test
+
+import (
+	"errors"
+	"io"
+	"net"
+	"syscall"
+	"testing"
+
+	"github.com/lastbyte-go/lastbyte/internal/peer"
+	"github.com/lastbyte-go/lastbyte/internal/verdict"
+)
+
+// request answers the questions of a verdict.
+type request struct {
+	h2, hijacked, unread, ignoreHalf bool
+	noConn, tls, baseEnded, closing  bool
+	told, down                       bool
+	peer, leftFirst                  peer.State
+	calling, writing, answered       bool
+	deadline, readTimedOut           bool
+	writeTimedOut, stale             bool
+	stopped, unheard, unwatched      bool
+	deaf                             bool
+}
+
+func (r *request) HTTP1() bool                { return !r.h2 }
+func (r *request) Hijacked() bool             { return r.hijacked }
+func (r *request) BodyUnread() bool           { return r.unread }
+func (r *request) IgnoreHalfClose() bool      { return r.ignoreHalf }
+func (r *request) Secure() bool               { return r.tls }
+func (r *request) BaseEnded() bool            { return r.baseEnded }
+func (r *request) Closing() bool              { return r.closing }
+func (r *request) BeganToClose() bool         { return r.closing }
+func (r *request) Told() bool                 { return r.told }
+func (r *request) LeftFirst() peer.State      { return r.leftFirst }
+func (r *request) ShuttingDown() bool         { return r.down }
+func (r *request) Calling() bool              { return r.calling }
+func (r *request) Writing() bool              { return r.writing }
+func (r *request) Answered() bool             { return r.answered }
+func (r *request) DeadlinePassed() bool       { return r.deadline || r.readTimedOut }
+func (r *request) ReadTimedOut() bool         { return r.readTimedOut }
+func (r *request) WriteTimedOut() bool        { return r.writeTimedOut }
+func (r *request) Stale() bool                { return r.stale }
+func (r *request) Deaf() bool                 { return r.deaf }
+func (r *request) Deafen()                    { r.deaf = true }
+func (r *request) StoppedListening(bool) bool { return r.stopped }
+func (r *request) Heard() bool                { return r.stopped && !r.unheard }
+func (r *request) Watch() bool                { return !r.noConn && !r.unwatched }
+func (r *request) Peer() peer.State {
+	if r.noConn {
+		return peer.Unknown
+	}
+	return r.peer
+}
+
+var (
+	errDisconnected = errors.New("client disconnected") // net/http's own words
+	errElse         = errors.New("something else")
+)
+
+// alive is a peer that is there.
+const alive = peer.Alive
+
+// row is one of docs/aborts.md, with what is known when it is decided.
+type row struct {
+	name   string
+	of     request
+	word   verdict.Word
+	by     verdict.Party
+	reason string
+}
+
+var ended = verdict.Word{Reason: verdict.Unverified}
+
+func failed(err error) verdict.Word    { return verdict.Word{Reason: verdict.WriteFailed, Err: err} }
+func truncated(err error) verdict.Word { return verdict.Word{Reason: verdict.BodyTruncated, Err: err} }
+
+var http1 = []row{
+	{"A1 FIN", request{peer: peer.Closed}, ended, verdict.Client, verdict.Closed},
+	{"A2 RST", request{peer: peer.Reset}, ended, verdict.Client, verdict.Reset},
+	{"A1 nobody to ask", request{noConn: true}, ended, verdict.Client, verdict.Unverified},
+	{"A3 close_notify alone", request{tls: true, peer: alive, stopped: true}, ended, verdict.Client, verdict.Closed},
+	{"A9 EPIPE", request{peer: alive}, failed(syscall.EPIPE), verdict.Client, verdict.WriteFailed},
+	{"A9 EPIPE, and a reset", request{peer: peer.Reset}, failed(syscall.EPIPE), verdict.Client, verdict.Reset},
+	{"A9 ECONNRESET without a socket", request{noConn: true}, failed(syscall.ECONNRESET), verdict.Client, verdict.Reset},
+	{"A10 truncated", request{noConn: true}, truncated(io.ErrUnexpectedEOF), verdict.Client, verdict.BodyTruncated},
+	{"A10 truncated by a FIN", request{peer: peer.Closed}, truncated(io.ErrUnexpectedEOF), verdict.Client, verdict.Closed},
+	{"A6 FIN before the request began", request{noConn: true, stale: true, stopped: true}, ended, verdict.Client, verdict.Unverified},
+	{"A11 half-close, ignored", request{peer: peer.Closed, ignoreHalf: true}, ended, verdict.Nobody, ""},
+	{"A11 ignored, and nobody watches", request{peer: peer.Closed, ignoreHalf: true, unwatched: true}, ended, verdict.Server, ""},
+
+	{"N2 closed here", request{peer: peer.Local}, ended, verdict.Server, ""},
+	{"N2 closed here, a write said so", request{noConn: true}, failed(net.ErrClosed), verdict.Server, ""},
+	{"N2 closed here, a write is under way", request{peer: peer.Local, calling: true}, ended, verdict.Undecided, ""},
+	{"N2 the answer to a close_notify", request{tls: true, peer: peer.Reset, closing: true}, ended, verdict.Server, ""},
+	{"N2 base context", request{peer: alive, baseEnded: true}, ended, verdict.Server, ""},
+	{"N3 read deadline", request{peer: alive, deadline: true}, ended, verdict.Nobody, ""},
+	{"N3 read deadline, nobody watches", request{peer: alive, deadline: true, unwatched: true}, ended, verdict.Server, ""},
+	{"N3 read deadline without a socket", request{noConn: true, deadline: true}, ended, verdict.Server, ""},
+	{"N3 a read timed out", request{peer: alive, readTimedOut: true}, ended, verdict.Nobody, ""},
+	{"N3 a write timed out", request{peer: alive, writeTimedOut: true}, ended, verdict.Server, ""},
+	{"N3 it did, and a read waits", request{peer: alive, writeTimedOut: true, calling: true}, ended, verdict.Server, ""},
+	{"N3 it did, nobody to ask", request{noConn: true, writeTimedOut: true}, ended, verdict.Server, ""},
+	{"N3 a write is under way", request{peer: alive, calling: true}, ended, verdict.Undecided, ""},
+	{"N4 a cancel in between", request{peer: alive}, ended, verdict.Server, ""},
+	{"N4 the same over TLS", request{tls: true, peer: alive}, ended, verdict.Server, ""},
+	{"N4 hijacked", request{peer: alive, hijacked: true}, ended, verdict.Server, ""},
+	{"N9 ended before the request began", request{peer: alive, stale: true}, ended, verdict.Nobody, ""},
+	{"N9 and nobody to ask", request{noConn: true, stale: true}, ended, verdict.Server, ""},
+	{"N9 and nobody knows", request{noConn: true, stale: true, stopped: true, unheard: true}, ended, verdict.Server, ""},
+	{"another error after a cancel", request{peer: alive}, failed(errElse), verdict.Server, ""},
+}
+
+var http2 = []row{
+	{"A8 RST_STREAM", request{peer: alive}, ended, verdict.Client, verdict.StreamReset},
+	{"A8 while a Write waits", request{peer: alive}, failed(errElse), verdict.Client, verdict.StreamReset},
+	{"A8 while the body is read", request{peer: alive}, truncated(errElse), verdict.Client, verdict.StreamReset},
+	{"A8 FIN", request{peer: peer.Closed, told: true}, ended, verdict.Client, verdict.Closed},
+	{"A8 FIN, closed here then", request{peer: peer.Local, told: true, leftFirst: peer.Closed}, ended, verdict.Client, verdict.Closed},
+	{"A8 RST, closed here then", request{peer: peer.Local, told: true, leftFirst: peer.Reset}, failed(errDisconnected), verdict.Client, verdict.Reset},
+	{"A8 FIN, nobody tells", request{peer: peer.Local}, ended, verdict.Client, verdict.Closed},
+	{"A8 nobody to ask", request{noConn: true}, ended, verdict.Client, verdict.Unverified},
+	{"A9 a frame failed", request{peer: peer.Local, told: true}, failed(errDisconnected), verdict.Client, verdict.WriteFailed},
+	{"A9 ECONNRESET", request{peer: peer.Local, told: true}, failed(syscall.ECONNRESET), verdict.Client, verdict.Reset},
+	{"A9 EPIPE", request{peer: peer.Local, told: true}, failed(syscall.EPIPE), verdict.Client, verdict.WriteFailed},
+
+	{"N2 closed here", request{peer: peer.Local, told: true}, ended, verdict.Server, ""},
+	{"N2 closed here, a write waits", request{peer: peer.Local, told: true, calling: true}, ended, verdict.Undecided, ""},
+	{"N2 shutdown, and a frame failed", request{peer: peer.Local, told: true, down: true}, failed(errDisconnected), verdict.Server, ""},
+	{"N2 the answer to a close_notify", request{tls: true, peer: peer.Closed, told: true, closing: true}, ended, verdict.Server, ""},
+	{"N2 base context", request{peer: alive, baseEnded: true}, ended, verdict.Server, ""},
+	{"N3 write deadline", request{peer: alive, deadline: true}, ended, verdict.Server, ""},
+	{"N3 write deadline, a Write says it", request{peer: alive, deadline: true}, failed(errElse), verdict.Server, ""},
+	{"N3 write deadline, nobody to ask", request{noConn: true, deadline: true}, ended, verdict.Server, ""},
+	{"N3 a write timed out", request{peer: alive, writeTimedOut: true}, ended, verdict.Server, ""},
+	{"N7 the stream was ended here", request{peer: alive, answered: true}, ended, verdict.Server, ""},
+	{"N7 and the client closes", request{peer: peer.Closed, answered: true}, ended, verdict.Server, ""},
+	{"N7 nobody to ask", request{noConn: true, answered: true}, ended, verdict.Server, ""},
+}
+
+func TestJudge(t *testing.T) {
+	for _, rows := range [][]row{http1, http2} {
+		for _, r := range rows {
+			name := map[bool]string{false: "HTTP/1 ", true: "HTTP/2 "}[&rows[0] == &http2[0]]
+			t.Run(name+r.name, func(t *testing.T) {
+				r.of.h2 = &rows[0] == &http2[0]
+				reason, by := verdict.Judge(&r.of, r.word)
+				if by != r.by || reason != r.reason {
+					t.Errorf("Judge(%+v, %v) = %q, %v, want %q, %v", r.of, r.word, reason, by, r.reason, r.by)
+				}
+			})
+		}
+	}
+}
