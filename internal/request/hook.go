@@ -38,6 +38,7 @@ func (c *Conn) StateChanged(state http.ConnState) {
 			c.streams.Store(c.maySpeakHTTP2())
 			c.told.Store(true)
 		}
+		c.left.Store(uint32(peer.Unknown))
 	}
 }
 
@@ -61,6 +62,13 @@ func (c *Conn) lookAtTheEnd() {
 		}
 	case peer.Local:
 		if c.server.takeLostPing() {
+			c.left.Store(uint32(peer.Closed))
+		}
+	default:
+		// It is open. If net/http closes it now, its reader has met an end that the
+		// socket does not show yet, or never will: a close_notify ahead of its FIN,
+		// or a connection without a socket. Else StateActive is next.
+		if _, secure := c.tls(); secure || s == peer.Unknown {
 			c.left.Store(uint32(peer.Closed))
 		}
 	}
