@@ -90,8 +90,8 @@ func (w *world) onLoopback(c net.Conn, all string) {
 	r := bufio.NewReader(io.TeeReader(c, &wire))
 	if !w.s.request.pipelined {
 		err := skipResponse(r, w.s.request.method)
-		w.client.say("response: %t", err == nil)
-		if err == nil {
+		w.client.say("response: %s", identity(err))
+		if err != io.EOF && err != io.ErrUnexpectedEOF && err != errNotFramed { // a malformed one is complete, too
 			writing.Go(func() { _, _ = io.WriteString(c, next) })
 		}
 	}

@@ -85,26 +85,6 @@ func (v *controls) SetWriteDeadline(t time.Time) error { return (*Writer)(v).Set
 func (v *controls) EnableFullDuplex() error            { return (*Writer)(v).EnableFullDuplex() }
 func (v *controls) Unwrap() http.ResponseWriter        { return (*Writer)(v).below() }
 
-// terminal is where Unwrap ends when the writer below is out of bounds. It goes
-// through the gate like every other call, so it can be used at any time.
-type terminal Writer
-
-func (v *terminal) Header() http.Header         { return (*Writer)(v).Header() }
-func (v *terminal) Write(p []byte) (int, error) { return (*Writer)(v).Write(p) }
-func (v *terminal) WriteHeader(status int)      { (*Writer)(v).WriteHeader(status) }
-
-// below is the writer that this one stands in front of. Under Detach, and once
-// net/http has the writer back, that one would be a way around the gate: then it
-// is a writer behind the gate. It is never nil, since code that unwraps to the
-// end uses what it finds there.
-func (w *Writer) below() http.ResponseWriter {
-	if w.det() != nil || !w.gate.enter() {
-		return (*terminal)(w)
-	}
-	defer w.leave()
-	return w.inner
-}
-
 // leadsToHijacker reports whether w's Hijack may find one in a writer below.
 func (w *Writer) leadsToHijacker() bool {
 	if !w.gate.enter() {
