@@ -24,6 +24,12 @@ var meant = []difference{
 		},
 	},
 	{
+		why: "http.MaxBytesReader cannot have net/http's writer close the connection; lastbyte does so on a 413, whoever chose it",
+		applies: func(s *script, m mode, _ []string) bool {
+			return !s.http2 && s.has("read at most", "status 413")
+		},
+	},
+	{
 		why: "net/http's HTTP/2 client resets the stream of a response that is longer than declared, or takes 20 s: a client that leaves",
 		applies: func(s *script, m mode, want []string) bool {
 			return s.http2 && slices.ContainsFunc(want, func(line string) bool {
