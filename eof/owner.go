@@ -90,6 +90,12 @@ func (b *Background) countLocked(w request.Work, panicked bool) {
 
 func (o *owner) OnPanic() func(v any, stack []byte) { return o.o.OnPanic }
 
+func (o *owner) Resume() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.draining, o.forced, o.workers.closed = false, false, false
+}
+
 func (o *owner) Track(w request.Work) {
 	o.mu.Lock()
 	o.runs.add(w).Other = true

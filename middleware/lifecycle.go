@@ -23,7 +23,6 @@ import (
 	"context"
 	"fmt"
 	"log"
-	"net"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -66,6 +65,7 @@ type Lifecycle struct {
 	exit       func(http.Handler) http.Handler // nil: no settings
 	config     *request.Config
 	conns      sync.Map // request.ConnKey to *request.Conn, of attached servers
+	servers    servers
 
 	requests, ended, aborts, exits, eofs atomic.Uint64
 }
@@ -113,43 +113,6 @@ func (l *Lifecycle) settings(next http.Handler) http.Handler {
 		return l.exit(next)
 	}
 	return next
-}
-
-// Attach makes srv tell l of its connections: it installs ConnContext and
-// ConnState hooks in front of srv's own, which stay in place, and has
-// Shutdown's draining begin with srv.Shutdown. Call it before srv serves, once.
-func (l *Lifecycle) Attach(srv *http.Server) {
-	ownContext, ownState := srv.ConnContext, srv.ConnState
-	server := request.KnowServer(srv)
-	srv.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
-		ctx, conn := request.WithConn(ctx, c)
-		conn.Of(server)
-		if key := request.ConnKey(c); key != nil {
-			conn.Hook()
-			l.conns.Store(key, conn)
-		}
-		if ownContext != nil {
-			ctx = ownContext(ctx, c)
-		}
-		return ctx
-	}
-	srv.RegisterOnShutdown(l.background.Drain)
-	srv.ConnState = func(c net.Conn, state http.ConnState) {
-		key := request.ConnKey(c)
-		if conn, ok := l.conns.Load(key); ok {
-			conn := conn.(*request.Conn)
-			conn.StateChanged(state)
-			if state != http.StateNew && state != http.StateActive {
-				conn.Idle(state != http.StateIdle)
-				if state != http.StateIdle {
-					l.conns.Delete(key)
-				}
-			}
-		}
-		if ownState != nil {
-			ownState(c, state)
-		}
-	}
 }
 
 // Shutdown waits for the work that outlives responses, see

@@ -70,6 +70,14 @@ func CheckByDefault(h http.Handler) http.Handler {
 	return &handler{cfg: &cfg, next: in.next, detach: in.detach}
 }
 
+// Resume ends the drain of the Background whose handler h is: a server has begun
+// that it is to serve.
+func Resume(h http.Handler) {
+	if h, ok := h.(*handler); ok && h.cfg.Owner != nil {
+		h.cfg.Owner.Resume()
+	}
+}
+
 // Owner is a Background as the request sees it.
 type Owner interface {
 	// Admit gives nil for a handler that may run detached, else the exit that
@@ -83,6 +91,8 @@ type Owner interface {
 	Over(w Work, panicked bool)
 	// OnPanic is told of a panic that has no client to hear of it; nil: it is logged.
 	OnPanic() func(v any, stack []byte)
+	// Resume ends a drain, also one that has given up.
+	Resume()
 	// Track has w given up together with the rest, until Untrack.
 	Track(w Work)
 	Untrack(w Work)

@@ -1,0 +1,72 @@
+package middleware
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"sync"
+
+	"github.com/lastbyte-go/lastbyte/internal/request"
+)
+
+// servers counts the attached servers that are not shutting down. A server whose
+// Close is called without Shutdown says so to nobody, and stays in the count.
+type servers struct {
+	mu sync.Mutex // held while a drain begins or ends, so that the last of two counts
+	n  int
+}
+
+func (s *servers) add(l *Lifecycle) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.n++
+	request.Resume(l.background.Handler(nil))
+}
+
+func (s *servers) remove(l *Lifecycle) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.n--; s.n == 0 {
+		l.background.Drain()
+	}
+}
+
+// Attach makes srv tell l of its connections: it installs ConnContext and
+// ConnState hooks in front of srv's own, which stay in place, and counts srv. When
+// http.Server.Shutdown has been called on the last server that is attached, the
+// Background drains, as Shutdown has it; a server that is attached after that ends
+// the drain. Call it before srv serves, once for each server.
+func (l *Lifecycle) Attach(srv *http.Server) {
+	ownContext, ownState := srv.ConnContext, srv.ConnState
+	server := request.KnowServer(srv)
+	srv.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
+		ctx, conn := request.WithConn(ctx, c)
+		conn.Of(server)
+		if key := request.ConnKey(c); key != nil {
+			conn.Hook()
+			l.conns.Store(key, conn)
+		}
+		if ownContext != nil {
+			ctx = ownContext(ctx, c)
+		}
+		return ctx
+	}
+	l.servers.add(l)
+	srv.RegisterOnShutdown(sync.OnceFunc(func() { l.servers.remove(l) })) // Shutdown may be called twice
+	srv.ConnState = func(c net.Conn, state http.ConnState) {
+		key := request.ConnKey(c)
+		if conn, ok := l.conns.Load(key); ok {
+			conn := conn.(*request.Conn)
+			conn.StateChanged(state)
+			if state != http.StateNew && state != http.StateActive {
+				conn.Idle(state != http.StateIdle)
+				if state != http.StateIdle {
+					l.conns.Delete(key)
+				}
+			}
+		}
+		if ownState != nil {
+			ownState(c, state)
+		}
+	}
+}
