@@ -139,6 +139,13 @@ func declaredBy(v any, pkg string) bool {
 	return t.PkgPath() == pkg
 }
 
+// IsTimeoutWriter reports whether w is the writer of an http.TimeoutHandler
+// (timeoutWriter in server.go). It holds a response in memory until the handler
+// has returned, and throws it away if the context ends first, for whatever reason.
+func IsTimeoutWriter(w http.ResponseWriter) bool {
+	return reflect.TypeOf(w).String() == "*http.timeoutWriter"
+}
+
 // CloseAfterResponse has the HTTP/1 server close the connection after the
 // response, and linger, so that a client that still sends its body reads the
 // response before the connection is reset. At any time before ServeHTTP returns

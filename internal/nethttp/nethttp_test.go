@@ -255,3 +255,19 @@ func TestIsDisconnected(t *testing.T) {
 		call.Wait()
 	})
 }
+
+func TestIsTimeoutWriter(t *testing.T) {
+	pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
+		inside := http.TimeoutHandler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			if !nethttp.IsTimeoutWriter(w) {
+				t.Error("IsTimeoutWriter inside an http.TimeoutHandler = false, want true")
+			}
+		}), time.Minute, "")
+		serve(t, p, func(w http.ResponseWriter, r *http.Request) {
+			if nethttp.IsTimeoutWriter(w) || nethttp.IsTimeoutWriter(opaque{w}) {
+				t.Error("IsTimeoutWriter of a server's writer = true, want false")
+			}
+			inside.ServeHTTP(w, r)
+		})
+	})
+}

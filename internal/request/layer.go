@@ -217,7 +217,9 @@ const clientClosed = 499
 // answerMove: w is the innermost layer that can still answer for an exit, or for
 // an abort, and that is done once. No layer answers behind which something has
 // been said: that would come first. e is nil if there is no response, but a code
-// to record.
+// to record: also behind an http.TimeoutHandler, which gives up with a 503 of its
+// own when the exit cancels the context, and throws away what it was given. The
+// lastbyte middleware around it answers.
 //
 // Where Detach has been told of the ending, it answers, on the serving
 // goroutine. The layers inside of it still have the code recorded by what stands
@@ -236,16 +238,18 @@ func (r *Request) answerMove(w *Writer) (code int, e *Exit, ok bool) {
 		return 0, nil, false
 	}
 	d := r.det.Load()
+	given := false
 	late := d != nil && s&woken != 0 && w.inside(&d.w)
 	for o := w; o.lay != nil && !(late && o.det() == d); o = o.lay.outer {
 		if o.lay.begun.Load() {
 			return 0, nil, false
 		}
+		given = given || r.mayGiveUp(o.inner)
 	}
 	switch {
 	case s&stands != 0:
 		return 0, nil, false
-	case late:
+	case late, given && s&(committed|hijacked|rendered|answered) == 0:
 		return code, nil, true
 	case s&(committed|hijacked|rendered|answered) != 0:
 		return 0, nil, false

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"net/http"
 	"strconv"
+
+	"github.com/lastbyte-go/lastbyte/internal/nethttp"
 )
 
 // render sends the exit's own response, unless one is on its way. flush: the
@@ -59,6 +61,27 @@ func (r *Request) page(w *Writer, e *Exit) (status int, body []byte) {
 		h.Set("Content-Length", strconv.Itoa(p.buf.Len()))
 	}
 	return p.status, p.buf.Bytes()
+}
+
+// mayGiveUp reports whether an http.TimeoutHandler stands between w and the next
+// of lastbyte's own writers.
+func (r *Request) mayGiveUp(w http.ResponseWriter) bool {
+	for range 64 { // in case a writer names itself
+		if r.direct(w) != nil {
+			return false
+		}
+		if nethttp.IsTimeoutWriter(w) {
+			return true
+		}
+		u, ok := w.(interface{ Unwrap() http.ResponseWriter })
+		if !ok {
+			return false
+		}
+		if w = u.Unwrap(); w == nil {
+			return false
+		}
+	}
+	return false
 }
 
 // renderMove: the exit's page is written once, and only where no header is out.

@@ -58,6 +58,8 @@ type neighbour struct {
 	records bool     // it takes a note of each request's status
 	sets    []string // headers that every response of a handler inside has
 	early   bool     // it sets them before the handler runs
+	hides   bool     // its writer has no Unwrap
+	watches bool     // it throws away what it holds when the context ends
 	holds   bool     // it may hold back what the handler has written, in spite of Flush, or change its length
 }
 
@@ -67,7 +69,7 @@ var neighbours = []neighbour{
 	// Compressors.
 	{name: "gorilla CompressHandler", put: simply(handlers.CompressHandler), holds: true},
 	{name: "gzhttp", put: simply(func(next http.Handler) http.Handler { return gzhttp.GzipHandler(next) }), holds: true},
-	{name: "NYTimes gziphandler", put: simply(gziphandler.GzipHandler), holds: true},
+	{name: "NYTimes gziphandler", put: simply(gziphandler.GzipHandler), holds: true, hides: true},
 	{name: "chi Compress", put: simply(chi.Compress(5)), holds: true},
 
 	// Recorders.
@@ -113,7 +115,7 @@ var neighbours = []neighbour{
 	// Limiters.
 	{name: "chi Timeout", put: simply(chi.Timeout(time.Hour))},
 	{name: "chi Throttle", put: simply(chi.Throttle(10))},
-	{name: "http.TimeoutHandler", holds: true, put: simply(func(next http.Handler) http.Handler {
+	{name: "http.TimeoutHandler", holds: true, watches: true, hides: true, put: simply(func(next http.Handler) http.Handler {
 		return http.TimeoutHandler(next, time.Hour, "")
 	})},
 	{name: "http.MaxBytesHandler", put: simply(func(next http.Handler) http.Handler { return http.MaxBytesHandler(next, 1<<20) })},

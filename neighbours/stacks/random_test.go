@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net/http"
 	"os"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -82,7 +83,7 @@ func randomTower(rnd *rand.Rand) (w tower) {
 	compressed := false
 	for _, i := range rnd.Perm(len(neighbours))[:1+rnd.IntN(3)] {
 		n := neighbours[i]
-		if n.holds && compressed {
+		if n.holds && compressed || n.watches { // an http.TimeoutHandler has ways of its own, see TestStacks
 			continue
 		}
 		compressed = compressed || n.holds
@@ -126,11 +127,14 @@ func (w tower) problems(e ending, got, want outcome, books, bare map[string]*not
 	if e.same != nil && !want.whole || len(w.inside) > 0 && (e.late || e.sends) {
 		return wrong
 	}
-	for _, n := range append(w.outside, w.between...) {
+	for _, n := range append(w.outside[:len(w.outside):len(w.outside)], w.between...) {
 		status, count := books[n.name].last()
 		noted, times := e.status, 1
 		if e.same != nil {
 			noted, times = bare[n.name].last()
+		}
+		if e.same == nil && hides(w.outside) && count == 0 {
+			continue // only net/http's panic cuts the response, and this one does not see it
 		}
 		if n.records && (count != times || noted != 0 && status != noted) {
 			wrong = append(wrong, fmt.Sprintf("%s has noted %d, %d times, want %d, %d times", n.name, status, count, noted, times))
@@ -142,6 +146,11 @@ func (w tower) problems(e ending, got, want outcome, books, bare map[string]*not
 		}
 	}
 	return wrong
+}
+
+// hides reports whether one of all hides what a response is cut by.
+func hides(all []neighbour) bool {
+	return slices.ContainsFunc(all, func(n neighbour) bool { return n.hides })
 }
 
 // TestTowers is TestStacks for random stacks. LASTBYTE_STACKS=5000 tries so many.
