@@ -129,7 +129,7 @@ func (f *fuzzRun) gives(how byte) func(error) bool {
 		case 2:
 			return err == errFuzz
 		case 3:
-			return panicked || f.exited && err == thread.ErrExited // as Throw does it
+			return panicked // no Throw, also after an exit
 		}
 		return err == nil
 	}

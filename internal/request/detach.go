@@ -213,11 +213,17 @@ func (d *Detached) finish(l Left) {
 	}
 	defer d.over(l.Panicked()) // deferred: OnPanic may call runtime.Goexit
 	if !ending {
-		if form := d.body.to.MultipartForm; form != nil {
-			_ = form.RemoveAll() // net/http has no use for the error either
-		}
-		r.Report(&d.node, "detached handler", l, d.owner().OnPanic())
+		d.unheard(l)
 	}
+}
+
+// unheard does for a handler whose response has ended without it what net/http
+// does otherwise.
+func (d *Detached) unheard(l Left) {
+	if form := d.body.to.MultipartForm; form != nil {
+		_ = form.RemoveAll() // net/http has no use for the error either
+	}
+	d.req.Report(&d.node, "detached handler", l, d.owner().OnPanic())
 }
 
 // exitBack: the handler is back after an exit. The response does not wait for the
