@@ -4,6 +4,8 @@ import (
 	"net/http"
 	"strconv"
 	"strings"
+
+	"github.com/lastbyte-go/lastbyte/internal/nethttp"
 )
 
 // header is the handler's own map, which begins as what outer handlers set.
@@ -82,8 +84,13 @@ func (r *Request) endsOutside(d *Detached) bool {
 func (d *Detached) begin(status int) {
 	d.sync()
 	d.trailer, d.declared = append([]string(nil), d.own["Trailer"]...), 0
-	if cl := d.own["Content-Length"]; len(cl) > 0 && status != http.StatusNotModified && d.body.from.Method != http.MethodHead {
-		if n, err := strconv.ParseInt(cl[0], 10, 64); err == nil && n >= 0 {
+	if cl := d.own["Content-Length"]; len(cl) > 0 && cl[0] != "" {
+		switch n, err := strconv.ParseInt(cl[0], 10, 64); {
+		case err != nil || n < 0:
+			if d.w.speaks == nethttp.HTTP1 {
+				delete(d.own, "Content-Length") // as net/http does in its own map, with a line in its log
+			}
+		case status != http.StatusNotModified && d.body.from.Method != http.MethodHead:
 			d.declared = n + 1
 		}
 	}
