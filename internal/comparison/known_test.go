@@ -37,7 +37,6 @@ var meant = []difference{
 					strings.HasPrefix(line, "client: ") && strings.Contains(line, "context deadline exceeded")
 			})
 		},
-		hides: func(line string) bool { return strings.HasPrefix(line, "handler: ") },
 	},
 	{
 		why:     "under Detach net/http logs the stack of the serving goroutine, so lastbyte logs that of the panic before it",
@@ -48,15 +47,9 @@ var meant = []difference{
 
 // repairs are the differences that are being repaired, by number.
 var repairs = []difference{
-	{why: "41, 2", applies: func(s *script, m mode, _ []string) bool {
-		return s.has("SetReadDeadline", "SetWriteDeadline") || s.server != limits{}
-	}},
 	{why: "42", applies: func(s *script, m mode, _ []string) bool { return s.hasIn(`then "`) && !s.onlyEOF() }},
 	{why: "46", applies: func(s *script, m mode, _ []string) bool {
 		return !s.http2 && s.has("io.Copy", "ReadFrom", "http.Serve")
-	}},
-	{why: "43", applies: func(s *script, m mode, _ []string) bool {
-		return s.http2 && (s.request.method == "HEAD" || s.has("status 204", "status 304"))
 	}},
 	{why: "response.Write on hijacked connection names lastbyte's frame", applies: func(s *script, m mode, _ []string) bool {
 		return s.has("hijack")

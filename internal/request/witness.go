@@ -112,8 +112,10 @@ func (f facts) StoppedListening(wait bool) bool {
 	return heard || !known
 }
 
+// Heard: it is asked where the context had ended before the request began. Then
+// there is no moment between its end and net/http's word to wait for.
 func (f facts) Heard() bool {
-	heard, known := f.r.heard(true)
+	heard, known := f.r.heard(false)
 	return heard && known
 }
 
