@@ -129,9 +129,11 @@ func (r *Request) refusal() error {
 
 // hijackMove: the connection is the handler's.
 func (r *Request) hijackMove(c net.Conn) {
+	local, _ := r.node.parent.Value(http.LocalAddrContextKey).(net.Addr)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.extraLocked().conn = c
+	x := r.extraLocked()
+	x.conn, x.local = c, ownAddr(local)
 	r.markLocked(hijacked)
 }
 

@@ -2,6 +2,7 @@ package request
 
 import (
 	"context"
+	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -61,6 +62,10 @@ func (n *Node) Value(key any) any {
 			return n.judge
 		case scopeKey{}, connKey{}:
 			return nil // they say nothing of a request that is served inside this one
+		case http.LocalAddrContextKey:
+			if a := n.judge.localAddr(); a != nil {
+				return a
+			}
 		}
 	}
 	if in := n.made(); in != nil {

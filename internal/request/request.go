@@ -65,6 +65,7 @@ type extra struct {
 	cut     sync.Once // guards itself and severed
 	severed bool      // the cut worked
 
+	local    net.Addr // after a hijack, what the context gives for http.LocalAddrContextKey: see nearest
 	byHandle net.Conn // what the cut was made on, past a writer that hides net/http's
 }
 
@@ -74,6 +75,9 @@ func From(ctx context.Context) (*Request, bool) {
 		return nil, false
 	}
 	r, ok := ctx.Value(requestKey{}).(*Request)
+	if ok && r.is(hijacked) && !r.nearest(ctx) {
+		return nil, false
+	}
 	return r, ok
 }
 
