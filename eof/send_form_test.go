@@ -2,6 +2,7 @@ package eof_test
 
 import (
 	"bytes"
+	"context"
 	"io"
 	"mime/multipart"
 	"net/http"
@@ -14,7 +15,9 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"github.com/lastbyte-go/lastbyte/eof"
+	"github.com/lastbyte-go/lastbyte/exitcode"
 	"github.com/lastbyte-go/lastbyte/internal/pipenet"
+	"github.com/lastbyte-go/lastbyte/thread"
 )
 
 // upload makes a request with a file that is too large for memory.
@@ -84,6 +87,15 @@ func TestE13_UploadedFiles(t *testing.T) {
 			r.Handle("/*", b.Detach(h))
 			return b.Handler(parse(r))
 		}},
+		{"parsed outside of a copy", func(b *eof.Background, h http.Handler) http.Handler {
+			return parse(copies(b.Detach(h)))
+		}},
+		{"parsed outside of a copy and of Handler", func(b *eof.Background, h http.Handler) http.Handler {
+			return parse(copies(b.Handler(copies(b.Detach(h)))))
+		}},
+		{"parsed outside, copies inside", func(b *eof.Background, h http.Handler) http.Handler {
+			return parse(copies(b.Detach(copies(h))))
+		}},
 		{"parsed outside", func(b *eof.Background, h http.Handler) http.Handler { return parse(b.Detach(h)) }},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -98,11 +110,14 @@ func TestE13_UploadedFiles(t *testing.T) {
 						io.WriteString(w, answer)
 						eof.Send(r.Context())
 					}
+					if r.URL.Path == "/exit" {
+						thread.Spawn(r.Context(), func(ctx context.Context) error { return exitcode.Exit(ctx, 503) })
+					}
 					time.Sleep(time.Second) // the response has ended, net/http has cleaned up
 					during <- files()
 					got <- readUpload(r)
 				})
-				for _, path := range []string{"/send", "/return"} {
+				for _, path := range []string{"/send", "/return", "/exit"} {
 					res, err := s.Do(upload(t, s, path, content))
 					read(t, res, err)
 					if n := <-during; n != 1 {
@@ -120,6 +135,16 @@ func TestE13_UploadedFiles(t *testing.T) {
 		})
 	}
 }
+
+// copies hands on another request, as middlewares do that put values into its
+// context.
+func copies(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), copyKey{}, true)))
+	})
+}
+
+type copyKey struct{}
 
 // A panic after Send ends the handler as well.
 func TestE13_UploadedFilesAfterPanic(t *testing.T) {

@@ -51,3 +51,18 @@ func removeFiles(ctx context.Context, form *multipart.Form) {
 		_ = form.RemoveAll() // net/http has no use for the error either
 	})
 }
+
+// keepFiles takes uploaded files out of the hands of net/http, which would remove
+// them when ServeHTTP returns, if the handler is still at work then. The form that
+// was parsed outside of Detach is known to every copy of the request there, and
+// net/http's own may be one that lastbyte was never given; so that form loses its
+// files, and the handler has had one of its own from the start. It runs on the
+// serving goroutine, as do those who know that form.
+func (d *Detached) keepFiles() {
+	d.req.mu.Lock()
+	back := d.back
+	d.req.mu.Unlock()
+	if form := d.body.from.MultipartForm; form != nil && !back {
+		form.File = nil
+	}
+}

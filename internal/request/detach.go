@@ -105,6 +105,9 @@ func (d *Detached) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	d.w.inner = w
 	d.body.req, d.body.from = d.req, req
 	d.body.send(d.body.to, &d.node)
+	if form := req.MultipartForm; form != nil { // see keepFiles
+		d.body.to.MultipartForm = &multipart.Form{Value: form.Value, File: form.File}
+	}
 	if !d.req.det.CompareAndSwap(nil, d) { // another came first, at the same time
 		d.h.next.ServeHTTP(w, req)
 		return
@@ -116,6 +119,7 @@ func (d *Detached) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	d.owner().Go(d)
 	d.decided.Wait()
 	d.shut()
+	d.keepFiles()
 	if around := d.req.direct(w); around == nil {
 		d.req.answer(&d.w, false)
 	} else if d.synced {

@@ -3,7 +3,6 @@ package request
 import (
 	"context"
 	"fmt"
-	"mime/multipart"
 	"net/http"
 )
 
@@ -64,7 +63,6 @@ func (d *Detached) complete() error {
 			return ErrExited // by a HeaderFilter
 		}
 	}
-	d.keepFiles()
 	if missing := d.declared - 1 - d.written.Load(); d.declared > 0 && missing > 0 {
 		d.req.mark(short)
 		return fmt.Errorf("%w: %d of %d bytes are missing", ErrShortBody, missing, d.declared-1)
@@ -103,21 +101,6 @@ func (r *Request) spoilEnd(rc *http.ResponseController) {
 	if c := r.conn(); c != nil && !r.outlived() {
 		if tcp, ok := c.peer.NetConn().(interface{ SetLinger(sec int) error }); ok {
 			_ = tcp.SetLinger(0)
-		}
-	}
-}
-
-// keepFiles takes uploaded files out of the hands of net/http, which would
-// remove them when ServeHTTP returns. Who parsed the form, and on which copy of
-// the request, does not matter.
-func (d *Detached) keepFiles() {
-	form := d.body.to.MultipartForm
-	if form == nil {
-		return
-	}
-	for _, req := range []*http.Request{d.body.from, d.req.body.to, d.req.body.from} {
-		if req != nil && req.MultipartForm == form {
-			req.MultipartForm = &multipart.Form{Value: form.Value}
 		}
 	}
 }
