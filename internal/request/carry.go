@@ -4,15 +4,20 @@ import (
 	"context"
 	"mime/multipart"
 	"net/http"
+
+	"github.com/go-chi/chi/v5"
 )
 
-// carry gives the outer handlers what net/http and they look for in the request
-// that they know. MultipartForm: net/http removes the files of its own request
-// only.
-func carry(from, to *http.Request) {
+// carry gives the outer handlers what the handlers inside have changed in the
+// request: they got a copy, and without lastbyte it would be one request. given is
+// the context that the copy was made with. MultipartForm: net/http removes the
+// files of its own request only.
+func carry(from, to *http.Request, given context.Context) {
 	if from == nil || to == nil || from == to {
 		return
 	}
+	carryContext(from, to, given)
+	carryFields(from, to)
 	if from.MultipartForm == nil && to.MultipartForm != nil {
 		from.MultipartForm = to.MultipartForm
 	}
@@ -22,6 +27,75 @@ func carry(from, to *http.Request) {
 	if to.Pattern != from.Pattern && to.Pattern != "" {
 		from.Pattern = to.Pattern
 	}
+}
+
+// carryFields carries what middlewares assign to: a RealIP the address, a method
+// override the method, a router or a rewrite the URL. What has not changed is not
+// written, since other goroutines may read it.
+func carryFields(from, to *http.Request) {
+	if from.RemoteAddr != to.RemoteAddr {
+		from.RemoteAddr = to.RemoteAddr
+	}
+	if from.Method != to.Method {
+		from.Method = to.Method
+	}
+	if from.Host != to.Host {
+		from.Host = to.Host
+	}
+	if from.URL != to.URL {
+		from.URL = to.URL
+	}
+}
+
+// carryContext carries a context that a handler has put in place of the one that
+// it was given, by *r = *r.WithContext(ctx), as gorilla's sessions do. Outside it
+// counts for its values alone: it ends with the handler.
+func carryContext(from, to *http.Request, given context.Context) {
+	ctx := to.Context()
+	if ctx == given {
+		return
+	}
+	outer := from.Context()
+	if c, ok := outer.(*carried); ok {
+		outer = c.Context
+	}
+	*from = *from.WithContext(&carried{outer, ctx})
+}
+
+// carryEarly is carryContext before the header goes out: a middleware outside may
+// look for the session when the status is said. It is left for later if goroutines
+// of the request are at work, which may read *from. Whoever replaces *to while
+// another goroutine writes the response races in net/http alone, too: that reads
+// the request as it writes.
+func (r *Request) carryEarly(from, to *http.Request, given context.Context) {
+	if from == nil || to == nil || to.Context() == given {
+		return
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.live == 0 {
+		carryContext(from, to, given)
+	}
+}
+
+// carried is a context outside with the values of one inside. What says whose
+// request it is, or whether it has ended, is that of the context outside.
+type carried struct {
+	context.Context
+	values context.Context
+}
+
+func (c *carried) Value(key any) any {
+	switch key.(type) {
+	case requestKey, scopeKey, connKey, *int: // *int: package context's own key, for cancellation
+		return c.Context.Value(key)
+	}
+	if key != chi.RouteCtxKey { // a copy, inside
+		if v := c.values.Value(key); v != nil {
+			return v
+		}
+	}
+	return c.Context.Value(key)
 }
 
 // uploaded gives the form whose files are to be removed at the end of r; nil: there

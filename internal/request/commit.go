@@ -23,6 +23,7 @@ func (r *Request) commit(status int) error {
 		r.outerEnded()
 	}
 	h := r.w.inner.Header
+	r.carryEarly(r.body.from, r.body.to, &r.node)
 	if r.endsAt(&r.w) && r.body.asked.Load() {
 		r.heldMove(&r.w, h(), r.w.stood())
 	}

@@ -184,7 +184,7 @@ func (d *Detached) finish(l Left) {
 		d.form = d.body.to.MultipartForm
 		if reachable {
 			d.settle() // outer handlers may answer for this one
-			carry(d.body.from, d.body.to)
+			carry(d.body.from, d.body.to, &d.node)
 		}
 		value := v // in the heap if it comes to this
 		d.panicked = &value
@@ -195,7 +195,7 @@ func (d *Detached) finish(l Left) {
 		d.form = d.body.to.MultipartForm
 		if reachable {
 			d.settle()
-			carry(d.body.from, d.body.to)
+			carry(d.body.from, d.body.to, &d.node)
 		}
 	case r.sends():
 		d.decided.Wait() // a Send from beside the handler may still be at the writer

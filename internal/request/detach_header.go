@@ -83,6 +83,7 @@ func (r *Request) endsOutside(d *Detached) bool {
 
 func (d *Detached) begin(status int) {
 	d.sync()
+	d.req.carryEarly(d.body.from, d.body.to, &d.node)
 	d.trailer, d.declared = append([]string(nil), d.own["Trailer"]...), 0
 	if cl := d.own["Content-Length"]; len(cl) > 0 && cl[0] != "" {
 		switch n, err := strconv.ParseInt(cl[0], 10, 64); {
@@ -130,6 +131,8 @@ func (d *Detached) settle() {
 	if p := d.body.to.Pattern; p != "" {
 		d.body.from.Pattern = p
 	}
+	d.req.carryEarly(d.body.from, d.body.to, &d.node)
+	carryFields(d.body.from, d.body.to)
 	if d.route != nil {
 		carryRoute(d.body.from.Context(), d.route)
 	}

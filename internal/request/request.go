@@ -257,6 +257,7 @@ func (r *Request) complete(panicked bool) (cut bool) {
 	case r.winner() == serving:
 		r.returnedMove()
 	}
+	r.carryEarly(r.body.from, r.body.to, &r.node)
 	return r.respond(panicked)
 }
 
@@ -267,7 +268,7 @@ func (r *Request) end() (cut bool) {
 	r.w.gate.close(r, nil)
 	r.body.gate.close(r, r.interruptRead)
 	cut = r.endLease()
-	carry(r.body.from, r.body.to)
+	carry(r.body.from, r.body.to, &r.node)
 	r.node.detach()
 	r.node.cancel(handlerReturned)
 
