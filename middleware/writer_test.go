@@ -103,6 +103,26 @@ var wrappers = []wrapper{
 			flushes
 		}{bare{w}, unwrapper{w}, flushes{w}}
 	}, "Flusher", "Flusher"},
+	{"reads alone", func(w http.ResponseWriter, _ *http.Request) http.ResponseWriter {
+		return struct {
+			bare
+			readsFrom
+		}{bare{w}, readsFrom{w}}
+	}, "ReaderFrom", "ReaderFrom"},
+	{"reads and flushes", func(w http.ResponseWriter, _ *http.Request) http.ResponseWriter {
+		return struct {
+			bare
+			flushes
+			readsFrom
+		}{bare{w}, flushes{w}, readsFrom{w}}
+	}, "Flusher ReaderFrom", "Flusher ReaderFrom"},
+	{"reads and hijacks", func(w http.ResponseWriter, _ *http.Request) http.ResponseWriter {
+		return struct {
+			bare
+			hijacks
+			readsFrom
+		}{bare{w}, hijacks{w}, readsFrom{w}}
+	}, "Hijacker ReaderFrom", "Hijacker ReaderFrom"},
 	{"unwrap alone", func(w http.ResponseWriter, _ *http.Request) http.ResponseWriter {
 		return struct {
 			bare

@@ -93,6 +93,18 @@ func compose(w *Writer) http.ResponseWriter {
 			hijack
 			readers
 		}{p, flusher{w}, hijack{w}, readers{w}}
+	case has(hasFlush | hasReadFrom):
+		return struct {
+			*plain
+			flusher
+			readers
+		}{p, flusher{w}, readers{w}}
+	case has(hasHijack | hasReadFrom):
+		return struct {
+			*plain
+			hijack
+			readers
+		}{p, hijack{w}, readers{w}}
 	case has(hasFlush | hasHijack):
 		return struct {
 			*plain
@@ -111,6 +123,11 @@ func compose(w *Writer) http.ResponseWriter {
 			flusher
 			stringw
 		}{p, flusher{w}, stringw{w}}
+	case has(hasReadFrom):
+		return struct {
+			*plain
+			readers
+		}{p, readers{w}}
 	case has(hasFlush):
 		return struct {
 			*plain
