@@ -94,10 +94,10 @@ func Innermost(w http.ResponseWriter) http.ResponseWriter {
 	return w
 }
 
-// Find reports whether w or a writer that it wraps has the methods of T.
-func Find[T any](w http.ResponseWriter) bool {
+// Any reports whether ok is true of w or of a writer that it wraps.
+func Any(w http.ResponseWriter, ok func(http.ResponseWriter) bool) bool {
 	for range maxWrappers {
-		if _, ok := w.(T); ok {
+		if ok(w) {
 			return true
 		}
 		if w = below(w); w == nil {

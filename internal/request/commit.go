@@ -49,10 +49,12 @@ func (r *Request) commit(status int) error {
 	return nil
 }
 
-// tooLarge does what http.MaxBytesReader asks of net/http's own writer, which it
-// cannot find behind another.
+// tooLarge has an HTTP/1 connection closed after the response, and net/http
+// linger, so that a client that still sends its body reads the response. That is
+// what http.MaxBytesReader asks of net/http's own writer, and cannot behind
+// another. Where that writer is hidden the header has to do.
 func (r *Request) tooLarge(h http.Header) {
-	if r.http1() {
+	if r.http1() && !nethttp.CloseAfterResponse(r.w.inner) {
 		h.Set("Connection", "close")
 	}
 }

@@ -24,6 +24,26 @@ func (w *Writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	return c, rw, err
 }
 
+// flushes reports whether a writer below has Flush, where an
+// http.ResponseController finds it. lastbyte's own writers have the method
+// always, and are asked in turn. A gate that is shut has the call refused later.
+func (w *Writer) flushes() bool {
+	if !w.gate.enter() {
+		return true
+	}
+	defer w.gate.leave(w.req)
+	return nethttp.Any(w.inner, func(in http.ResponseWriter) bool {
+		if v, ok := in.(view); ok {
+			return v.writer().flushes()
+		}
+		switch in.(type) {
+		case interface{ FlushError() error }, http.Flusher:
+			return true
+		}
+		return false
+	})
+}
+
 func (w *Writer) Push(target string, o *http.PushOptions) error {
 	if !w.gate.enter() {
 		return w.req.refusal()

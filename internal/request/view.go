@@ -76,6 +76,7 @@ func (v *plain) writer() *Writer { return (*Writer)(v) }
 // that find the method send the header of the upgrade before they call it.
 type controls Writer
 
+func (v *controls) writer() *Writer                    { return (*Writer)(v) }
 func (v *controls) Header() http.Header                { return (*Writer)(v).Header() }
 func (v *controls) Write(p []byte) (int, error)        { return (*Writer)(v).Write(p) }
 func (v *controls) WriteHeader(status int)             { (*Writer)(v).WriteHeader(status) }
@@ -91,5 +92,8 @@ func (w *Writer) leadsToHijacker() bool {
 		return false
 	}
 	defer w.leave()
-	return nethttp.Find[http.Hijacker](w.inner)
+	return nethttp.Any(w.inner, func(in http.ResponseWriter) bool {
+		_, ok := in.(http.Hijacker)
+		return ok
+	})
 }

@@ -98,8 +98,8 @@ func (w *Writer) WriteHeader(status int) {
 		} else if w.lay.begin(status) != nil {
 			return
 		}
-	case informational:
-		if s := r.state.Load(); w.gate.isSealed() || s&(committed|hijacked) == 0 && s&winnerMask != serving {
+	case informational && !r.is(committed|hijacked):
+		if w.gate.isSealed() || r.winner() != serving {
 			return
 		}
 	case r.is(committed | hijacked):
@@ -169,11 +169,19 @@ func (w *Writer) wrote(n int64, err error) error {
 
 func (w *Writer) Flush() { _ = w.FlushError() } // http.Flusher has no result
 
+// FlushError commits only where there is a Flush below. After Hijack net/http's
+// own would dereference nil.
 func (w *Writer) FlushError() error {
+	if !w.flushes() {
+		return http.ErrNotSupported
+	}
 	if err := w.begin(); err != nil {
 		return err
 	}
 	defer w.leave()
+	if w.req.is(hijacked) {
+		return http.ErrHijacked
+	}
 	if w.lay == nil && !w.req.is(flushed) {
 		w.req.mark(flushed)
 	}
