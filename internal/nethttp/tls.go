@@ -32,3 +32,13 @@ func ClosingTLS(c net.Conn) bool {
 	_, err := c.Write(nil)
 	return errors.Is(err, net.ErrClosed)
 }
+
+// AlertSize is the size of a record with an alert in it, of the cipher suites
+// that crypto/tls prefers: five bytes of header, two of the alert, the tag of
+// the cipher, and with TLS 1.3 the type, before it an explicit nonce.
+func AlertSize(c TLSState) int {
+	if c.ConnectionState().Version == tls.VersionTLS13 {
+		return 5 + 2 + 1 + 16
+	}
+	return 5 + 8 + 2 + 16
+}

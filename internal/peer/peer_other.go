@@ -7,3 +7,6 @@ func (c *Conn) ask() State { return Unknown }
 
 // register has nothing to register with.
 func (c *Conn) register() bool { return false }
+
+// Unread knows of no socket here.
+func (c *Conn) Unread() int { return 0 }

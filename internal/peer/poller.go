@@ -183,3 +183,18 @@ func (c *Conn) ask() State {
 	}
 	return s
 }
+
+// Unread returns how many bytes have arrived that nobody has read from the
+// socket, 0 where that cannot be known. It takes none of them.
+func (c *Conn) Unread() (n int) {
+	err := c.control(func(fd uintptr) {
+		var err error
+		if n, err = unix.IoctlGetInt(int(fd), fionread); err != nil {
+			n = 0
+		}
+	})
+	if err != nil {
+		return 0
+	}
+	return n
+}

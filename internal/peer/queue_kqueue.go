@@ -94,3 +94,7 @@ func change(fd, filter int) unix.Kevent_t {
 	unix.SetKevent(&ev, fd, filter, unix.EV_ADD)
 	return ev
 }
+
+// fionread asks for the size of the receive queue. x/sys/unix has no name for
+// it; it is _IOR('f', 127, int) on all of these systems.
+const fionread = 0x4004667f

@@ -110,3 +110,6 @@ func poll(fd int) State {
 		}
 	}
 }
+
+// fionread asks for the size of the receive queue, a FIN at its end not counted.
+const fionread = unix.TIOCINQ

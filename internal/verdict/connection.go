@@ -31,6 +31,8 @@ func connection(c Case, w Word) (string, Party) {
 	switch {
 	case state == peer.Reset:
 		return Reset, Client
+	case state == peer.Closed && c.Hijacked() && c.Unread():
+		return "", Undecided // nothing that was received may be lost
 	case state == peer.Closed:
 		return half(c)
 	case w.proves():

@@ -33,7 +33,9 @@ type Party uint8
 
 const (
 	// Undecided: a call that is under way may have been the cause. Its error
-	// will say more, and whoever made it asks again.
+	// will say more, and whoever made it asks again. Or the handler of a hijacked
+	// connection has not read what came before the client's end: asked again
+	// later.
 	Undecided Party = iota
 
 	// Nobody: net/http was misled, the client is there, and lastbyte watches it.
@@ -62,6 +64,7 @@ type Word struct {
 type Case interface {
 	HTTP1() bool
 	Hijacked() bool
+	Unread() bool // of what the client has sent on a hijacked connection
 	BodyUnread() bool
 	IgnoreHalfClose() bool
 

@@ -14,6 +14,7 @@ import (
 // request answers the questions of a verdict.
 type request struct {
 	h2, hijacked, unread, ignoreHalf bool
+	queued                           bool
 	noConn, tls, baseEnded, closing  bool
 	told, down                       bool
 	peer, leftFirst                  peer.State
@@ -26,6 +27,7 @@ type request struct {
 
 func (r *request) HTTP1() bool                { return !r.h2 }
 func (r *request) Hijacked() bool             { return r.hijacked }
+func (r *request) Unread() bool               { return r.queued }
 func (r *request) BodyUnread() bool           { return r.unread }
 func (r *request) IgnoreHalfClose() bool      { return r.ignoreHalf }
 func (r *request) Secure() bool               { return r.tls }
@@ -89,6 +91,9 @@ var http1 = []row{
 	{"A6 FIN before the request began", request{noConn: true, stale: true, stopped: true}, ended, verdict.Client, verdict.Unverified},
 	{"A11 half-close, ignored", request{peer: peer.Closed, ignoreHalf: true}, ended, verdict.Nobody, ""},
 	{"A11 ignored, and nobody watches", request{peer: peer.Closed, ignoreHalf: true, unwatched: true}, ended, verdict.Server, ""},
+	{"A7 hijacked", request{peer: peer.Closed, hijacked: true}, verdict.Word{Reason: verdict.Closed}, verdict.Client, verdict.Closed},
+	{"A16 hijacked, and bytes are unread", request{peer: peer.Closed, hijacked: true, queued: true}, verdict.Word{Reason: verdict.Closed}, verdict.Undecided, ""},
+	{"A16 the same, reset", request{peer: peer.Reset, hijacked: true, queued: true}, verdict.Word{Reason: verdict.Reset}, verdict.Client, verdict.Reset},
 
 	{"N2 closed here", request{peer: peer.Local}, ended, verdict.Server, ""},
 	{"N2 closed here, a write said so", request{noConn: true}, failed(net.ErrClosed), verdict.Server, ""},

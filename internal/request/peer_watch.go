@@ -1,0 +1,101 @@
+package request
+
+import (
+	"time"
+
+	"github.com/lastbyte-go/lastbyte/internal/nethttp"
+	"github.com/lastbyte-go/lastbyte/internal/peer"
+	"github.com/lastbyte-go/lastbyte/internal/verdict"
+)
+
+// PeerGone is called by the watcher of sockets, which it must not hold up.
+func (r *Request) PeerGone(s peer.State) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch {
+	case r.is(quiet):
+	case s == peer.Closed && r.is(hijacked):
+		r.lookLater(moment, !r.conn().unread())
+	default:
+		r.goLocked(r.lookAtPeer)
+	}
+}
+
+// moment is how long the handler of a hijacked connection has to make something
+// of the last bytes that it has read, before the client's end is told.
+const moment = 10 * time.Millisecond
+
+// lookLater judges a FIN on a hijacked connection. Nobody tells when the handler
+// has read what came before it, so the receive queue is looked at, from time to
+// time, until it has been empty for a moment. empty: it was at the last look.
+// hold fails once the handler is back, and that is judged elsewhere; so nothing
+// is left of this but a timer.
+func (r *Request) lookLater(wait time.Duration, empty bool) {
+	time.AfterFunc(wait, func() {
+		if !r.hold() {
+			return
+		}
+		defer r.release()
+		switch {
+		case r.is(gone|back) || r.winner() != serving:
+		case r.conn().unread():
+			r.lookLater(min(2*wait, 8*moment), false)
+		case !empty:
+			r.lookLater(moment, true)
+		default:
+			r.lookAtPeer()
+		}
+	})
+}
+
+// unread reports whether something has arrived that nobody has read. Over TLS a
+// client that closes says close_notify first, a record of a few bytes, which is
+// no less unread: what is not larger counts for nothing.
+func (c *Conn) unread() bool {
+	n := c.peer.Unread()
+	if n == 0 {
+		return false
+	}
+	if t, secure := c.tls(); secure {
+		return n > nethttp.AlertSize(t)
+	}
+	return true
+}
+
+// Unread: a handler that is back reads no more.
+func (f facts) Unread() bool {
+	return f.c != nil && f.r.is(hijacked) && !f.r.is(back) && f.c.unread()
+}
+
+// lookAtPeer asks the socket alone.
+func (r *Request) lookAtPeer() {
+	c := r.conn()
+	if c == nil || !r.http1() {
+		return
+	}
+	switch c.peer.State() {
+	case peer.Closed:
+		r.judge(verdict.Closed, nil)
+	case peer.Reset:
+		r.judge(verdict.Reset, nil)
+	}
+}
+
+// awaitFIN gives the FIN a moment that follows a TLS client's close_notify. Who
+// reads a hijacked connection has met the one; the socket shows the other alone.
+func (r *Request) awaitFIN() {
+	if !r.is(hijacked) {
+		return
+	}
+	c := r.conn()
+	if c == nil {
+		return
+	}
+	if _, secure := c.tls(); !secure {
+		return
+	}
+	for wait := 100 * time.Microsecond; wait < 10*time.Millisecond && c.peer.State() == peer.Alive; wait *= 2 {
+		time.Sleep(wait)
+	}
+	r.lookAtPeer()
+}
