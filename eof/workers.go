@@ -10,7 +10,8 @@ import (
 
 // workers are the goroutines of detached handlers. A goroutine begins with a
 // small stack, and a handler that calls deep pays for growing it; so one that is
-// done waits for the next handler, the last to come first to go. Those that
+// done waits for the next handler, the last to come first to go, unless that
+// handler has left it locked to its thread. Those that
 // nobody needed for idleTime end, all do when the Background has shut down.
 // Background.mu guards them.
 type workers struct {
@@ -21,7 +22,10 @@ type workers struct {
 }
 
 // worker is a goroutine that is parked, or at work.
-type worker struct{ next chan request.Job } // closed: end
+type worker struct {
+	next chan request.Job // closed: end
+	head [96]byte         // for unlocked
+}
 
 const idleTime = 10 * time.Second
 
@@ -53,6 +57,10 @@ func (b *Background) work(w *worker, job request.Job) {
 		pprof.SetGoroutineLabels(context.Background())
 		job = nil // not to be kept alive by a parked worker
 		atWork = false
+		if !unlocked(&w.head) {
+			b.finished(nil) // the goroutine ends, and its thread with it
+			return
+		}
 		if !b.finished(w) {
 			return
 		}
