@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"math"
 	"net/http"
 	"runtime"
 	"strings"
@@ -95,7 +96,7 @@ func TestA4_BehindAFullWindow(t *testing.T) {
 
 // fillWindow sends as much of an endless body as the sockets take.
 func fillWindow(t *testing.T, g *guest) {
-	g.write(t, post(1<<40, 0))
+	g.write(t, post(math.MaxInt32, 0))
 	raw, err := g.tcp.SyscallConn()
 	if err != nil {
 		t.Fatal(err)

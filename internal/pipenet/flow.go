@@ -5,7 +5,6 @@ import (
 	"net"
 	"os"
 	"sync"
-	"syscall"
 	"time"
 )
 
@@ -48,7 +47,7 @@ func (f *flow) read(b []byte) (int, error) {
 		case f.rlimit.passed:
 			return 0, os.ErrDeadlineExceeded
 		case f.reset:
-			return 0, syscall.ECONNRESET
+			return 0, errReset
 		case len(b) == 0:
 			return 0, nil
 		case len(f.buf) > 0:
@@ -82,9 +81,9 @@ func (f *flow) write(b []byte) (n int, err error) {
 		case f.wlimit.passed:
 			return n, os.ErrDeadlineExceeded
 		case f.reset:
-			return n, syscall.ECONNRESET
+			return n, errReset
 		case f.rclosed:
-			return n, syscall.EPIPE
+			return n, errPipe
 		}
 		if mine || !f.writing {
 			mine, f.writing = true, true

@@ -5,7 +5,6 @@ import (
 	"net"
 	"slices"
 	"sync"
-	"syscall"
 )
 
 // listener hands the server ends of new pipes to Accept and remembers the
@@ -53,7 +52,7 @@ func (l *listener) dial(ctx context.Context) (*Conn, error) {
 	case l.accept <- server:
 		return client, nil
 	case <-l.closed:
-		err = syscall.ECONNREFUSED
+		err = errRefused
 	case <-ctx.Done():
 		err = ctx.Err()
 	}

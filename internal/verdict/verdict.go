@@ -11,7 +11,6 @@ import (
 	"errors"
 	"io"
 	"net"
-	"syscall"
 
 	"github.com/lastbyte-go/lastbyte/internal/nethttp"
 	"github.com/lastbyte-go/lastbyte/internal/peer"
@@ -141,14 +140,14 @@ func (w Word) proves() bool {
 }
 
 // broken reports whether the system says that the connection is.
-func (w Word) broken() bool { return IsReset(w.Err) || errors.Is(w.Err, syscall.EPIPE) }
+func (w Word) broken() bool { return IsReset(w.Err) || errors.Is(w.Err, pipe) }
 
 // IsReset finds what the system says of a connection on which no byte passes any
 // more: an RST came, or nobody has answered for too long (keep-alive,
 // TCP_USER_TIMEOUT, the last retransmission), with an ICMP error for a reason if
 // there was one.
 func IsReset(err error) bool {
-	for _, e := range []syscall.Errno{syscall.ECONNRESET, syscall.ETIMEDOUT, syscall.EHOSTUNREACH, syscall.ENETUNREACH} {
+	for _, e := range resets {
 		if errors.Is(err, e) {
 			return true
 		}
@@ -159,7 +158,7 @@ func IsReset(err error) bool {
 // Suspicious reports whether err, of a read or write, is worth a verdict even if
 // net/http has not ended its context: it may speak of the end of the client.
 func Suspicious(err error) bool {
-	return IsReset(err) || errors.Is(err, syscall.EPIPE) || nethttp.IsDisconnected(err) || nethttp.IsResetByPeer(err)
+	return IsReset(err) || errors.Is(err, pipe) || nethttp.IsDisconnected(err) || nethttp.IsResetByPeer(err)
 }
 
 // closedHere finds what this process has closed.
