@@ -12,6 +12,7 @@ import (
 	"net"
 	"sync"
 	"sync/atomic"
+	"time"
 )
 
 // State is what the socket says of the peer.
@@ -84,6 +85,20 @@ func (c *Conn) Init(nc net.Conn) { c.nc = nc }
 // NetConn returns the connection given to Init or New.
 func (c *Conn) NetConn() net.Conn {
 	return c.nc
+}
+
+// ClosedHere reports whether a connection of which the socket says nothing may have
+// been closed by this process: it no longer takes a deadline. net.Pipe says the
+// same when the other end was closed. What is asked takes the read deadline away,
+// as net/http does before it waits for the client's end; so it is to be asked
+// when that wait is over.
+func (c *Conn) ClosedHere() (closed bool) {
+	defer func() {
+		if recover() != nil { // foreign code
+			closed = false
+		}
+	}()
+	return c.State() == Unknown && c.nc.SetReadDeadline(time.Time{}) != nil
 }
 
 // State asks the socket now. It consumes nothing: neither bytes nor a pending

@@ -97,9 +97,12 @@ func (c *Conn) SetDeadline(t time.Time) error {
 	return nil
 }
 
-// SetReadDeadline makes reads fail from t on, a Read that waits too.
+// SetReadDeadline makes reads fail from t on, a Read that waits too. It fails
+// after Close.
 func (c *Conn) SetReadDeadline(t time.Time) error {
-	c.in.setLimit(&c.in.rlimit, t)
+	if !c.in.setReadLimit(t) {
+		return c.wrap("set", net.ErrClosed)
+	}
 	return nil
 }
 

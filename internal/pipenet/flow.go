@@ -161,6 +161,17 @@ func (f *flow) setLimit(l *limit, t time.Time) {
 	f.change.Broadcast()
 }
 
+// setReadLimit is setLimit for the reading end, false once that is closed.
+func (f *flow) setReadLimit(t time.Time) bool {
+	f.mu.Lock()
+	closed := f.rclosed
+	f.mu.Unlock()
+	if !closed {
+		f.setLimit(&f.rlimit, t)
+	}
+	return !closed
+}
+
 // stop puts l into the state without a deadline. The flow's mutex is held.
 func (l *limit) stop() {
 	if l.timer != nil {

@@ -29,7 +29,11 @@ func (f facts) ReadTimedOut() bool { return f.r.is(overdue) }
 func (f facts) Stale() bool        { return f.r.is(stale) }
 func (f facts) Writing() bool      { return f.r.w.gate.busy() }
 func (f facts) BaseEnded() bool    { return f.c != nil && f.c.Err() != nil }
-func (f facts) Told() bool         { return f.c != nil && f.c.told.Load() }
+func (f facts) ClosedHere() bool {
+	return f.c != nil && !f.r.is(hijacked) && !f.r.outlivedNow() && f.c.peer.ClosedHere()
+}
+
+func (f facts) Told() bool { return f.c != nil && f.c.told.Load() }
 
 func (f facts) LeftFirst() peer.State { return f.c.leftFirst() }
 func (f facts) ShuttingDown() bool {

@@ -45,6 +45,8 @@ func connection(c Case, w Word) (string, Party) {
 		return misled(c)
 	case c.DeadlinePassed(), c.Stale() && !c.Heard():
 		return "", Server // nobody could see the client leave from here on
+	case w.Reason == Unverified && c.ClosedHere():
+		return "", Server
 	}
 	return w.Reason, Client
 }

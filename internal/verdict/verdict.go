@@ -73,6 +73,10 @@ type Case interface {
 	Secure() bool    // it speaks TLS
 	BaseEnded() bool // the base context has: the server's doing
 
+	// ClosedHere reports whether a connection whose socket nobody knows may have
+	// been closed by this process.
+	ClosedHere() bool
+
 	// Closing reports whether this process has begun to close a connection that
 	// speaks TLS. It must not be asked while a write may be stuck.
 	Closing() bool

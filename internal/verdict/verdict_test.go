@@ -16,6 +16,7 @@ type request struct {
 	h2, hijacked, unread, ignoreHalf bool
 	queued                           bool
 	noConn, tls, baseEnded, closing  bool
+	closedHere                       bool
 	told, down                       bool
 	peer, leftFirst                  peer.State
 	calling, writing, answered       bool
@@ -32,6 +33,7 @@ func (r *request) BodyUnread() bool           { return r.unread }
 func (r *request) IgnoreHalfClose() bool      { return r.ignoreHalf }
 func (r *request) Secure() bool               { return r.tls }
 func (r *request) BaseEnded() bool            { return r.baseEnded }
+func (r *request) ClosedHere() bool           { return r.closedHere }
 func (r *request) Closing() bool              { return r.closing }
 func (r *request) BeganToClose() bool         { return r.closing }
 func (r *request) Told() bool                 { return r.told }
@@ -81,6 +83,7 @@ func truncated(err error) verdict.Word { return verdict.Word{Reason: verdict.Bod
 var http1 = []row{
 	{"A1 FIN", request{peer: peer.Closed}, ended, verdict.Client, verdict.Closed},
 	{"A2 RST", request{peer: peer.Reset}, ended, verdict.Client, verdict.Reset},
+	{"N2 closed here, no socket to ask", request{closedHere: true}, ended, verdict.Server, ""},
 	{"A1 nobody to ask", request{noConn: true}, ended, verdict.Client, verdict.Unverified},
 	{"A3 close_notify alone", request{tls: true, peer: alive, stopped: true}, ended, verdict.Client, verdict.Closed},
 	{"A9 EPIPE", request{peer: alive}, failed(syscall.EPIPE), verdict.Client, verdict.WriteFailed},
