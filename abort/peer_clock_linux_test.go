@@ -71,6 +71,16 @@ func pings() clock {
 	}
 }
 
+func writeByteTimeout() clock {
+	return clock{
+		name: "WriteByteTimeout", link: overH2C, want: []abort.Reason{abort.WriteFailed},
+		listen: net.ListenConfig{KeepAlive: -1, KeepAliveConfig: noKeepAlive},
+		server: func(srv *http.Server) {
+			srv.HTTP2 = &http.HTTP2Config{WriteByteTimeout: time.Second}
+		},
+	}
+}
+
 // silent is a silence at work: a server, and a client that loses its link.
 type silent struct {
 	*site

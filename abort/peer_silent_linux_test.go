@@ -34,6 +34,7 @@ func TestA_SilentPeer(t *testing.T) {
 		{"A9 written once", userTimeout(overH2C, gaveUpH2), "", writesOnce, foundLater},
 		{"A9 writes on", userTimeout(overTCP, gaveUp), justGet, writesOn, foundByWriting},
 		{"A9 writes on", userTimeout(overH2C, gaveUpH2), "", writesOn, foundByWriting},
+		{"A9 writes on", writeByteTimeout(), "", writesOn, foundByWriting},
 		{"A10 body read", keepAlive(overTCP, gaveUp), post(5, 2), reads, foundByReading},
 	}
 	for _, a := range asks {

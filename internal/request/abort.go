@@ -159,14 +159,15 @@ func (r *Request) abortError() error {
 
 // writeFailed judges the error of a write.
 func (r *Request) writeFailed(err error) error {
-	if timedOut(err) {
+	late := timedOut(err)
+	if late && r.http1() {
 		r.mark(writeTimedOut)
 		return err
 	}
 	if r.check() == nil || r.is(hijacked|dropping) {
 		return err
 	}
-	if !verdict.Suspicious(err) && !r.mayHaveLeft() || errors.Is(err, http.ErrHandlerTimeout) {
+	if !late && !verdict.Suspicious(err) && !r.mayHaveLeft() || errors.Is(err, http.ErrHandlerTimeout) {
 		return err // http.ErrContentLength, an outer writer's own error
 	}
 	r.judge(verdict.WriteFailed, err)

@@ -27,7 +27,7 @@ const (
 	back                                   // the handler is
 	bodyRead                               // the request body was read to its end
 	overdue                                // a deadline of the server's passed, which net/http takes for the client's end
-	writeTimedOut                          // a Write has failed by a deadline; nothing more gets out
+	writeTimedOut                          // a Write over HTTP/1 has failed by a deadline; nothing more gets out
 	puzzled                                // the outer context ended in the middle of a read or write, whose error will say why
 	notified                               // a handler has the channel of CloseNotify
 	stale                                  // net/http's context had ended before the request began

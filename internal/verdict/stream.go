@@ -24,7 +24,7 @@ func stream(c Case, w Word) (string, Party) {
 		case state != peer.Unknown, w.broken():
 		case w.Reason == Unverified && c.Calling():
 			return "", Undecided
-		case w.Reason == WriteFailed && nethttp.IsDisconnected(w.Err) && !c.ShuttingDown():
+		case w.Reason == WriteFailed && (nethttp.IsDisconnected(w.Err) || w.timedOut()) && !c.ShuttingDown():
 			// Where a frame cannot be written, net/http closes the connection at
 			// once, ahead of all that could tell, and the writer is told no more.
 			return WriteFailed, Client
@@ -42,8 +42,10 @@ func stream(c Case, w Word) (string, Party) {
 		return StreamReset, Client
 	case w.broken():
 		return w.Reason, Client
-	case c.WriteTimedOut(), c.DeadlinePassed():
+	case c.DeadlinePassed():
 		return "", Server // it has reset the stream
+	case w.timedOut(): // HTTP2Config.WriteByteTimeout: the peer takes nothing
+		return WriteFailed, Client
 	case state == peer.Alive:
 		return StreamReset, Client
 	case w.Reason == Unverified && c.Calling():

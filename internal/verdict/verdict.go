@@ -11,6 +11,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 
 	"github.com/lastbyte-go/lastbyte/internal/nethttp"
 	"github.com/lastbyte-go/lastbyte/internal/peer"
@@ -145,6 +146,10 @@ func (w Word) proves() bool {
 
 // broken reports whether the system says that the connection is.
 func (w Word) broken() bool { return IsReset(w.Err) || errors.Is(w.Err, pipe) }
+
+// timedOut reports whether a call met a deadline. A Write on HTTP/2 meets only
+// that of HTTP2Config.WriteByteTimeout; others reset the stream.
+func (w Word) timedOut() bool { return errors.Is(w.Err, os.ErrDeadlineExceeded) }
 
 // IsReset finds what the system says of a connection on which no byte passes any
 // more: an RST came, or nobody has answered for too long (keep-alive,

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"io"
 	"net"
+	"os"
 	"syscall"
 	"testing"
 
@@ -141,7 +142,8 @@ var http2 = []row{
 	{"N3 write deadline", request{peer: alive, deadline: true}, ended, verdict.Server, ""},
 	{"N3 write deadline, a Write says it", request{peer: alive, deadline: true}, failed(errElse), verdict.Server, ""},
 	{"N3 write deadline, nobody to ask", request{noConn: true, deadline: true}, ended, verdict.Server, ""},
-	{"N3 a write timed out", request{peer: alive, writeTimedOut: true}, ended, verdict.Server, ""},
+	{"A9 WriteByteTimeout", request{peer: peer.Local, told: true}, failed(os.ErrDeadlineExceeded), verdict.Client, verdict.WriteFailed},
+	{"A9 WriteByteTimeout, nobody to ask", request{noConn: true}, failed(os.ErrDeadlineExceeded), verdict.Client, verdict.WriteFailed},
 	{"N7 the stream was ended here", request{peer: alive, answered: true}, ended, verdict.Server, ""},
 	{"N7 and the client closes", request{peer: peer.Closed, answered: true}, ended, verdict.Server, ""},
 	{"N7 nobody to ask", request{noConn: true, answered: true}, ended, verdict.Server, ""},
