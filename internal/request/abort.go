@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/lastbyte-go/lastbyte/internal/nethttp"
 	"github.com/lastbyte-go/lastbyte/internal/verdict"
 )
 
@@ -175,10 +176,14 @@ func (r *Request) writeFailed(err error) error {
 }
 
 // mayHaveLeft reports whether net/http may have cancelled its context because the
-// client left.
+// client left. The HTTP/3 server names a client's end of the connection as cause.
 func (r *Request) mayHaveLeft() bool {
 	outer := r.node.parent
-	return outer.Err() == context.Canceled && context.Cause(outer) == context.Canceled
+	if outer.Err() != context.Canceled {
+		return false
+	}
+	cause := context.Cause(outer)
+	return cause == context.Canceled || nethttp.RemoteClosed(cause)
 }
 
 // cancel ends the contexts of the request; what is shielded, too, unless the
