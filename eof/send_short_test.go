@@ -67,12 +67,12 @@ func TestE8_ShortBodyClosesHTTP1(t *testing.T) {
 	})
 }
 
-// A HEAD and a 304 have no body, whatever length they declare.
+// A HEAD, a 204 and a 304 have no body, whatever length they declare.
 func TestE8_NotShort(t *testing.T) {
 	for _, c := range []struct {
 		method string
 		status int
-	}{{"HEAD", 200}, {"GET", 304}, {"HEAD", 304}} {
+	}{{"HEAD", 200}, {"GET", 304}, {"HEAD", 304}, {"GET", 204}, {"POST", 204}, {"HEAD", 204}} {
 		t.Run(fmt.Sprint(c.method, " ", c.status), func(t *testing.T) {
 			pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
 				sent := make(chan error, 1)

@@ -91,7 +91,7 @@ func (d *Detached) begin(status int) {
 			if d.w.speaks == nethttp.HTTP1 {
 				delete(d.own, "Content-Length") // as net/http does in its own map, with a line in its log
 			}
-		case status != http.StatusNotModified && d.body.from.Method != http.MethodHead:
+		case hasBody(status) && d.body.from.Method != http.MethodHead:
 			d.declared = n + 1
 		}
 	}
@@ -100,6 +100,12 @@ func (d *Detached) begin(status int) {
 	r.mu.Lock()
 	d.sayLocked(status, coded)
 	r.mu.Unlock()
+}
+
+// hasBody reports whether a response with status has a body, RFC 9110 section
+// 6.4.1; without one a Content-Length promises nothing.
+func hasBody(status int) bool {
+	return status >= 200 && status != http.StatusNoContent && status != http.StatusNotModified
 }
 
 // sync makes the headers of the writer below those of the handler.
