@@ -167,8 +167,7 @@ func (r *Request) respond(panicked bool) (stop bool) {
 		return r.failClosed()
 	}
 	r.implicit()
-	r.cutShort()
-	return false
+	return r.cutShort()
 }
 
 // failClosed drops a response that a HeaderFilter has not seen, since it panicked

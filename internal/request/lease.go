@@ -34,7 +34,9 @@ func (r *Request) interruptRead() {
 // closed, so nobody else is at the writer, and every interruptRead is over. It
 // reports whether only a panic can still stop net/http.
 func (r *Request) endLease() (stop bool) {
-	if !r.is(noReuse) || !r.http1() || nethttp.CloseAfterResponse(r.w.inner) || r.uncuttable() {
+	// A short response: net/http keeps no connection behind one, and would not have
+	// it reset, see cutShort.
+	if !r.is(noReuse) || r.is(short) || !r.http1() || nethttp.CloseAfterResponse(r.w.inner) || r.uncuttable() {
 		return false
 	}
 	r.mu.Lock()
@@ -51,4 +53,15 @@ func (r *Request) endLease() (stop bool) {
 	}
 	_ = http.NewResponseController(r.w.inner).Flush() // the response is whole but for its end
 	return true
+}
+
+// ownConn is the connection of the request, as long as it is proven to be still
+// its own; nil: it is not, may be that of another request, has several streams, or
+// abort.ConnContext is not installed. Nobody acts on a connection but through it.
+// The caller is inside the writer's gate, or has shut it and not returned.
+func (r *Request) ownConn() *Conn {
+	if c := r.conn(); c != nil && r.http1() && !r.outlived() {
+		return c
+	}
+	return nil
 }

@@ -69,38 +69,3 @@ func (d *Detached) complete() error {
 	}
 	return nil
 }
-
-// cutShort keeps a response that is shorter than it said from looking complete.
-func (r *Request) cutShort() {
-	if !r.is(short) || !r.w.gate.enter() {
-		return
-	}
-	defer r.w.gate.leave(r)
-	rc := http.NewResponseController(r.w.inner)
-	_ = rc.Flush() // what was written goes out
-	_ = rc.SetWriteDeadline(past)
-	if r.unframed() {
-		r.spoilEnd(rc)
-	}
-}
-
-// unframed reports whether the end of the connection is all that tells the end
-// of the body: HTTP/1.0, where an outer layer, a compressor, took the length
-// away. The caller is inside the gate.
-func (r *Request) unframed() bool {
-	return !r.body.from.ProtoAtLeast(1, 1) && r.w.inner.Header()["Content-Length"] == nil
-}
-
-// spoilEnd keeps net/http from an orderly close behind a body that has no other
-// end. The deadline has passed: what is written does not get through. Over TLS
-// it uses up a record number, and the close_notify that follows is an error to
-// the client; over TCP the close becomes a reset, with ConnContext.
-func (r *Request) spoilEnd(rc *http.ResponseController) {
-	_, _ = r.w.inner.Write([]byte{0})
-	_ = rc.Flush()
-	if c := r.conn(); c != nil && !r.outlived() {
-		if tcp, ok := c.peer.NetConn().(interface{ SetLinger(sec int) error }); ok {
-			_ = tcp.SetLinger(0)
-		}
-	}
-}

@@ -62,7 +62,7 @@ func (r *Request) answerFirst() {
 // the client. To one that only waits for the processor it yields for a while;
 // where it errs, the connection is closed without need.
 func (r *Request) readArrived() {
-	const patience = 100 // about 10 microseconds where nothing else is to do
+	const patience = 200 // about 20 microseconds where nothing else is to do
 	var reads atomic.Int64
 	over := make(chan struct{})
 	timer := time.AfterFunc(0, func() {

@@ -1,0 +1,75 @@
+package request
+
+import (
+	"net"
+	"net/http"
+
+	"github.com/lastbyte-go/lastbyte/internal/nethttp"
+	"github.com/lastbyte-go/lastbyte/internal/peer"
+)
+
+// cutShort keeps a response that is shorter than it said from looking complete.
+// What was written goes out first. It reports whether only a panic can still
+// stop net/http: where its writer is hidden no deadline reaches the connection,
+// or none is known to.
+func (r *Request) cutShort() (stop bool) {
+	if !r.is(short) || !r.w.gate.enter() {
+		return false
+	}
+	defer r.w.gate.leave(r)
+	rc := http.NewResponseController(r.w.inner)
+	if _, known := nethttp.Server(r.w.inner); known == nethttp.Unknown {
+		switch c := r.ownConn(); {
+		case !r.unframed():
+			_ = rc.Flush()
+		case c != nil && resetOnClose(c.peer.NetConn()):
+			_ = rc.Flush()
+			_ = peer.Innermost(c.peer.NetConn()).Close() // net/http's close would begin with a close_notify over TLS
+		} // else what is kept back is all that can show the cut
+		return true
+	}
+	_ = rc.Flush()
+	_ = rc.SetWriteDeadline(past)
+	if r.unframed() {
+		r.spoilEnd(rc)
+	}
+	return false
+}
+
+// unframed reports whether the end of the connection is all that tells the end
+// of the body: HTTP/1.0, where an outer layer, a compressor, took the length
+// away. The caller is inside the gate.
+func (r *Request) unframed() bool {
+	return !r.body.from.ProtoAtLeast(1, 1) && r.w.inner.Header()["Content-Length"] == nil
+}
+
+// spoilEnd keeps net/http from an orderly close behind a body that has no other
+// end. The deadline has passed: what is written does not get through. Over TLS
+// it uses up a record number, and the close_notify that follows is an error to
+// the client; over TCP the close becomes a reset. Without ConnContext the
+// connection can be had from net/http itself, which may log that a layer around
+// lastbyte writes to it afterwards.
+func (r *Request) spoilEnd(rc *http.ResponseController) {
+	_, _ = r.w.inner.Write([]byte{0})
+	_ = rc.Flush()
+	if c := r.ownConn(); c != nil {
+		resetOnClose(c.peer.NetConn())
+		return
+	}
+	if r.conn() != nil || r.body.from.TLS != nil {
+		return
+	}
+	server, _ := nethttp.Server(r.w.inner)
+	if h, ok := server.(http.Hijacker); ok {
+		if c, _, err := h.Hijack(); err == nil {
+			resetOnClose(c)
+			_ = c.Close()
+		}
+	}
+}
+
+// resetOnClose has the close of c send a reset instead of an orderly end.
+func resetOnClose(c net.Conn) bool {
+	tcp, ok := peer.As[interface{ SetLinger(sec int) error }](c)
+	return ok && tcp.SetLinger(0) == nil
+}
