@@ -30,9 +30,9 @@ func (r *Request) interruptRead() {
 }
 
 // endLease keeps an HTTP/1 connection on which a read was interrupted, or the
-// response cut, from serving another request. It runs on the serving goroutine when the gates are
-// closed, so nobody else is at the writer, and every interruptRead is over. It
-// reports whether only a panic can still stop net/http.
+// response cut, from serving another request. It runs on the serving goroutine
+// when the gates are closed, so nobody else is at the writer, and every
+// interruptRead is over. It reports whether only a panic can still stop net/http.
 func (r *Request) endLease() (stop bool) {
 	// A short response: net/http keeps no connection behind one, and would not have
 	// it reset, see cutShort.

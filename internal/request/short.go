@@ -19,14 +19,7 @@ func (r *Request) cutShort() (stop bool) {
 	defer r.w.gate.leave(r)
 	rc := http.NewResponseController(r.w.inner)
 	if _, known := nethttp.Server(r.w.inner); known == nethttp.Unknown {
-		switch c := r.ownConn(); {
-		case !r.unframed():
-			_ = rc.Flush()
-		case c != nil && resetOnClose(c.peer.NetConn()):
-			_ = rc.Flush()
-			_ = peer.Innermost(c.peer.NetConn()).Close() // net/http's close would begin with a close_notify over TLS
-		} // else what is kept back is all that can show the cut
-		return true
+		return r.cutHidden(rc)
 	}
 	_ = rc.Flush()
 	_ = rc.SetWriteDeadline(past)
@@ -34,6 +27,22 @@ func (r *Request) cutShort() (stop bool) {
 		r.spoilEnd(rc)
 	}
 	return false
+}
+
+// cutHidden is cutShort where net/http's writer is hidden: by the connection's own
+// handle, if there is one.
+func (r *Request) cutHidden(rc *http.ResponseController) (stop bool) {
+	c := r.ownConn()
+	switch {
+	case r.unframed() && c != nil && resetOnClose(c.peer.NetConn()):
+		_ = rc.Flush()
+		_ = peer.Innermost(c.peer.NetConn()).Close() // net/http's close would begin with a close_notify over TLS
+		return false
+	case r.unframed():
+		return r.recovers() // what is kept back is all that can show the cut
+	}
+	_ = rc.Flush()
+	return (c == nil || c.peer.NetConn().SetWriteDeadline(past) != nil) && r.recovers()
 }
 
 // unframed reports whether the end of the connection is all that tells the end
