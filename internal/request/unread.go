@@ -59,24 +59,16 @@ func (r *Request) answerFirst() {
 // No deadline may be set before the read: a layer around lastbyte may have read
 // the body to its end, and then the deadline would end net/http's wait for the
 // next request. So a timer that is due at once interrupts a read that waits for
-// the client. To one that only waits for the processor it yields for a while;
-// where it errs, the connection is closed without need.
+// the client. One that waits for the processor, not for the client, is given a
+// moment; where that is misjudged, the connection is closed without need.
 func (r *Request) readArrived() {
-	const patience = 200 // about 20 microseconds where nothing else is to do
-	var reads atomic.Int64
+	var reads atomic.Int64 // that have returned; negative: all have
 	over := make(chan struct{})
 	timer := time.AfterFunc(0, func() {
 		defer close(over)
-		for n, yields := int64(0), 0; yields < patience; yields++ {
-			runtime.Gosched()
-			switch now := reads.Load(); {
-			case now < 0:
-				return
-			case now > n:
-				n, yields = now, 0
-			}
+		if stuck(&reads) {
+			r.interruptRead()
 		}
-		r.interruptRead()
 	})
 	rest := io.LimitedReader{R: &countedReader{r.body.from.Body, &reads}, N: maxUnread + 1}
 	_, err := io.Copy(io.Discard, &rest)
@@ -93,6 +85,30 @@ func (r *Request) readArrived() {
 		r.interruptRead()
 		r.mark(noReuse)
 	}
+}
+
+// stuck waits until no read has returned for about a millisecond, and reports
+// true, or until all have, and reports false. In a bubble of testing/synctest the
+// clock stands still while a goroutine runs; there it yields to them instead.
+func stuck(reads *atomic.Int64) bool {
+	const rounds = 100
+	for n, quiet := int64(0), 0; quiet < rounds; quiet++ {
+		begin := time.Now()
+		for range 100 {
+			runtime.Gosched()
+		}
+		if time.Since(begin) > 0 && reads.Load() == n {
+			time.Sleep(time.Millisecond)
+			quiet = rounds
+		}
+		switch now := reads.Load(); {
+		case now < 0:
+			return false
+		case now > n:
+			n, quiet = now, 0
+		}
+	}
+	return true
 }
 
 // maxUnread is how much of an unread request body net/http reads to keep the
