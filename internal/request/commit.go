@@ -25,7 +25,7 @@ func (r *Request) commit(status int) error {
 	h := r.w.inner.Header
 	r.carryEarly(r.body.from, r.body.to, &r.node)
 	if r.endsAt(&r.w) && r.body.asked.Load() {
-		r.heldMove(&r.w, h(), r.w.stood())
+		r.heldMove(&r.w, status, h(), r.w.stood())
 	}
 	answers := r.winner() == exited && !r.is(dropping) && r.passes(&r.w)
 	if answers {

@@ -24,7 +24,7 @@ func (d *Detached) header() http.Header {
 
 // writes is called inside the gate before body bytes or a flush.
 func (d *Detached) writes() error {
-	if err := d.stopped(); err != nil {
+	if err := d.stopped(http.StatusOK); err != nil {
 		return err
 	}
 	if d.begins() {
@@ -41,7 +41,7 @@ func (d *Detached) begins() bool {
 
 // writesStatus is called inside the gate before a status.
 func (d *Detached) writesStatus(status int, informational bool) error {
-	if err := d.stopped(); err != nil {
+	if err := d.stopped(status); err != nil {
 		return err
 	}
 	switch {
@@ -56,14 +56,14 @@ func (d *Detached) writesStatus(status int, informational bool) error {
 
 // stopped refuses a write after an ending. It is where an exit with a page that
 // waited for the handler goes on.
-func (d *Detached) stopped() error {
+func (d *Detached) stopped(status int) error {
 	err := d.w.refused()
 	if err != nil && d.own != nil && !d.req.is(woken) {
 		entry := d.w.stood()
 		if !d.synced {
 			entry = bodyHeaders(d.w.inner.Header())
 		}
-		if d.req.heldMove(&d.w, d.own, entry) {
+		if d.req.heldMove(&d.w, status, d.own, entry) {
 			return nil
 		}
 	}

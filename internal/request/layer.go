@@ -95,7 +95,7 @@ func (w *Writer) inside(o *Writer) bool {
 // final status passes.
 func (l *layer) begin(status int) error {
 	w, r := &l.w, l.w.req
-	if err := w.refused(); err != nil && !r.heldMove(w, w.inner.Header(), w.stood()) {
+	if err := w.refused(); err != nil && !r.heldMove(w, status, w.inner.Header(), w.stood()) {
 		r.answerNow(w)
 		return err
 	}
@@ -165,9 +165,10 @@ func (r *Request) answerNow(w *Writer) {
 // header map of whoever writes, and entry what stood in it. After Exit(200), if no
 // status had come to w by then, and with the mark of a compressor in h, what is
 // written is a response that the compressor has held back: it stands, as it would
-// if some of it had passed before.
-func (r *Request) heldMove(w *Writer, h, entry http.Header) bool {
-	if !r.endsAt(w) || !varies(h, entry) {
+// if some of it had passed before. A status from 500 on is what a recoverer answers
+// to a Throw, and no compressor's: the exit stands.
+func (r *Request) heldMove(w *Writer, status int, h, entry http.Header) bool {
+	if status >= 500 || !r.endsAt(w) || !varies(h, entry) {
 		return false
 	}
 	r.mu.Lock()

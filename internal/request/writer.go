@@ -154,7 +154,7 @@ func (w *Writer) leave() {
 func (w *Writer) wrote(n int64, err error) error {
 	if d := w.det(); d != nil {
 		d.written.Add(n)
-		d.stopped() // a HeaderFilter may have exited
+		d.stopped(http.StatusOK) // a HeaderFilter may have exited
 		return err
 	}
 	if w.lay != nil {
