@@ -33,6 +33,7 @@ type Detached struct {
 
 	own      http.Header // the handler's map; nil before it asked
 	synced   bool        // it has reached the one below
+	late     *late       // what happened to it since
 	trailer  []string    // the Trailer header of that moment
 	declared int64       // Content-Length said, plus 1; 0: none
 	written  atomic.Int64

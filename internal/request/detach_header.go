@@ -29,6 +29,8 @@ func (d *Detached) writes() error {
 	}
 	if d.begins() {
 		d.begin(http.StatusOK)
+	} else {
+		d.carryLateNow()
 	}
 	return nil
 }
@@ -95,6 +97,7 @@ func (d *Detached) begin(status int) {
 			d.declared = n + 1
 		}
 	}
+	d.noteSaid()
 	coded := isCoded(d.own, d.w.stood())
 	r := d.req
 	r.mu.Lock()
@@ -132,6 +135,7 @@ func (d *Detached) settle() {
 	if !d.begun.Load() {
 		d.sync()
 	} else if d.own != nil {
+		d.carryLate()
 		d.trailers()
 	}
 	if p := d.body.to.Pattern; p != "" {
