@@ -40,6 +40,10 @@ import (
 // the handler returns, the Background's Timeout or a forced shutdown. Uploaded
 // files of the handler's request are removed when it returns.
 //
+// What is written after it, and headers that are set, are dropped, and one line of
+// the log says so. A compressor or a session middleware inside Detach gives its part
+// when the handler returns: it has to stand outside.
+//
 // Send hands the header map over as a Write does: a thread that calls it must
 // not race with the handler's use of the map.
 //

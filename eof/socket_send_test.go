@@ -43,6 +43,7 @@ func TestE6_OnSockets(t *testing.T) {
 				}
 			}
 		})
+		s.drops = true
 		for i, path := range []string{"/", "/next", "/next"} {
 			r := s.get(t, path)
 			r.want(t, 200, answer)

@@ -195,7 +195,8 @@ func TestHandler_ErrorAfterSend(t *testing.T) {
 		}))
 		s.get("/").is(t, "GET", 200, "")
 		synctest.Wait()
-		check(t, "log", s.Logs(), "")
+		dropped := "lastbyte: eof.Send: 8 bytes written after it were dropped: Send came before any status or byte\n"
+		check(t, "log", s.Logs(), dropped)
 		s.get("/secret").is(t, "GET", 200, "")
 		synctest.Wait()
 		check(t, "times that the error is in the log", strings.Count(s.Logs(), errSecret.Error()), 1)

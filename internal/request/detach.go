@@ -31,11 +31,13 @@ type Detached struct {
 	body  body
 	route *chi.Context // the handler's copy; nil without chi
 
-	own      http.Header // the handler's map; nil before it asked
-	synced   bool        // it has reached the one below
-	late     *late       // what happened to it since
-	trailer  []string    // the Trailer header of that moment
-	declared int64       // Content-Length said, plus 1; 0: none
+	own      http.Header  // the handler's map; nil before it asked
+	synced   bool         // it has reached the one below
+	unsaid   bool         // Send came before a status or a byte
+	late     *late        // what happened to it since
+	dropped  atomic.Int64 // bytes that were written after Send
+	trailer  []string     // the Trailer header of that moment
+	declared int64        // Content-Length said, plus 1; 0: none
 	written  atomic.Int64
 
 	decided sync.WaitGroup // one: the ending is decided
@@ -217,6 +219,7 @@ func (d *Detached) finish(l Left) {
 		r.drain()
 	}
 	defer d.over(l.Panicked()) // deferred: OnPanic may call runtime.Goexit
+	defer d.tellDropped()
 	if !ending {
 		d.unheard(l)
 	}

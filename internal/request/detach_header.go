@@ -10,6 +10,9 @@ import (
 
 // header is the handler's own map, which begins as what outer handlers set.
 func (d *Detached) header() http.Header {
+	if d.req.winner() == sent {
+		return d.headerAfterSend()
+	}
 	if d.own == nil {
 		if d.w.gate.enter() {
 			d.own = d.w.inner.Header().Clone() // all of it: outer handlers may go on to write to theirs

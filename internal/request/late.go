@@ -1,8 +1,10 @@
 package request
 
 import (
+	"fmt"
 	"net/http"
 	"slices"
+	"strings"
 
 	"github.com/lastbyte-go/lastbyte/internal/nethttp"
 )
@@ -10,7 +12,70 @@ import (
 // late is what becomes of a detached handler's headers after their moment, and of
 // bytes. It is made when it is needed, on the handler's goroutine.
 type late struct {
-	said http.Header // the headers as they have reached the map below
+	said  http.Header // the headers as they have reached the map below
+	after http.Header // the map that the handler gets after Send
+}
+
+// headerAfterSend gives the handler a map that is not that of the response any
+// more, so that what is set there can be told from what was in time.
+func (d *Detached) headerAfterSend() http.Header {
+	if d.late == nil {
+		d.late = new(late)
+	}
+	if d.late.after == nil {
+		if d.late.after = d.own.Clone(); d.late.after == nil {
+			d.late.after = make(http.Header)
+		}
+	}
+	return d.late.after
+}
+
+// lost counts bytes that a detached handler writes after Send.
+func (w *Writer) lost(n int) {
+	if d := w.det(); d != nil && d.req.winner() == sent {
+		d.dropped.Add(int64(n))
+	}
+}
+
+// tellDropped logs in one line what came after Send and was dropped. Most likely
+// something inside Detach gives its part of the response when the handler is back;
+// or the handler calls Send where it means to write.
+func (d *Detached) tellDropped() {
+	if d.req.winner() != sent {
+		return
+	}
+	var said []string
+	if n := d.dropped.Load(); n > 0 {
+		hint := "a compressor inside Detach?"
+		if d.unsaid {
+			hint = "Send came before any status or byte"
+		}
+		said = append(said, fmt.Sprintf("%d bytes written after it were dropped: %s", n, hint))
+	}
+	if names := d.changedAfterSend(); len(names) > 0 {
+		said = append(said, fmt.Sprintf("headers changed after it were dropped: %q: a session middleware inside Detach?", names))
+	}
+	if len(said) > 0 {
+		d.req.Log(&d.node, "lastbyte: eof.Send: "+strings.Join(said, "; "))
+	}
+}
+
+func (d *Detached) changedAfterSend() (names []string) {
+	if d.late == nil || d.late.after == nil {
+		return nil
+	}
+	for k, v := range d.late.after {
+		if !slices.Equal(v, d.own[k]) {
+			names = append(names, k)
+		}
+	}
+	for k := range d.own {
+		if _, ok := d.late.after[k]; !ok {
+			names = append(names, k)
+		}
+	}
+	slices.Sort(names)
+	return names
 }
 
 // holdsBack reports whether somebody outside of Detach may send the header later
@@ -30,7 +95,7 @@ func (d *Detached) noteSaid() {
 // status. Those who send them later see them, as in the one map that there is
 // without Detach; net/http ignores them. It is called by the owner of the map.
 func (d *Detached) carryLate() {
-	if d.late == nil || d.late.said == nil && d.own == nil {
+	if d.late == nil {
 		return
 	}
 	h, said := d.w.inner.Header(), d.late.said

@@ -57,6 +57,7 @@ func (d *Detached) complete() error {
 	d.settle()
 	d.req.answerFirst()
 	if !d.begun.Load() {
+		d.unsaid = true
 		d.begin(http.StatusOK)
 		w.WriteHeader(http.StatusOK) // so that no outer handler can choose another
 		if d.req.winner() == exited {

@@ -125,6 +125,7 @@ func (w *Writer) WriteHeader(status int) {
 
 func (w *Writer) Write(p []byte) (int, error) {
 	if err := w.begin(); err != nil {
+		w.lost(len(p))
 		return 0, err
 	}
 	defer w.leave()
@@ -134,6 +135,7 @@ func (w *Writer) Write(p []byte) (int, error) {
 
 func (w *Writer) WriteString(s string) (int, error) {
 	if err := w.begin(); err != nil {
+		w.lost(len(s))
 		return 0, err
 	}
 	defer w.leave()
