@@ -2,6 +2,7 @@ package middleware
 
 import (
 	"context"
+	"log"
 	"net"
 	"net/http"
 	"sync"
@@ -39,8 +40,14 @@ func (s *servers) remove(l *Lifecycle) {
 func (l *Lifecycle) Attach(srv *http.Server) {
 	ownContext, ownState := srv.ConnContext, srv.ConnState
 	server := request.KnowServer(srv)
+	var first sync.Once // the connections of a listener are of one kind
 	srv.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
 		ctx, conn := request.WithConn(ctx, c)
+		first.Do(func() {
+			if !conn.HasSocket() {
+				sayNoSocket(srv, c)
+			}
+		})
 		conn.Of(server)
 		if key := request.ConnKey(c); key != nil {
 			conn.Hook()
@@ -69,4 +76,14 @@ func (l *Lifecycle) Attach(srv *http.Server) {
 			ownState(c, state)
 		}
 	}
+}
+
+// sayNoSocket says in the server's log what is missing without a socket.
+func sayNoSocket(srv *http.Server, c net.Conn) {
+	printf := log.Printf
+	if srv.ErrorLog != nil {
+		printf = srv.ErrorLog.Printf
+	}
+	printf("lastbyte: no socket found behind the listener's %T: with an unread request body, pipelined bytes "+
+		"or a hijacked connection a client that leaves is not noticed; give that type a NetConn method", c)
 }

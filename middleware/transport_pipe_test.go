@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"strings"
 	"testing"
 	"testing/synctest"
 
@@ -66,4 +67,19 @@ func TestN2_ServerCloseWithoutSocket(t *testing.T) {
 			})
 		}
 	}
+}
+
+// Number 63: that no socket is found is said once, with the type of connection.
+func TestAttach_SaysThatThereIsNoSocket(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		life := newLife(t, middleware.Options{})
+		s := pipenet.Start(t, pipenet.HTTP1, life.Handler(http.NotFoundHandler()), func(srv *http.Server) { life.Attach(srv) })
+		for range 2 {
+			s.Dial()
+		}
+		synctest.Wait()
+		if got := s.Logs(); strings.Count(got, "no socket found behind the listener's *pipenet.Conn") != 1 {
+			t.Errorf("the server logs %q, want one line that names the type", got)
+		}
+	})
 }

@@ -174,6 +174,10 @@ func control(raw syscall.RawConn, f func(fd uintptr)) error {
 	return err
 }
 
+// HasSocket reports whether a socket was found. Where this system has no watcher
+// it is true: there is nothing to miss.
+func (c *Conn) HasSocket() bool { return c.control(func(uintptr) {}) == nil }
+
 // ask asks the socket now, without regard to what events told.
 func (c *Conn) ask() State {
 	s := Unknown

@@ -46,6 +46,10 @@ func WithConn(ctx context.Context, c net.Conn) (context.Context, *Conn) {
 	return k, k
 }
 
+// HasSocket reports whether the connection's socket was found, where one can be
+// watched.
+func (c *Conn) HasSocket() bool { return c.peer.HasSocket() }
+
 // ConnKey is what the hooks of a server know a connection by: a key of a map,
 // which not every net.Conn is. nil: there is none.
 func ConnKey(c net.Conn) any { return peer.Key(c) }
