@@ -19,6 +19,7 @@ type model struct {
 	threads, tasks, calls                           int // at work; accepted; of the callback
 	exit, on, calling                               bool
 	committed, hijacked, gone, panicked, cut, outer bool
+	unsent                                          bool // committed for a client that was gone
 	back, ended                                     bool // the handler, ServeHTTP
 	left, cancelled                                 bool // the client, unnoticed or not; the handler's context
 	told                                            middleware.Outcome
@@ -63,7 +64,7 @@ func (m *model) refusal() error {
 
 func (m *model) commit(status int) bool {
 	if !m.committed && !m.hijacked {
-		m.committed, m.status = true, status
+		m.committed, m.status, m.unsent = true, status, m.gone
 	}
 	return !m.hijacked
 }
@@ -241,6 +242,10 @@ func (m *model) outcome() middleware.Outcome {
 	o := middleware.Outcome{Status: m.status, Bytes: m.bytes, Exited: m.exit, Exit: m.code, Hijacked: m.hijacked, Panicked: m.panicked, Cut: m.cut && !m.gone}
 	dropped := m.winner == "aborted" || m.winner == "exited" && request.Drops(int(m.code))
 	switch {
+	case m.unsent && !m.hijacked:
+		if m.exit {
+			o.Status = max(int(m.code), 0)
+		}
 	case m.committed, !dropped && !m.panicked && !m.cut && !m.hijacked:
 		o.Sent = m.status
 	case m.panicked && !dropped:

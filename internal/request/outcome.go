@@ -53,6 +53,10 @@ func (r *Request) outcomeLocked() Outcome {
 		if s&committed != 0 {
 			o.Sent = int(r.w.status)
 		}
+	case s&unsent != 0: // nothing reaches a client that is gone; the callback's exit says what it came to
+		if o.Exit != nil {
+			o.Status = max(o.Exit.Code, 0)
+		}
 	case s&committed != 0 || s&ended != 0 && s&dropping == 0 && !broken:
 		o.Sent = int(r.w.status)
 	case o.Panicked && s&winnerMask != exited && s&winnerMask != aborted:

@@ -41,6 +41,7 @@ const (
 	stands                                 // the exit has left the response as it is
 	answered                               // the exit's response, or the recorded code, is on its way through a layer
 	coded                                  // a Content-Encoding was set inside
+	unsent                                 // the client was gone when the header would have gone out
 	unfiltered                             // a HeaderFilter has panicked before the header was out
 )
 
@@ -93,6 +94,9 @@ func (r *Request) commitMove(status int, isCoded bool) bool {
 	}
 	if isCoded {
 		s |= coded
+	}
+	if s&gone != 0 {
+		s |= unsent
 	}
 	r.state.Store((s | committed) &^ special)
 	r.w.status = int16(status)
