@@ -175,6 +175,9 @@ func (w *Writer) Flush() { _ = w.FlushError() } // http.Flusher has no result
 // own would dereference nil.
 func (w *Writer) FlushError() error {
 	if !w.flushes() {
+		if err := w.refused(); err != nil {
+			return err // after an ending every write gives the same
+		}
 		return http.ErrNotSupported
 	}
 	if err := w.begin(); err != nil {
