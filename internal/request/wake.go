@@ -1,0 +1,68 @@
+package request
+
+import "context"
+
+// wake lets the serving goroutine go on: the ending is decided. back: the
+// handler is, too. It reports whether that comes after the end.
+//
+// An abort does not call it: nobody waits for the response then, and what limits
+// the handlers at work from outside (MaxConcurrentStreams, a throttle) must go
+// on counting this one. Else a client could begin requests and leave them
+// without end (CVE-2023-39325).
+func (d *Detached) wake(back bool) (late bool) { return d.wakeAfter(back, back) }
+
+// wakeAfter is wake; left says that the functions inside Detach have returned,
+// though their threads may be at work.
+func (d *Detached) wakeAfter(left, back bool) (late bool) {
+	r := d.req
+	r.mu.Lock()
+	late = r.is(ended)
+	d.back = d.back || back
+	if !left && r.is(answered) && r.extra.last.inside(&d.w) {
+		r.mu.Unlock()
+		return late // its response is on its way; the handler's return wakes
+	}
+	first := r.markLocked(woken)
+	var refused error
+	if first && !d.back {
+		d.alone = true
+		refused = d.owner().Sent(d) // under mu: before the handler can be over
+	}
+	r.mu.Unlock()
+	if refused != nil {
+		d.Cancel(context.Canceled, refused)
+	}
+	if first {
+		d.decided.Done()
+	}
+	return late
+}
+
+// wake wakes the serving goroutine under Detach.
+func (r *Request) wake() {
+	if d := r.det.Load(); d != nil && !r.sends() && !r.unfinished(d) { // Send wakes when it is through
+		d.wake(false)
+	}
+}
+
+// unfinished reports whether the response stands, and something between Detach
+// and the handler may hold part of it, which it gives when the handler is back.
+func (r *Request) unfinished(d *Detached) bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.is(stands) && (r.extra.open || r.extra.last.inside(&d.w))
+}
+
+// sends reports whether Send has won, also if a HeaderFilter's exit came after it.
+func (r *Request) sends() bool {
+	switch r.winner() {
+	case sent:
+		return true
+	case exited:
+		r.mu.Lock()
+		defer r.mu.Unlock()
+		d := r.det.Load()
+		return d != nil && d.eof > 0
+	}
+	return false
+}
