@@ -132,7 +132,7 @@ func TestReverseProxy_Inside(t *testing.T) {
 							return // see beside
 						}
 						if whole := err == nil; whole != c.whole || whole && string(b) != mid+mid {
-							failed(t, 54, "got %d bytes, %v, want a whole body: %t", len(b), err, c.whole)
+							t.Errorf("got %d bytes, %v, want a whole body: %t", len(b), err, c.whole)
 						}
 						synctest.Wait()
 						if o := <-s.ended; o.Status != c.status || (o.Abort != nil) != c.leaves || o.Sent != 200 {

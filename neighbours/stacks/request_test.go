@@ -58,7 +58,7 @@ func TestRequest_ReplacedInPlace(t *testing.T) {
 		})))
 		a := ask(s)
 		if got := <-seen; got != "bob" || a.header.Get("Set-Cookie") == "" {
-			failed(t, 57, "outside the value is %v, the header %v, want bob and a cookie", got, a.header)
+			t.Errorf("outside the value is %v, the header %v, want bob and a cookie", got, a.header)
 		}
 	})
 }
@@ -85,7 +85,7 @@ func TestRequest_RemoteAddr(t *testing.T) {
 		}
 		res.Body.Close()
 		if got := <-seen; got != "203.0.113.7" {
-			failed(t, 57, "RemoteAddr outside is %q, want that of RealIP", got)
+			t.Errorf("RemoteAddr outside is %q, want that of RealIP", got)
 		}
 	})
 }
@@ -163,7 +163,7 @@ func TestRequest_UploadedFiles(t *testing.T) {
 				synctest.Wait()
 				close(resume)
 				if n := <-read; n != 4<<20 {
-					failed(t, 56, "the handler reads %d bytes, want %d", n, 4<<20)
+					t.Errorf("the handler reads %d bytes, want %d", n, 4<<20)
 				}
 				<-over
 				synctest.Wait()
@@ -199,7 +199,7 @@ func TestShortBody_BehindNYTimes(t *testing.T) {
 					res.Body.Close()
 				}
 				if got := <-sent; err == nil {
-					failed(t, 55, "Send() = %v, and the client has a whole answer, want it cut", got)
+					t.Errorf("Send() = %v, and the client has a whole answer, want it cut", got)
 				}
 			})
 		})
