@@ -152,7 +152,9 @@ func (n *noted) frame(kind, flags byte, stream uint32, payload []byte) {
 	case 1, 9: // how long the fields are depends on the dynamic table, and on the date
 		n.frames.say("+%v HEADERS %d flags %x", at, stream, flags)
 	case 3:
-		n.frames.say("+%v RST_STREAM %d code %d", at, stream, binary.BigEndian.Uint32(payload))
+		if code := binary.BigEndian.Uint32(payload); code != 5 { // that answers what the client still sent
+			n.frames.say("+%v RST_STREAM %d code %d", at, stream, code)
+		}
 	case 5:
 		n.frames.say("+%v PUSH_PROMISE %d", at, stream)
 	case 7:
