@@ -144,14 +144,23 @@ func (r *Request) hijackMove(c net.Conn) {
 // caller's frame: behind another writer net/http would name that one. It is for
 // net/http's own HTTP/1 writer alone; other writers have their own ways.
 func (w *Writer) superfluous() bool {
-	r := w.req
-	srv := r.server()
+	if w.req.is(hijacked) {
+		return w.misused("response.WriteHeader on hijacked connection")
+	}
+	return w.misused("superfluous response.WriteHeader call")
+}
+
+// refusesHijacked reports whether the connection is hijacked, and does for a write
+// of n bytes what superfluous does for a status.
+func (w *Writer) refusesHijacked(n int) bool {
+	return w.lay == nil && w.req.is(hijacked) && nethttp.IsOwn(w.inner) &&
+		(n == 0 || w.misused("response.Write on hijacked connection"))
+}
+
+func (w *Writer) misused(what string) bool {
+	srv := w.req.server()
 	if srv == nil || !nethttp.IsOwn(w.inner) {
 		return false
-	}
-	what := "superfluous response.WriteHeader call"
-	if r.is(hijacked) {
-		what = "response.WriteHeader on hijacked connection"
 	}
 	printf := log.Printf
 	if srv.ErrorLog != nil {

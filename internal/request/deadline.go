@@ -48,3 +48,19 @@ func (r *Request) setDeadline(t time.Time, of func(*extra) *time.Time) {
 	}
 	*of(r.extraLocked()) = t
 }
+
+// writeOverdue reports whether a deadline for writing has passed, the handler's or
+// the server's, whose clock started when the request had been read.
+func (r *Request) writeOverdue() bool {
+	r.mu.Lock()
+	var t time.Time
+	if r.extra != nil {
+		t = r.extra.writeBy
+	}
+	r.mu.Unlock()
+	if !t.IsZero() {
+		return !time.Now().Before(t)
+	}
+	srv := r.server()
+	return srv != nil && srv.WriteTimeout > 0 && r.Age()+slack >= srv.WriteTimeout
+}

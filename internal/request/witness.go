@@ -41,7 +41,13 @@ func (f facts) ShuttingDown() bool {
 }
 func (f facts) BeganToClose() bool   { return f.c.beganToClose() }
 func (f facts) DeadlinePassed() bool { return f.r.overdue() }
-func (f facts) WriteTimedOut() bool  { return f.r.is(writeTimedOut) }
+
+// WriteTimedOut: net/http ends the context, and says nothing to the handler, when
+// it cannot write what it has held back. Where no socket can be asked, a deadline
+// for writing that has passed is reason enough not to blame the client.
+func (f facts) WriteTimedOut() bool {
+	return f.r.is(writeTimedOut) || f.r.http1() && f.Peer() == peer.Unknown && f.r.writeOverdue()
+}
 
 func (f facts) Secure() bool {
 	if f.c == nil {

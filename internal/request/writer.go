@@ -129,6 +129,10 @@ func (w *Writer) Write(p []byte) (int, error) {
 		return 0, err
 	}
 	defer w.leave()
+	if w.refusesHijacked(len(p)) {
+		return 0, http.ErrHijacked
+	}
+	w.headerGoesOut(len(p))
 	n, err := w.inner.Write(p)
 	return n, w.wrote(int64(n), err)
 }
@@ -139,8 +143,21 @@ func (w *Writer) WriteString(s string) (int, error) {
 		return 0, err
 	}
 	defer w.leave()
+	if w.refusesHijacked(len(s)) {
+		return 0, http.ErrHijacked
+	}
+	w.headerGoesOut(len(s))
 	n, err := io.WriteString(w.inner, s)
 	return n, w.wrote(int64(n), err)
+}
+
+// headerGoesOut notes a write of n bytes that is more than an HTTP/2 server holds
+// back: the header goes out ahead of it. To HEAD that is all of the response, and
+// the server ends the stream, so that this write may fail already.
+func (w *Writer) headerGoesOut(n int) {
+	if r := w.req; w.lay == nil && w.speaks == nethttp.HTTP2 && !r.is(flushed) && r.size.Load()+int64(n) > 2*nethttp.BufferSize {
+		r.mark(flushed)
+	}
 }
 
 // leave leaves the gate after a call whose error may have said more about the

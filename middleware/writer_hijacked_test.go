@@ -1,0 +1,47 @@
+package middleware_test
+
+import (
+	"errors"
+	"io"
+	"net/http"
+	"strings"
+	"testing"
+
+	"github.com/lastbyte-go/lastbyte/internal/pipenet"
+	"github.com/lastbyte-go/lastbyte/middleware"
+)
+
+// net/http logs who writes to a response whose connection is hijacked: that is the
+// handler, not a wrapper around its writer.
+func TestTransparency_WriteAfterHijackNamesTheHandler(t *testing.T) {
+	each(t, func(t *testing.T, p pipenet.Proto, m mount) {
+		if p != pipenet.HTTP1 {
+			return
+		}
+		errs := make(chan error, 2)
+		s := start(t, p, m, middleware.Options{}, func(w http.ResponseWriter, r *http.Request) {
+			c, _, err := w.(http.Hijacker).Hijack()
+			if err != nil {
+				t.Errorf("Hijack() = %v, want nil", err)
+				return
+			}
+			defer c.Close()
+			_, err = w.Write([]byte("late"))
+			errs <- err
+			_, err = io.WriteString(w, "late")
+			errs <- err
+		})
+		if res, err := s.Do(s.NewRequest("GET", "/", nil)); err == nil {
+			res.Body.Close()
+		}
+		for range 2 {
+			if err := take(t, errs, "error"); !errors.Is(err, http.ErrHijacked) {
+				t.Errorf("write = %v, want %v", err, http.ErrHijacked)
+			}
+		}
+		const want = "response.Write on hijacked connection from github.com/lastbyte-go/lastbyte/middleware_test."
+		if logs := s.Logs(); strings.Count(logs, want) != 1 || strings.Contains(logs, "internal/request") {
+			t.Errorf("the log is %q, want %q in it, with the handler's frame", logs, want)
+		}
+	})
+}
