@@ -36,6 +36,17 @@ var meant = []difference{
 		hides: func(line string) bool { return strings.HasPrefix(line, "handler: ") && strings.Contains(line, "Err ") },
 	},
 	{
+		why: "on a connection that has no ReadFrom (TLS, pipenet) net/http makes the chunks of a copy as large as the reads; lastbyte's first is of 512 bytes; compared on loopback",
+		applies: func(s *script, _ mode, _ []string) bool {
+			return !s.http2 && !s.loopback && s.has("io.Copy", "ReadFrom", "http.Serve")
+		},
+	},
+	{
+		why:     "Attach says once that it finds no socket",
+		applies: func(s *script, m mode, _ []string) bool { return m.attach && !s.loopback },
+		hides:   func(line string) bool { return strings.HasPrefix(line, "log: lastbyte: no socket found") },
+	},
+	{
 		why: "http.MaxBytesReader cannot have net/http's writer close the connection; lastbyte does so on a 413, whoever chose it",
 		applies: func(s *script, m mode, _ []string) bool {
 			return !s.http2 && s.has("read at most", "status 413")

@@ -56,10 +56,6 @@ func (c *Conn) Write(b []byte) (int, error) {
 	return n, c.wrap("write", err)
 }
 
-// ReadFrom writes what r gives, as a TCP connection does with a source that the
-// kernel cannot copy from. net/http asks for the method.
-func (c *Conn) ReadFrom(r io.Reader) (int64, error) { return io.Copy(struct{ io.Writer }{c}, r) }
-
 // Close ends both directions: the other end reads what was written, then
 // io.EOF, and can write no more. A second Close fails with net.ErrClosed.
 func (c *Conn) Close() error {
