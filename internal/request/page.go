@@ -29,6 +29,9 @@ func (r *Request) render(flush bool) {
 	r.answerFirst()
 	r.mu.Lock()
 	r.markLocked(committed)
+	if r.is(gone) {
+		r.markLocked(unsent)
+	}
 	r.w.status = int16(status)
 	r.mu.Unlock()
 	r.w.inner.WriteHeader(status)
