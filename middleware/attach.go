@@ -37,9 +37,14 @@ func (s *servers) remove(l *Lifecycle) {
 // http.Server.Shutdown has been called on the last server that is attached, the
 // Background drains, as Shutdown has it; a server that is attached after that ends
 // the drain. Call it before srv serves, once for each server.
+//
+// A ConnState hook that is set later should call the one that Attach has installed,
+// for every state. Where it calls it for none, deferred functions run as soon as the
+// outermost lastbyte handler has returned, and on HTTP/2 Server.Close may be taken
+// for the client.
 func (l *Lifecycle) Attach(srv *http.Server) {
-	ownContext, ownState := srv.ConnContext, srv.ConnState
-	server := request.KnowServer(srv)
+	ownContext := srv.ConnContext
+	hook := request.NewHook(request.KnowServer(srv))
 	var first sync.Once // the connections of a listener are of one kind
 	srv.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
 		ctx, conn := request.WithConn(ctx, c)
@@ -48,11 +53,7 @@ func (l *Lifecycle) Attach(srv *http.Server) {
 				sayNoSocket(srv, c)
 			}
 		})
-		conn.Of(server)
-		if key := request.ConnKey(c); key != nil {
-			conn.Hook()
-			l.conns.Store(key, conn)
-		}
+		hook.Expect(conn)
 		if ownContext != nil {
 			ctx = ownContext(ctx, c)
 		}
@@ -60,22 +61,7 @@ func (l *Lifecycle) Attach(srv *http.Server) {
 	}
 	l.servers.add(l)
 	srv.RegisterOnShutdown(sync.OnceFunc(func() { l.servers.remove(l) })) // Shutdown may be called twice
-	srv.ConnState = func(c net.Conn, state http.ConnState) {
-		key := request.ConnKey(c)
-		if conn, ok := l.conns.Load(key); ok {
-			conn := conn.(*request.Conn)
-			conn.StateChanged(state)
-			if state != http.StateNew && state != http.StateActive {
-				conn.Idle(state != http.StateIdle)
-				if state != http.StateIdle {
-					l.conns.Delete(key)
-				}
-			}
-		}
-		if ownState != nil {
-			ownState(c, state)
-		}
-	}
+	srv.ConnState = hook.Before(srv.ConnState)
 }
 
 // sayNoSocket says in the server's log what is missing without a socket.

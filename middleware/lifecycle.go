@@ -24,7 +24,6 @@ import (
 	"fmt"
 	"log"
 	"net/http"
-	"sync"
 	"sync/atomic"
 
 	"github.com/lastbyte-go/lastbyte/abort"
@@ -64,7 +63,6 @@ type Lifecycle struct {
 	check      func(http.Handler) http.Handler
 	exit       func(http.Handler) http.Handler // nil: no settings
 	config     *request.Config
-	conns      sync.Map // request.ConnKey to *request.Conn, of attached servers
 	servers    servers
 
 	requests, ended, aborts, exits, eofs atomic.Uint64

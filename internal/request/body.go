@@ -6,7 +6,6 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"sync/atomic"
 
 	"github.com/lastbyte-go/lastbyte/internal/verdict"
 )
@@ -16,7 +15,7 @@ import (
 type body struct {
 	req      *Request
 	gate     gate
-	asked    atomic.Bool   // the header map was given to a handler; of the request's own alone
+	lease    uint32        // on the connection, see Conn.lease; of the request's own alone
 	from, to *http.Request // the request handed to lastbyte, and its copy
 }
 

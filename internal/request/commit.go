@@ -24,7 +24,7 @@ func (r *Request) commit(status int) error {
 	}
 	h := r.w.inner.Header
 	r.carryEarly(r.body.from, r.body.to, &r.node)
-	if r.endsAt(&r.w) && r.body.asked.Load() {
+	if r.endsAt(&r.w) && r.is(asked) {
 		r.heldMove(&r.w, status, h(), r.w.stood())
 	}
 	answers := r.winner() == exited && !r.is(dropping) && r.passes(&r.w)
@@ -37,7 +37,7 @@ func (r *Request) commit(status int) error {
 	if r.is(hijacked) {
 		return nil // net/http has its own words for it
 	}
-	if !r.commitMove(status, r.body.asked.Load() && isCoded(h(), r.w.stood())) {
+	if !r.commitMove(status, r.is(asked) && isCoded(h(), r.w.stood())) {
 		if r.det.Load() == nil && r.endsAt(&r.w) {
 			r.render(true)
 		}

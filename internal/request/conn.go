@@ -19,16 +19,18 @@ type Conn struct {
 	peer  peer.Conn
 	noted atomic.Bool
 
-	server  *Server       // nil: nobody knows; set by ConnContext
-	told    atomic.Bool   // the server's ConnState hook tells of it, see StateChanged
+	hook    *Hook         // of its server; nil: none. Set by Hook.Expect
+	told    atomic.Bool   // the server's ConnState hook tells of it, see stateChanged
 	streams atomic.Bool   // it may speak HTTP/2; set before told
 	left    atomic.Uint32 // a peer.State: how the client left, if it did before this process closed
 
 	deaf atomic.Bool // net/http's own context has ended too early, for all requests to come
 
+	// mu is held while a request acts on the connection, see ownConn.
 	mu     sync.Mutex
-	hooked bool     // Idle will be called
-	idle   []func() // to run when the response's last byte is out
+	turn   atomic.Uint32 // counts the words of the ConnState hook, see moveOn; written under mu
+	defers bool          // idleNow will be called
+	idle   []func()      // to run when the response's last byte is out
 }
 
 type connKey struct{}
@@ -79,31 +81,56 @@ func (c *Conn) note() {
 // PeerGone lets peer.Conn remember.
 func (c *Conn) PeerGone(peer.State) {}
 
-// Hook promises that Idle will be called after each response.
-func (c *Conn) Hook() {
+// moveOn ends the leases of all requests: their response is out, or no other byte
+// of one goes out. The first call, for StateNew, says that such calls come; a hook
+// that passes no other state on leaves it at that.
+func (c *Conn) moveOn() {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	c.hooked = true
+	if c.turn.Add(1) == 0 { // 0 and 1 are no leases
+		c.turn.Store(2)
+	}
 }
 
-// Idle says that the server has written all of the last response; closed: there
-// will be no other.
-func (c *Conn) Idle(closed bool) {
+// lease is for an HTTP/1 request that begins, for which StateActive was told; 0:
+// nobody tells when it is over.
+func (c *Conn) lease() uint32 {
+	n := c.turn.Load()
+	if n == 1 {
+		c.hook.fail()
+		return 0
+	}
+	return n
+}
+
+// server is what is known of the connection's server, nil if nothing.
+func (c *Conn) server() *Server {
+	if c.hook == nil {
+		return nil
+	}
+	return c.hook.server
+}
+
+// idleNow runs what waits for the last byte of the response, which is out; more:
+// there may be other responses. It is also called when the next request begins,
+// in case that nobody told of the end of the last.
+func (c *Conn) idleNow(more bool) {
 	c.mu.Lock()
 	fns := c.idle
 	c.idle = nil
-	c.hooked = !closed
+	c.defers = more
 	c.mu.Unlock()
 	for _, f := range fns {
 		f()
 	}
 }
 
-// onIdle keeps f for Idle. False: nobody would call it.
-func (c *Conn) onIdle(f func()) bool {
+// onIdle keeps f for idleNow. False: nobody would call that for the request that
+// has the lease, or the response is out.
+func (c *Conn) onIdle(lease uint32, f func()) bool {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if !c.hooked {
+	if !c.defers || lease == 0 || lease != c.turn.Load() {
 		return false
 	}
 	c.idle = append(c.idle, f)

@@ -94,7 +94,7 @@ func (r *Request) submit(fns []func()) {
 			f()
 		}
 	}
-	if c := r.conn(); c != nil && r.http1() && !r.is(hijacked) && !r.outlived() && c.onIdle(run) {
+	if c := r.conn(); c != nil && r.http1() && !r.is(hijacked) && c.onIdle(r.body.lease, run) {
 		return
 	}
 	run()

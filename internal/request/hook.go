@@ -24,8 +24,11 @@ import (
 // What the socket says at that moment is the proof. If this process closed the
 // connection first, it says so.
 
-// StateChanged is for the server's ConnState hook: net/http's word on c.
-func (c *Conn) StateChanged(state http.ConnState) {
+// stateChanged is net/http's word on c, from the server's ConnState hook.
+func (c *Conn) stateChanged(state http.ConnState) {
+	if state != http.StateHijacked { // then the request that hijacked it has it for good
+		c.moveOn()
+	}
 	switch state {
 	case http.StateHijacked: // whoever serves it now need not call the hook
 		c.told.Store(false)
@@ -61,7 +64,7 @@ func (c *Conn) lookAtTheEnd() {
 			c.left.Store(uint32(s))
 		}
 	case peer.Local:
-		if c.server.takeLostPing() {
+		if c.server().takeLostPing() {
 			c.left.Store(uint32(peer.Closed))
 		}
 	default:
@@ -104,6 +107,8 @@ func KnowServer(srv *http.Server) *Server {
 	return s
 }
 
+func (s *Server) isDown() bool { return s != nil && s.down.Load() }
+
 func (s *Server) takeLostPing() bool {
 	if s == nil {
 		return false
@@ -115,9 +120,6 @@ func (s *Server) takeLostPing() bool {
 	}
 	return false
 }
-
-// Of says which server the connection belongs to. It is for ConnContext.
-func (c *Conn) Of(s *Server) { c.server = s }
 
 // leftFirst is what lookAtTheEnd has noted, peer.Unknown if nothing.
 func (c *Conn) leftFirst() peer.State { return peer.State(c.left.Load()) }
@@ -144,17 +146,11 @@ func (c *Conn) beganToClose() bool {
 	}
 }
 
-// hooks is a ConnState hook in front of a server's own one.
-type hooks struct {
-	server *Server
-	conns  sync.Map // ConnKey to *Conn, those that are open
-}
-
 // hooked has the servers that HookConnState has dealt with. It keeps no server
 // alive.
 var hooked struct {
 	mu      sync.Mutex
-	servers map[weak.Pointer[http.Server]]*hooks
+	servers map[weak.Pointer[http.Server]]*Hook
 }
 
 // HookConnState puts a ConnState hook in front of that of the server of c. It is
@@ -164,31 +160,23 @@ var hooked struct {
 // assignment before each of those reads.
 func (c *Conn) HookConnState(connContext func(context.Context, net.Conn) context.Context) {
 	srv, _ := c.Value(http.ServerContextKey).(*http.Server)
-	key := ConnKey(c.peer.NetConn())
-	if srv == nil || !same(srv.ConnContext, connContext) || key == nil {
+	if srv == nil || !same(srv.ConnContext, connContext) || ConnKey(c.peer.NetConn()) == nil {
 		return
 	}
 	at := weak.Make(srv)
 	hooked.mu.Lock()
 	h := hooked.servers[at]
 	if h == nil {
-		h = &hooks{server: KnowServer(srv)}
-		own := srv.ConnState
-		srv.ConnState = func(nc net.Conn, state http.ConnState) {
-			h.changed(nc, state)
-			if own != nil {
-				own(nc, state)
-			}
-		}
+		h = &Hook{server: KnowServer(srv)}
+		srv.ConnState = h.Before(srv.ConnState)
 		if hooked.servers == nil {
-			hooked.servers = make(map[weak.Pointer[http.Server]]*hooks)
+			hooked.servers = make(map[weak.Pointer[http.Server]]*Hook)
 		}
 		hooked.servers[at] = h
 		runtime.AddCleanup(srv, forget, at)
 	}
 	hooked.mu.Unlock()
-	c.Of(h.server)
-	h.conns.Store(key, c)
+	h.Expect(c)
 }
 
 // same reports whether f and g are the same declared function; nil is none.
@@ -200,16 +188,4 @@ func forget(at weak.Pointer[http.Server]) {
 	hooked.mu.Lock()
 	defer hooked.mu.Unlock()
 	delete(hooked.servers, at)
-}
-
-func (h *hooks) changed(nc net.Conn, state http.ConnState) {
-	key := ConnKey(nc)
-	c, ok := h.conns.Load(key)
-	if !ok {
-		return
-	}
-	c.(*Conn).StateChanged(state)
-	if state == http.StateClosed || state == http.StateHijacked {
-		h.conns.Delete(key)
-	}
 }

@@ -140,6 +140,9 @@ func (r *Request) init(w http.ResponseWriter, req *http.Request) {
 	r.node.parent, r.node.judge = req.Context(), r
 	r.w.inner, r.w.req = w, r
 	r.body.req, r.body.from = r, req
+	if c := r.conn(); c != nil && req.ProtoMajor == 1 {
+		r.body.lease = c.lease()
+	}
 	if r.node.parent.Err() != nil {
 		r.state.Store(stale)
 	}

@@ -43,6 +43,7 @@ const (
 	coded                                  // a Content-Encoding was set inside
 	unsent                                 // the client was gone when the header would have gone out
 	unfiltered                             // a HeaderFilter has panicked before the header was out
+	asked                                  // the header map was given to a handler
 )
 
 func (r *Request) is(bits uint32) bool { return r.state.Load()&bits != 0 }

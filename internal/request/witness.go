@@ -37,7 +37,7 @@ func (f facts) Told() bool { return f.c != nil && f.c.told.Load() }
 
 func (f facts) LeftFirst() peer.State { return f.c.leftFirst() }
 func (f facts) ShuttingDown() bool {
-	return f.c != nil && f.c.server != nil && f.c.server.down.Load()
+	return f.c != nil && f.c.server().isDown()
 }
 func (f facts) BeganToClose() bool   { return f.c.beganToClose() }
 func (f facts) DeadlinePassed() bool { return f.r.overdue() }

@@ -44,7 +44,7 @@ func (w *Writer) Header() http.Header {
 	}
 	defer w.leave()
 	h := w.inner.Header()
-	if w.lay == nil && !w.req.body.asked.Load() {
+	if w.lay == nil && !w.req.is(asked) {
 		w.req.noteEntry(h)
 	}
 	return h
