@@ -45,10 +45,15 @@ type Options struct {
 // and drains it. All its methods may be called from any goroutine. It starts no
 // goroutine before there is work. Those of detached handlers wait for the next
 // one and end when nobody needs them for 10 seconds, or with [Background.Shutdown]:
-// a testing/synctest bubble in which Detach was used has to call that.
+// a testing/synctest bubble with a Background of its own in which Detach was used
+// has to call that. A Background that was made outside of all bubbles, in a
+// package's variable for instance, may be used in and outside of them, and leaves
+// no goroutine in a bubble; its work has to end before the bubble does, and
+// Shutdown is for the outside.
 type Background struct {
 	o      Options
 	config *request.Config
+	bubble bool // it was made in a testing/synctest bubble
 
 	mu       sync.Mutex // guards what follows
 	stats    Stats
@@ -80,7 +85,7 @@ func New(o Options) *Background {
 	o.Running = cmp.Or(o.Running, 256)
 	o.Pending = cmp.Or(o.Pending, 1024)
 	o.Detached = cmp.Or(o.Detached, 4096)
-	b := &Background{o: o, timers: make(map[*task]*time.Timer)}
+	b := &Background{o: o, timers: make(map[*task]*time.Timer), bubble: request.InBubble()}
 	b.config = &request.Config{Owner: (*owner)(b)}
 	return b
 }

@@ -36,10 +36,18 @@ func refusedPage(w http.ResponseWriter, _ *http.Request, code int) {
 }
 
 func (o *owner) Go(job request.Job) {
+	own := request.InBubble() == o.bubble
 	o.mu.Lock()
 	o.handlers++
-	w := o.workers.takeLocked()
+	var w *worker
+	if own {
+		w = o.workers.takeLocked()
+	}
 	o.mu.Unlock()
+	if !own {
+		go (*Background)(o).workOnce(job)
+		return
+	}
 	if w != nil {
 		w.next <- job // there is room: w is parked, and only who took it sends
 		return

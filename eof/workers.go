@@ -67,6 +67,17 @@ func (b *Background) work(w *worker, job request.Job) {
 	}
 }
 
+// workOnce is the goroutine of a job that comes from a testing/synctest bubble to
+// a Background made outside of it, or the other way round. A goroutine belongs to
+// the bubble that it was started in for good, and so do the channels and wait
+// groups that it uses: none may wait for a job from elsewhere, nor be left over
+// when the bubble ends.
+func (b *Background) workOnce(job request.Job) {
+	defer b.finished(nil)
+	pprof.SetGoroutineLabels(job.Context())
+	job.Run()
+}
+
 // finished says that a job is over, and parks w. False: w has to end.
 func (b *Background) finished(w *worker) bool {
 	b.mu.Lock()

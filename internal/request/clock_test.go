@@ -1,0 +1,24 @@
+package request_test
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/lastbyte-go/lastbyte/internal/request"
+)
+
+// A canary: it fails when a release of Go changes the clock of bubbles.
+func TestInBubble(t *testing.T) {
+	if request.InBubble() {
+		t.Error("InBubble() = true outside of a bubble, want false")
+	}
+	synctest.Test(t, func(t *testing.T) {
+		for range 3 {
+			if !request.InBubble() {
+				t.Errorf("InBubble() = false in a bubble at %v, want true", time.Now())
+			}
+			time.Sleep(40 * 365 * 24 * time.Hour)
+		}
+	})
+}
