@@ -55,16 +55,17 @@ type Background struct {
 	config *request.Config
 	bubble bool // it was made in a testing/synctest bubble
 
-	mu       sync.Mutex // guards what follows
-	stats    Stats
-	workers  workers
-	handlers int                   // goroutines of Detach, whether their response has ended or not
-	queue    list.List             // of *task: due, all Running are taken
-	timers   map[*task]*time.Timer // After tasks that are not due yet
-	runs     runs                  // what runs
-	draining bool                  // Shutdown was called
-	forced   bool                  // a Shutdown has given up
-	idle     chan struct{}         // closed when there is no work; made by Shutdown
+	mu         sync.Mutex // guards what follows
+	stats      Stats
+	workers    workers
+	handlers   int                   // goroutines of Detach, whether their response has ended or not
+	goroutines int                   // those at work and those that are parked
+	queue      list.List             // of *task: due, all Running are taken
+	timers     map[*task]*time.Timer // After tasks that are not due yet
+	runs       runs                  // what runs
+	draining   bool                  // Shutdown was called
+	forced     bool                  // a Shutdown has given up
+	idle       chan struct{}         // closed when there is no work; made by Shutdown
 }
 
 // Stats are the counts of a [Background].
@@ -142,6 +143,9 @@ func (b *Background) Drain() {
 // much and Is the error of ctx. It may be called at any time, twice, and at
 // once; each call waits.
 //
+// When it has returned nil, the goroutines of that work have ended. To know, it
+// looks at the traces of all goroutines, which stops the process for a moment.
+//
 // Call it after http.Server.Shutdown, which does not know of this work.
 func (b *Background) Shutdown(ctx context.Context) error {
 	b.Drain()
@@ -155,11 +159,13 @@ func (b *Background) Shutdown(ctx context.Context) error {
 
 	select {
 	case <-idle:
+		request.Gone()
 		return nil
 	case <-ctx.Done():
 	}
 	select {
 	case <-idle:
+		request.Gone()
 		return nil
 	default:
 		return b.giveUp(ctx)
@@ -196,7 +202,9 @@ func (b *Background) giveUp(ctx context.Context) error {
 func (b *Background) endedLocked() {
 	if b.idle != nil && b.handlers == 0 && b.stats.Pending == 0 && b.runs.first == nil {
 		b.workers.closeLocked()
-		close(b.idle)
-		b.idle = nil
+		if b.goroutines == 0 {
+			close(b.idle)
+			b.idle = nil
+		}
 	}
 }

@@ -43,16 +43,27 @@ func (o *owner) Go(job request.Job) {
 	if own {
 		w = o.workers.takeLocked()
 	}
+	if w == nil {
+		o.goroutines++
+	}
 	o.mu.Unlock()
 	if !own {
-		go (*Background)(o).workOnce(job)
+		request.Go(func() { (*Background)(o).workOnce(job) }, o.left)
 		return
 	}
 	if w != nil {
 		w.next <- job // there is room: w is parked, and only who took it sends
 		return
 	}
-	go (*Background)(o).work(&worker{next: make(chan request.Job, 1)}, job)
+	request.Go(func() { (*Background)(o).work(&worker{next: make(chan request.Job, 1)}, job) }, o.left)
+}
+
+// left is the last that a goroutine of the Background does.
+func (o *owner) left() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	o.goroutines--
+	(*Background)(o).endedLocked()
 }
 
 func (o *owner) Sent(w request.Work) error {

@@ -79,7 +79,8 @@ func (b *Background) runLocked(t *task) {
 	b.stats.Running++
 	t.ctx, t.cancel = context.WithCancelCause(t.ctx)
 	b.runs.add(t)
-	go b.run(t)
+	b.goroutines++
+	request.Go(func() { b.run(t) }, (*owner)(b).left)
 }
 
 // run is a task's goroutine. What is done at its end is deferred, so that

@@ -25,14 +25,11 @@ func (r *Request) release() {
 // goLocked runs f on a goroutine that the end of the request waits for.
 func (r *Request) goLocked(f func()) {
 	r.live++
-	go r.managed(f)
+	Go(func() { r.managed(f) }, r.release)
 }
 
 // managed is the goroutine of goLocked; beside looks for its name.
-func (r *Request) managed(f func()) {
-	defer r.release()
-	f()
-}
+func (r *Request) managed(f func()) { f() }
 
 // drain waits for the request's goroutines. When it returns there are none, and
 // none can begin. That is the move to returned: in one step, so that an exit by

@@ -135,7 +135,7 @@ func (c *Conn) beganToClose() bool {
 		return false
 	}
 	answer := make(chan bool, 1)
-	go func() { answer <- nethttp.ClosingTLS(t) }()
+	Go(func() { answer <- nethttp.ClosingTLS(t) }, func() {})
 	patience := time.NewTimer(5 * time.Millisecond)
 	defer patience.Stop()
 	select {

@@ -50,12 +50,11 @@ func loggerFailed(v any, text string) {
 // is what it panicked with, nil for runtime.Goexit.
 func apart(f func()) (v any, ok bool) {
 	over := make(chan struct{})
-	go func() {
-		defer close(over)
+	Go(func() {
 		defer func() { v = recover() }()
 		f()
 		ok = true
-	}()
+	}, func() { close(over) })
 	<-over
 	return v, ok
 }

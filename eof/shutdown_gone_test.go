@@ -1,0 +1,45 @@
+package eof_test
+
+import (
+	"context"
+	"io"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
+	"strings"
+	"testing"
+
+	"github.com/lastbyte-go/lastbyte/eof"
+	"github.com/lastbyte-go/lastbyte/thread"
+)
+
+// Issue 10, 22: a look at once after Shutdown finds no goroutine of lastbyte. The
+// last of them had done all that it had to do, and was still returning.
+func TestB10_NothingIsLeftAtOnce(t *testing.T) {
+	buf := make([]byte, 1<<20)
+	for i := range 300 {
+		b := eof.New(eof.Options{})
+		h := b.Detach(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			ctx := r.Context()
+			io.WriteString(w, answer)
+			if i%3 > 0 {
+				eof.Defer(ctx, func(context.Context) {})
+				thread.Spawn(ctx, func(context.Context) error { return nil })
+			}
+			if i%2 > 0 {
+				eof.Send(ctx)
+			}
+		}))
+		for range 3 {
+			h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
+		}
+		if err := b.Shutdown(t.Context()); err != nil {
+			t.Fatalf("Shutdown() = %v, want nil", err)
+		}
+		for g := range strings.SplitSeq(string(buf[:runtime.Stack(buf, true)]), "\n\n") {
+			if strings.Contains(g, "lastbyte/eof.(") || strings.Contains(g, "lastbyte/internal/request.") {
+				t.Fatalf("round %d: Shutdown has left\n%s", i, g)
+			}
+		}
+	}
+}
