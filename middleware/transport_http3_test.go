@@ -16,7 +16,10 @@ import (
 
 // applicationError has the shape of quic-go's cause of a connection that has
 // been closed.
-type applicationError struct{ Remote bool }
+type applicationError struct {
+	Remote    bool
+	ErrorCode uint64
+}
 
 func (e *applicationError) Error() string { return "application error" }
 func (e *applicationError) Unwrap() error { return net.ErrClosed }
@@ -25,7 +28,7 @@ func (e *applicationError) Unwrap() error { return net.ErrClosed }
 // server that closes it is none.
 func TestTransport_HTTP3ClientCloses(t *testing.T) {
 	for _, m := range mounts {
-		for _, cause := range []error{&applicationError{true}, &applicationError{false}, errors.New("outer")} {
+		for _, cause := range []error{&applicationError{Remote: true}, &applicationError{}, errors.New("outer")} {
 			synctest.Test(t, func(t *testing.T) {
 				ctx, cancel := context.WithCancelCause(t.Context())
 				called, ended := make(chan struct{}, 1), make(chan middleware.Outcome, 1)

@@ -183,7 +183,7 @@ func (r *Request) mayHaveLeft() bool {
 		return false
 	}
 	cause := context.Cause(outer)
-	return cause == context.Canceled || nethttp.RemoteClosed(cause)
+	return cause == context.Canceled || nethttp.OfQUIC(cause).ByPeer()
 }
 
 // cancel ends the contexts of the request; what is shielded, too, unless the

@@ -12,6 +12,12 @@ func (r *Request) http1() bool {
 	return r.w.speaks == nethttp.HTTP1
 }
 
+// http3 reports whether the response goes out over HTTP/3: the writer of its
+// server is of no kind that is known, so the request tells.
+func (r *Request) http3() bool {
+	return r.w.speaks == nethttp.Unknown && r.body.from.ProtoMajor >= 3
+}
+
 // ownHTTP1 reports whether w leads to the writer that net/http's HTTP/1 server
 // made for this request.
 func (w *Writer) ownHTTP1() bool {

@@ -23,6 +23,7 @@ type facts struct {
 var _ verdict.Case = facts{}
 
 func (f facts) HTTP1() bool        { return f.r.http1() }
+func (f facts) HTTP3() bool        { return f.r.http3() }
 func (f facts) Hijacked() bool     { return f.r.is(hijacked) }
 func (f facts) BodyUnread() bool   { return f.r.bodyUnread() }
 func (f facts) ReadTimedOut() bool { return f.r.is(overdue) }
@@ -105,7 +106,7 @@ func (f facts) Calling() bool {
 // or once more was written than the server holds back.
 func (f facts) Answered() bool {
 	r := f.r
-	if !r.is(committed) || !r.is(flushed) && r.size.Load() < 2*nethttp.BufferSize {
+	if !r.is(committed) || !r.is(flushed) && (r.http3() || r.size.Load() < 2*nethttp.BufferSize) {
 		return false
 	}
 	r.mu.Lock()
@@ -127,6 +128,16 @@ func (f facts) StoppedListening(wait bool) bool {
 func (f facts) Heard() bool {
 	heard, known := f.r.heard(false)
 	return heard && known
+}
+
+// QUIC: the connection's context may end a moment after the request's.
+func (f facts) QUIC() (end nethttp.QUICEnd) {
+	for pause := 100 * time.Microsecond; ; pause *= 2 {
+		if end = nethttp.EndOfQUIC(f.r.node.parent); end != nethttp.NotQUIC || pause > 10*time.Millisecond {
+			return end
+		}
+		time.Sleep(pause)
+	}
 }
 
 func (r *Request) heard(wait bool) (heard, known bool) {

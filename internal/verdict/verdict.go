@@ -63,6 +63,7 @@ type Word struct {
 // matters: some look at the socket, and some wait.
 type Case interface {
 	HTTP1() bool
+	HTTP3() bool
 	Hijacked() bool
 	Unread() bool // of what the client has sent on a hijacked connection
 	BodyUnread() bool
@@ -89,6 +90,10 @@ type Case interface {
 	LeftFirst() peer.State
 	BeganToClose() bool
 	ShuttingDown() bool // Shutdown of the server was called
+
+	// QUIC tells who ended the connection of a request over HTTP/3, whose context
+	// has ended.
+	QUIC() nethttp.QUICEnd
 
 	// Calling reports whether a body read or a Write is under way, after which
 	// the verdict is asked for again. Writing: a Write is.
@@ -126,8 +131,11 @@ type Case interface {
 // Judge weighs the word of a witness against what else is known, and gives the
 // strongest reason known if it was the client.
 func Judge(c Case, w Word) (reason string, by Party) {
-	if c.HTTP1() {
+	switch {
+	case c.HTTP1():
 		return connection(c, w)
+	case c.HTTP3():
+		return quic(c, w)
 	}
 	return stream(c, w)
 }
@@ -167,7 +175,8 @@ func IsReset(err error) bool {
 // Suspicious reports whether err, of a read or write, is worth a verdict even if
 // net/http has not ended its context: it may speak of the end of the client.
 func Suspicious(err error) bool {
-	return IsReset(err) || errors.Is(err, pipe) || nethttp.IsDisconnected(err) || nethttp.IsResetByPeer(err)
+	return IsReset(err) || errors.Is(err, pipe) || nethttp.IsDisconnected(err) || nethttp.IsResetByPeer(err) ||
+		nethttp.OfQUIC(err).ByPeer()
 }
 
 // closedHere finds what this process has closed.

@@ -8,6 +8,7 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/lastbyte-go/lastbyte/internal/nethttp"
 	"github.com/lastbyte-go/lastbyte/internal/peer"
 	"github.com/lastbyte-go/lastbyte/internal/verdict"
 )
@@ -25,9 +26,13 @@ type request struct {
 	writeTimedOut, stale             bool
 	stopped, unheard, unwatched      bool
 	deaf                             bool
+	h3                               bool
+	quic                             nethttp.QUICEnd
 }
 
-func (r *request) HTTP1() bool                { return !r.h2 }
+func (r *request) HTTP1() bool                { return !r.h2 && !r.h3 }
+func (r *request) HTTP3() bool                { return r.h3 }
+func (r *request) QUIC() nethttp.QUICEnd      { return r.quic }
 func (r *request) Hijacked() bool             { return r.hijacked }
 func (r *request) Unread() bool               { return r.queued }
 func (r *request) BodyUnread() bool           { return r.unread }
