@@ -57,6 +57,16 @@ var usual = map[string]http.HandlerFunc{
 		w.Header().Set("X-Sum", "abc")
 		w.Header().Set(http.TrailerPrefix+"X-Late", "late")
 	},
+	"trailers taken out again": func(w http.ResponseWriter, _ *http.Request) {
+		for _, name := range []string{"X-Sum", "X-Kept", http.TrailerPrefix + "X-Late", http.TrailerPrefix + "X-Kept-Too"} {
+			w.Header().Set(name, "abc")
+		}
+		w.Header().Set("Trailer", "X-Sum, X-Kept")
+		io.WriteString(w, "body")
+		w.(http.Flusher).Flush()
+		w.Header().Del("X-Sum")
+		delete(w.Header(), http.TrailerPrefix+"X-Late")
+	},
 	"content length": func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Length", "4")
 		io.WriteString(w, "body and more")

@@ -89,7 +89,8 @@ func (r *Request) endsOutside(d *Detached) bool {
 func (d *Detached) begin(status int) {
 	d.sync()
 	d.req.carryEarly(d.body.from, d.body.to, &d.node)
-	d.trailer, d.declared = append([]string(nil), d.own["Trailer"]...), 0
+	d.noteTrailers()
+	d.declared = 0
 	if cl := d.own["Content-Length"]; len(cl) > 0 && cl[0] != "" {
 		switch n, err := strconv.ParseInt(cl[0], 10, 64); {
 		case err != nil || n < 0:
@@ -151,6 +152,19 @@ func (d *Detached) settle() {
 	}
 }
 
+// noteTrailers notes the trailers that the map names as the header goes out: those
+// it declares, and those it has the fields of already.
+func (d *Detached) noteTrailers() {
+	d.trailer = append([]string(nil), d.own["Trailer"]...)
+	for k := range d.own {
+		if strings.HasPrefix(k, http.TrailerPrefix) {
+			d.trailer = append(d.trailer, k)
+		}
+	}
+}
+
+// trailers hands over the trailers as the handler left them. One that it took out
+// again after the header is not sent. What others have added below stays.
 func (d *Detached) trailers() {
 	h := d.w.inner.Header()
 	for k, v := range d.own {
@@ -163,6 +177,8 @@ func (d *Detached) trailers() {
 			k = http.CanonicalHeaderKey(strings.TrimSpace(k))
 			if v, ok := d.own[k]; ok {
 				h[k] = append([]string(nil), v...)
+			} else {
+				delete(h, k)
 			}
 		}
 	}
