@@ -67,6 +67,13 @@ var usual = map[string]http.HandlerFunc{
 		w.Header().Del("X-Sum")
 		delete(w.Header(), http.TrailerPrefix+"X-Late")
 	},
+	"switching protocols": func(w http.ResponseWriter, _ *http.Request) { // no last status on HTTP/2
+		w.WriteHeader(http.StatusSwitchingProtocols)
+		w.Header().Set("X-A", "1")
+		w.Header().Set("Trailer", "X-Sum")
+		w.WriteHeader(http.StatusAccepted)
+		w.Header().Set("X-Sum", "abc")
+	},
 	"content length": func(w http.ResponseWriter, _ *http.Request) {
 		w.Header().Set("Content-Length", "4")
 		io.WriteString(w, "body and more")

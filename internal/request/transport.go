@@ -1,6 +1,10 @@
 package request
 
-import "github.com/lastbyte-go/lastbyte/internal/nethttp"
+import (
+	"net/http"
+
+	"github.com/lastbyte-go/lastbyte/internal/nethttp"
+)
 
 // http1 reports whether the response goes out over HTTP/1. The writer tells; the
 // request's own version is no evidence, and asked only where the writer is of no
@@ -23,4 +27,11 @@ func (r *Request) http3() bool {
 func (w *Writer) ownHTTP1() bool {
 	server, _ := nethttp.Server(w.inner)
 	return server != nil && nethttp.IsOwn(server)
+}
+
+// isInformational reports whether another status follows this one. On HTTP/1 a
+// 101 is the last; HTTP/2 does not have it (RFC 9113, 8.6), and its servers treat
+// it as they treat every 1xx.
+func (r *Request) isInformational(status int) bool {
+	return status >= 100 && status <= 199 && (status != http.StatusSwitchingProtocols || !r.http1())
 }

@@ -84,7 +84,7 @@ func (w *Writer) WriteHeader(status int) {
 	}
 	defer w.leave()
 	r := w.req
-	informational := status >= 100 && status <= 199 && status != http.StatusSwitchingProtocols
+	informational := r.isInformational(status)
 	switch {
 	case w.det() != nil:
 		if w.det().writesStatus(status, informational) != nil {
