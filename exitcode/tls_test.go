@@ -72,14 +72,9 @@ func closesCleanly(t *testing.T, wrap func(*tls.Conn) net.Conn, path string) {
 	check(t, "end of the connection", time.Since(begin), 0)
 }
 
-// dialTLS gives a client's connection to a TLS server of h on HTTP/1 over a
-// pipe, both of which the test's end closes.
-func dialTLS(t *testing.T, h handlerFunc) *tls.Conn {
-	t.Helper()
-	return dialWrappedTLS(t, func(c *tls.Conn) net.Conn { return c }, h)
-}
-
-// dialWrappedTLS is dialTLS to a server whose listener wraps its connections.
+// dialWrappedTLS gives a client's connection to a TLS server of h on HTTP/1 over a
+// pipe, both of which the test's end closes. The server's listener wraps its
+// connections.
 func dialWrappedTLS(t *testing.T, wrap func(*tls.Conn) net.Conn, h handlerFunc) *tls.Conn {
 	t.Helper()
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

@@ -41,7 +41,7 @@ func copies(t *testing.T, wrap func(http.Handler) http.Handler, length string, s
 		got.err, got.ctx = fmt.Sprint(err), r.Context().Err()
 		if got.n == 0 && err != nil {
 			w.Header().Del("Content-Length")
-			http.Error(w, "no source", 502)
+			http.Error(w, "no source", http.StatusBadGateway)
 		}
 	})
 	if wrap != nil {
@@ -135,8 +135,8 @@ func open(t *testing.T, name string) *os.File {
 	return f
 }
 
-// disconnects looks like the HTTP/2 server's error for a client that is gone.
-var disconnects = errors.New("client disconnected")
+// errDisconnects looks like the HTTP/2 server's error for a client that is gone.
+var errDisconnects = errors.New("client disconnected")
 
 // uncomparable is an error that must not be compared.
 type uncomparable struct{ s []string }
@@ -147,7 +147,7 @@ func (e uncomparable) Error() string { return e.s[0] }
 // it looks like.
 func TestN8_ReadFrom_SourceErrorIsNotTheClients(t *testing.T) {
 	for _, err := range []error{
-		syscall.ECONNRESET, syscall.EPIPE, syscall.ETIMEDOUT, os.ErrDeadlineExceeded, disconnects, io.ErrUnexpectedEOF, net.ErrClosed,
+		syscall.ECONNRESET, syscall.EPIPE, syscall.ETIMEDOUT, os.ErrDeadlineExceeded, errDisconnects, io.ErrUnexpectedEOF, net.ErrClosed,
 		http.ErrBodyReadAfterClose, uncomparable{[]string{"x"}},
 		&net.OpError{Op: "read", Net: "tcp", Err: os.NewSyscallError("read", syscall.ECONNRESET)},
 	} {
