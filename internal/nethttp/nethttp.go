@@ -182,11 +182,16 @@ func AtEnd(r *http.Request) bool {
 // channel of CloseNotify then (closeNotify in server.go), a moment after it has
 // cancelled the request's context. known is false where w leads to no such
 // writer. A handler that receives from the channel takes the value away.
+//
+// Once ServeHTTP has returned, whose handler may be at work on another goroutine,
+// CloseNotify panics; then nothing was notified.
 func Notified(w http.ResponseWriter) (notified, known bool) {
 	server, _ := Server(w)
 	if server == nil || !IsOwn(server) {
 		return false, false
 	}
+	known = true
+	defer func() { _ = recover() }()
 	return len(server.(CloseNotifier).CloseNotify()) > 0, true
 }
 

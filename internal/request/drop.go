@@ -57,21 +57,28 @@ func (r *Request) cut() bool {
 // be under way.
 func (r *Request) sever() (certain bool) {
 	idle := r.w.gate.seal() <= 1 // no other call than this is inside, and none begins that writes
-	var nc net.Conn
-	if c := r.conn(); c != nil && r.http1() && !r.outlived() { // else it may be another request's
-		nc = c.peer.NetConn()
+	if r.overtaken() {
+		return true // its response is out
+	}
+	own := r.ownConn(func(c *Conn) {
+		nc := c.peer.NetConn()
 		defer closeWriter(nc, idle)()
+		server, _ := nethttp.Server(r.w.inner)
+		if server == nil || r.bodyUnread() { // else net/http waits for the client's end
+			_ = nc.SetReadDeadline(past)
+		}
+		if certain = nc.SetWriteDeadline(past) == nil; certain && server == nil {
+			r.mu.Lock()
+			r.extra.byHandle = true
+			r.mu.Unlock()
+		}
+	})
+	if own && certain {
+		return true
 	}
 	r.interruptRead() // what is left of the body is of no use
 	type deadline interface{ SetWriteDeadline(time.Time) error }
 	if server, _ := nethttp.Server(r.w.inner); server != nil && server.(deadline).SetWriteDeadline(past) == nil {
-		return true
-	}
-	if nc != nil && nc.SetWriteDeadline(past) == nil {
-		_ = nc.SetReadDeadline(past)
-		r.mu.Lock()
-		r.extra.byHandle = nc
-		r.mu.Unlock()
 		return true
 	}
 	_ = http.NewResponseController(r.w.inner).SetWriteDeadline(past) // a Write that is stuck may return
@@ -95,33 +102,6 @@ func closeWriter(nc net.Conn, idle bool) (finish func()) {
 	}
 	end(nc)
 	return func() {}
-}
-
-// outlived reports whether net/http may be through with the request while its
-// handler is not: behind an http.TimeoutHandler that gave up. The caller is
-// inside the writer's gate, or has shut it and not returned.
-func (r *Request) outlived() bool {
-	if r.node.parent.Err() == nil || r.w.ownHTTP1() {
-		return false
-	}
-	if c := r.conn(); c != nil && r.mayHaveLeft() {
-		if s := c.peer.State(); s == peer.Closed || s == peer.Reset {
-			return false // net/http's reader has met the end: no other request comes
-		}
-	}
-	return true
-}
-
-// outlivedNow is outlived for any caller.
-func (r *Request) outlivedNow() bool {
-	if r.node.parent.Err() == nil {
-		return false
-	}
-	if !r.w.gate.enter() {
-		return true
-	}
-	defer r.w.gate.leave(r)
-	return r.outlived()
 }
 
 // drop ends the request without a byte, on the serving goroutine. Outer

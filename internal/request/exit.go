@@ -141,6 +141,10 @@ func (r *Request) respond(panicked bool) (stop bool) {
 	if s&hijacked != 0 {
 		return false
 	}
+	if r.overtaken() {
+		r.recordOvertaken()
+		return false
+	}
 	switch s & winnerMask {
 	case exited:
 		e := r.exit()
@@ -168,6 +172,22 @@ func (r *Request) respond(panicked bool) (stop bool) {
 	}
 	r.implicit()
 	return r.cutShort()
+}
+
+// recordOvertaken notes the status of a request whose response is out, without it.
+func (r *Request) recordOvertaken() {
+	e := r.exit()
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	switch w := r.winner(); {
+	case r.is(committed):
+	case w == exited:
+		r.w.status = int16(max(e.Code, 0))
+	case w == aborted:
+		r.w.status = clientClosed
+	default:
+		r.w.status = http.StatusOK
+	}
 }
 
 // failClosed drops a response that a HeaderFilter has not seen, since it panicked

@@ -26,7 +26,9 @@ import (
 
 // stateChanged is net/http's word on c, from the server's ConnState hook.
 func (c *Conn) stateChanged(state http.ConnState) {
-	if state != http.StateHijacked { // then the request that hijacked it has it for good
+	switch state {
+	case http.StateHijacked, http.StateClosed: // no other request comes
+	default:
 		c.moveOn()
 	}
 	switch state {

@@ -194,7 +194,7 @@ func (r *Request) endsAt(w *Writer) bool {
 func (r *Request) answer(w *Writer, flush bool) {
 	code, e, ok := r.answerMove(w)
 	switch {
-	case !ok:
+	case !ok, r.overtaken():
 		return
 	case e == nil:
 		if code > 0 {

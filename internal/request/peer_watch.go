@@ -70,7 +70,7 @@ func (f facts) Unread() bool {
 // lookAtPeer asks the socket alone.
 func (r *Request) lookAtPeer() {
 	c := r.conn()
-	if c == nil || !r.http1() {
+	if c == nil || !r.http1() || r.overtaken() {
 		return
 	}
 	switch c.peer.State() {

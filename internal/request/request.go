@@ -66,7 +66,7 @@ type extra struct {
 	severed bool      // the cut worked
 
 	local    net.Addr // after a hijack, what the context gives for http.LocalAddrContextKey: see nearest
-	byHandle net.Conn // what the cut was made on, past a writer that hides net/http's
+	byHandle bool     // the cut was made on the connection, past a writer that hides net/http's
 }
 
 // From finds the request that ctx belongs to.
@@ -140,11 +140,12 @@ func (r *Request) init(w http.ResponseWriter, req *http.Request) {
 	r.node.parent, r.node.judge = req.Context(), r
 	r.w.inner, r.w.req = w, r
 	r.body.req, r.body.from = r, req
-	if c := r.conn(); c != nil && req.ProtoMajor == 1 {
-		r.body.lease = c.lease()
-	}
-	if r.node.parent.Err() != nil {
+	c := r.conn()
+	switch {
+	case r.node.parent.Err() != nil: // it may have begun too late, behind an http.TimeoutHandler
 		r.state.Store(stale)
+	case c != nil && req.ProtoMajor == 1:
+		r.body.lease = c.lease()
 	}
 }
 

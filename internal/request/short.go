@@ -13,7 +13,7 @@ import (
 // stop net/http: where its writer is hidden no deadline reaches the connection,
 // or none is known to.
 func (r *Request) cutShort() (stop bool) {
-	if !r.is(short) || !r.w.gate.enter() {
+	if !r.is(short) || r.overtaken() || !r.w.gate.enter() {
 		return false
 	}
 	defer r.w.gate.leave(r)
@@ -32,17 +32,22 @@ func (r *Request) cutShort() (stop bool) {
 // cutHidden is cutShort where net/http's writer is hidden: by the connection's own
 // handle, if there is one.
 func (r *Request) cutHidden(rc *http.ResponseController) (stop bool) {
-	c := r.ownConn()
-	switch {
-	case r.unframed() && c != nil && resetOnClose(c.peer.NetConn()):
+	certain := false
+	if r.unframed() {
+		// What is kept back is all that can show the cut, unless the connection is
+		// reset.
+		if r.ownConn(func(c *Conn) { certain = resetOnClose(c.peer.NetConn()) }); !certain {
+			return r.recovers()
+		}
 		_ = rc.Flush()
-		_ = peer.Innermost(c.peer.NetConn()).Close() // net/http's close would begin with a close_notify over TLS
+		r.ownConn(func(c *Conn) {
+			_ = peer.Innermost(c.peer.NetConn()).Close() // net/http's close would begin with a close_notify over TLS
+		})
 		return false
-	case r.unframed():
-		return r.recovers() // what is kept back is all that can show the cut
 	}
 	_ = rc.Flush()
-	return (c == nil || c.peer.NetConn().SetWriteDeadline(past) != nil) && r.recovers()
+	r.ownConn(func(c *Conn) { certain = c.peer.NetConn().SetWriteDeadline(past) == nil })
+	return !certain && r.recovers()
 }
 
 // unframed reports whether the end of the connection is all that tells the end
@@ -61,11 +66,7 @@ func (r *Request) unframed() bool {
 func (r *Request) spoilEnd(rc *http.ResponseController) {
 	_, _ = r.w.inner.Write([]byte{0})
 	_ = rc.Flush()
-	if c := r.ownConn(); c != nil {
-		resetOnClose(c.peer.NetConn())
-		return
-	}
-	if r.conn() != nil || r.body.from.TLS != nil {
+	if r.ownConn(func(c *Conn) { resetOnClose(c.peer.NetConn()) }) || r.conn() != nil || r.body.from.TLS != nil {
 		return
 	}
 	server, _ := nethttp.Server(r.w.inner)

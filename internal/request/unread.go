@@ -26,7 +26,7 @@ func (r *Request) bodyUnread() bool {
 // reads the rest when the handler is back, and takes a body that it could not
 // read for the next request (golang/go#68560 has the milder case).
 func (r *Request) answerFirst() {
-	if !r.http1() || !r.bodyUnread() || r.is(flushed) || r.size.Load() > nethttp.BufferSize {
+	if !r.http1() || !r.bodyUnread() || r.overtaken() || r.is(flushed) || r.size.Load() > nethttp.BufferSize {
 		return // where the header is out, net/http has dealt with the body
 	}
 	if in := r.body.from; in.Header.Get("Expect") != "" && in.ProtoAtLeast(1, 1) {

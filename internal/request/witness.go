@@ -31,7 +31,12 @@ func (f facts) Stale() bool        { return f.r.is(stale) }
 func (f facts) Writing() bool      { return f.r.w.gate.busy() }
 func (f facts) BaseEnded() bool    { return f.c != nil && f.c.Err() != nil }
 func (f facts) ClosedHere() bool {
-	return f.c != nil && !f.r.is(hijacked) && !f.r.outlivedNow() && f.c.peer.ClosedHere()
+	if f.c == nil || f.r.is(hijacked) || f.r.outlivedNow() {
+		return false
+	}
+	closed := false
+	f.c.withLease(f.r.body.lease, func(c *Conn) { closed = c.peer.ClosedHere() })
+	return closed
 }
 
 func (f facts) Told() bool { return f.c != nil && f.c.told.Load() }
@@ -174,7 +179,11 @@ func (r *Request) watchPeer(c *Conn) {
 	case r.node.watch.Load() == thePeer || r.check() == nil:
 	case !r.http1():
 		c.note() // each stream's context is its witness; the reason is the connection's
-	case c.peer.Watch(r):
-		r.node.watch.Store(thePeer)
+	default:
+		c.withLease(r.body.lease, func(*Conn) {
+			if c.peer.Watch(r) {
+				r.node.watch.Store(thePeer)
+			}
+		})
 	}
 }
