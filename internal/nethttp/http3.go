@@ -39,7 +39,10 @@ func OfQUIC(err error) QUICEnd {
 			}
 			return ResetByPeer
 		}
-		if n, ok := err.(net.Error); ok && closed && (n.Timeout() || n.Temporary()) {
+		if n, ok := err.(interface{ Timeout() bool }); ok && closed && n.Timeout() {
+			return PeerLost
+		}
+		if n, ok := err.(interface{ Temporary() bool }); ok && closed && n.Temporary() {
 			return PeerLost
 		}
 	}
