@@ -4,6 +4,7 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"strings"
 	"testing"
 	"time"
 
@@ -129,7 +130,10 @@ func TestX3a_StatusThatWasSent(t *testing.T) {
 					s.get(path).decoded().is(t, mwName+" "+place+" "+path, 403, body)
 					s.recorded(403)
 				}
-				check(t, mwName+" "+place+", log", s.Logs(), "")
+				logged := s.Logs() // once in a process, of a wrapper outside: a line of its own
+				if strings.Count(logged, "\n") > 1 || logged != "" && (place != "outside" || !strings.Contains(logged, "hides deadlines")) {
+					t.Errorf("%s %s: the log has %q, want nothing of the exit", mwName, place, logged)
+				}
 			}
 		}
 	})

@@ -70,7 +70,9 @@ func (w *Writer) view() http.ResponseWriter {
 	case nethttp.HTTP2:
 		return (*h2)(w)
 	}
-	_, w.speaks = nethttp.Server(w.inner)
+	if _, w.speaks = nethttp.Server(w.inner); w.speaks == nethttp.Unknown && w.lay == nil {
+		w.req.warnHidden()
+	}
 	return compose(w)
 }
 
