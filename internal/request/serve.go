@@ -1,0 +1,114 @@
+package request
+
+import "net/http"
+
+// serve runs the handler on this goroutine and ends the request. A panic or
+// runtime.Goexit passes on as it came, unless it is that of Throw.
+func (r *Request) serve(next http.Handler, w http.ResponseWriter, out *http.Request) {
+	back := false
+	defer func() {
+		if back {
+			return
+		}
+		l := r.left(own, recover())
+		if l.Broken() {
+			r.panicMove(l)
+		}
+		cut := r.finish(l.Broken())
+		switch {
+		case l.Value == nil: // runtime.Goexit goes on by itself
+		case l.Broken():
+			panic(l.Value) // on top of the frames that panicked, which net/http logs
+		case cut:
+			panic(http.ErrAbortHandler)
+		}
+	}()
+	next.ServeHTTP(w, out)
+	cut := r.complete(false) // it may panic itself, in a HeaderFilter
+	back = true
+	if r.end() || cut {
+		panic(http.ErrAbortHandler)
+	}
+}
+
+// panicMove notes a panic and calls the request's goroutines back. A panic with
+// http.ErrAbortHandler is how a handler breaks its response off: nothing has gone
+// wrong in it.
+func (r *Request) panicMove(l Left) {
+	r.mu.Lock()
+	if x := r.extraLocked(); l.How == ByAbortHandler {
+		x.broken = true
+	} else {
+		x.panicked = true
+	}
+	r.mu.Unlock()
+	r.node.cancel(handlerReturned)
+}
+
+// finish completes the response and ends the request, also if a HeaderFilter
+// panics in between.
+func (r *Request) finish(panicked bool) (cut bool) {
+	defer func() { cut = r.end() || cut }()
+	return r.complete(panicked)
+}
+
+// complete decides, if nobody has, and gives the response, on the serving
+// goroutine. It reports whether only a panic can still keep net/http from
+// completing it.
+func (r *Request) complete(panicked bool) (cut bool) {
+	switch {
+	case r.det.Load() == nil:
+		r.drain()
+	case r.winner() == serving:
+		r.returnedMove()
+	}
+	r.carryEarly(r.body.from, r.body.to, &r.node)
+	return r.respond(panicked)
+}
+
+// end ends the request on the serving goroutine, after which nothing of its writer
+// or body is touched. It reports what complete does.
+func (r *Request) end() (cut bool) {
+	d := r.det.Load()
+	r.w.gate.close(r, nil)
+	r.body.gate.close(r, r.interruptRead)
+	cut = r.endLease()
+	carry(r.body.from, r.body.to, &r.node)
+	r.node.detach()
+	r.node.cancel(handlerReturned)
+
+	r.mu.Lock()
+	var deferred []func()
+	var shields []*Node
+	if x := r.extra; x != nil {
+		deferred, x.deferred = x.deferred, nil
+	}
+	if d == nil {
+		r.markLocked(ended | done | shielded)
+		shields = r.shieldsLocked()
+	} else {
+		r.markLocked(ended) // what Shield gave ends with the handler
+	}
+	obs := r.cfg.Load().Observer
+	var out Outcome
+	if obs != nil {
+		r.duration = r.Age()
+		out = r.outcomeLocked()
+	}
+	form := r.uploaded(d)
+	over := d != nil && r.is(done) && d.alone && r.winner() == sent
+	r.mu.Unlock()
+
+	removeFiles(r.body.from.Context(), form)
+	for _, n := range shields {
+		n.cancel(handlerReturned)
+	}
+	r.submit(deferred)
+	if obs != nil {
+		if over {
+			defer obs.Done(&d.node, r) // the work was quicker than the response
+		}
+		obs.End(r, out)
+	}
+	return cut
+}
