@@ -33,6 +33,18 @@ func ClosingTLS(c net.Conn) bool {
 	return errors.Is(err, net.ErrClosed)
 }
 
+// CloseNotifyError gives what came of the close_notify of c, which this process
+// has closed, see ClosingTLS: crypto/tls keeps it (closeNotify in
+// crypto/tls/conn.go). Where a frame cannot be written, net/http closes the
+// connection, and the close_notify meets what the frame has met.
+func CloseNotifyError(c net.Conn) error {
+	w, ok := c.(interface{ CloseWrite() error })
+	if !ok {
+		return nil
+	}
+	return w.CloseWrite()
+}
+
 // AlertSize is the size of a record with an alert in it, of the cipher suites
 // that crypto/tls prefers: five bytes of header, two of the alert, the tag of
 // the cipher, and with TLS 1.3 the type, before it an explicit nonce.

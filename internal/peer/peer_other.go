@@ -13,3 +13,15 @@ func (c *Conn) register() bool { return false }
 
 // Unread knows of no socket here.
 func (c *Conn) Unread() int { return 0 }
+
+// Kept is a second descriptor, which there is none of here.
+type Kept struct{}
+
+// Keep knows of no socket here.
+func (c *Conn) Keep() (k Kept, ok bool) { return k, false }
+
+// State knows of no socket here.
+func (Kept) State() State { return Unknown }
+
+// Close closes nothing.
+func (Kept) Close() {}

@@ -31,6 +31,8 @@ type Conn struct {
 	turn   atomic.Uint32 // counts the words of the ConnState hook, see moveOn; written under mu
 	defers bool          // idleNow will be called
 	idle   []func()      // to run when the response's last byte is out
+
+	end closing // what leftFirst has to go by
 }
 
 type connKey struct{}
@@ -75,6 +77,7 @@ func (c *Conn) tls() (t nethttp.TLSState, secure bool) {
 func (c *Conn) note() {
 	if !c.noted.Swap(true) {
 		c.peer.Watch(c)
+		c.keepSocket()
 	}
 }
 

@@ -34,6 +34,9 @@ func (c *Conn) stateChanged(state http.ConnState) {
 	switch state {
 	case http.StateHijacked: // whoever serves it now need not call the hook
 		c.told.Store(false)
+		c.forgetSocket()
+	case http.StateClosed:
+		c.forgetSocket()
 	case http.StateIdle:
 		if c.streams.Load() {
 			c.lookAtTheEnd()
@@ -62,13 +65,13 @@ func (c *Conn) maySpeakHTTP2() bool {
 func (c *Conn) lookAtTheEnd() {
 	switch s := c.peer.State(); s {
 	case peer.Closed, peer.Reset:
-		if !c.beganToClose() {
+		if c.beganToClose() {
+			c.leftFirst()
+		} else {
 			c.left.Store(uint32(s))
 		}
 	case peer.Local:
-		if c.server().takeLostPing() {
-			c.left.Store(uint32(peer.Closed))
-		}
+		c.leftFirst()
 	default:
 		// It is open. If net/http closes it now, its reader has met an end that the
 		// socket does not show yet, or never will: a close_notify ahead of its FIN,
@@ -122,9 +125,6 @@ func (s *Server) takeLostPing() bool {
 	}
 	return false
 }
-
-// leftFirst is what lookAtTheEnd has noted, peer.Unknown if nothing.
-func (c *Conn) leftFirst() peer.State { return peer.State(c.left.Load()) }
 
 // beganToClose reports whether this process has begun to close a connection that
 // speaks TLS: the client's end may be the answer to its close_notify. If it has,

@@ -153,7 +153,7 @@ func (w Word) proves() bool {
 }
 
 // broken reports whether the system says that the connection is.
-func (w Word) broken() bool { return IsReset(w.Err) || errors.Is(w.Err, pipe) }
+func (w Word) broken() bool { return IsBroken(w.Err) }
 
 // timedOut reports whether a call met a deadline. A Write on HTTP/2 meets only
 // that of HTTP2Config.WriteByteTimeout; others reset the stream.
@@ -171,6 +171,9 @@ func IsReset(err error) bool {
 	}
 	return false
 }
+
+// IsBroken finds what the system says of a connection that a write finds dead.
+func IsBroken(err error) bool { return IsReset(err) || errors.Is(err, pipe) }
 
 // Suspicious reports whether err, of a read or write, is worth a verdict even if
 // net/http has not ended its context: it may speak of the end of the client.
