@@ -100,7 +100,7 @@ func TestOvertaken_LateActs(t *testing.T) {
 							if over <- v; v != nil {
 								t.Errorf("the handler that was left behind panics with %v, want no panic", v)
 							}
-							io.WriteString(w, string(half))
+							w.Write(half)
 							rest, err := io.ReadAll(r.Body)
 							if err != nil || r.Context().Err() != nil {
 								t.Errorf("the next request's body = %v, context = %v; want nil", err, context.Cause(r.Context()))
