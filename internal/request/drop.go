@@ -91,17 +91,32 @@ func (r *Request) sever() (certain bool) {
 // stuck, and over TLS it holds a lock that CloseWrite would wait for: then the
 // socket below ends, without a close_notify.
 func closeWriter(nc net.Conn, idle bool) (finish func()) {
-	type halfCloser interface{ CloseWrite() error }
-	end := func(c net.Conn) {
-		if w, ok := peer.As[halfCloser](c); ok {
-			_ = w.CloseWrite() // it fails where there is nobody left to tell
-		}
-	}
 	if t, secure := peer.As[nethttp.TLSState](nc); secure && !idle {
-		return func() { end(peer.Below(t)) }
+		return func() { endWriting(peer.Below(t)) }
 	}
-	end(nc)
+	endWriting(nc)
 	return func() {}
+}
+
+// patience is how long a close_notify may take that a full buffer holds up. It
+// has gone out before, or does not: crypto/tls would try for five seconds
+// (closeNotify in conn.go).
+const patience = 20 * time.Millisecond
+
+// endWriting closes c for writing. A connection that cannot be half closed, as a
+// net.Pipe, is closed. It waits for no Write, because none is under way.
+func endWriting(c net.Conn) {
+	if c == nil {
+		return
+	}
+	w, ok := peer.As[interface{ CloseWrite() error }](c)
+	if !ok {
+		_ = c.Close() // a second Close, of net/http's, fails unseen
+		return
+	}
+	giveUp := time.AfterFunc(patience, func() { _ = c.SetWriteDeadline(past) })
+	defer giveUp.Stop()
+	_ = w.CloseWrite() // it fails where there is nobody left to tell
 }
 
 // drop ends the request without a byte, on the serving goroutine. Outer

@@ -182,8 +182,12 @@ func Suspicious(err error) bool {
 		nethttp.OfQUIC(err).ByPeer()
 }
 
-// closedHere finds what this process has closed.
-func closedHere(err error) bool { return errors.Is(err, net.ErrClosed) }
+// closedHere finds what this process has closed. io.ErrClosedPipe is what a
+// net.Pipe says to a Read then; to a Write it says the same when the other end
+// was closed, so that proves nothing.
+func closedHere(err error) bool {
+	return errors.Is(err, net.ErrClosed) || errors.Is(err, io.ErrClosedPipe)
+}
 
 // kept has the request's context live on if the peer is watched, and no longer
 // than that.

@@ -106,6 +106,8 @@ var http1 = []row{
 
 	{"N2 closed here", request{peer: peer.Local}, ended, verdict.Server, ""},
 	{"N2 closed here, a write said so", request{noConn: true}, failed(net.ErrClosed), verdict.Server, ""},
+	{"N2 closed here, a read of a pipe said so", request{noConn: true}, truncated(io.ErrClosedPipe), verdict.Server, ""},
+	{"N2 a write to a pipe that is closed", request{noConn: true}, failed(io.ErrClosedPipe), verdict.Server, ""},
 	{"N2 closed here, a write is under way", request{peer: peer.Local, calling: true}, ended, verdict.Undecided, ""},
 	{"N2 the answer to a close_notify", request{tls: true, peer: peer.Reset, closing: true}, ended, verdict.Server, ""},
 	{"N2 base context", request{peer: alive, baseEnded: true}, ended, verdict.Server, ""},
