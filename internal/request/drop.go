@@ -94,9 +94,14 @@ func closeWriter(nc net.Conn, idle bool) (finish func()) {
 	if t, secure := peer.As[nethttp.TLSState](nc); secure && !idle {
 		return func() { endWriting(peer.Below(t)) }
 	}
+	if _, ok := peer.As[halfCloser](nc); !ok {
+		return func() { endWriting(nc) } // what is closed takes no deadline
+	}
 	endWriting(nc)
 	return func() {}
 }
+
+type halfCloser interface{ CloseWrite() error }
 
 // patience is how long a close_notify may take that a full buffer holds up. It
 // has gone out before, or does not: crypto/tls would try for five seconds
@@ -104,12 +109,13 @@ func closeWriter(nc net.Conn, idle bool) (finish func()) {
 const patience = 20 * time.Millisecond
 
 // endWriting closes c for writing. A connection that cannot be half closed, as a
-// net.Pipe, is closed. It waits for no Write, because none is under way.
+// net.Pipe, is closed. That of a socket waits for no Write, and over TLS none is
+// under way.
 func endWriting(c net.Conn) {
 	if c == nil {
 		return
 	}
-	w, ok := peer.As[interface{ CloseWrite() error }](c)
+	w, ok := peer.As[halfCloser](c)
 	if !ok {
 		_ = c.Close() // a second Close, of net/http's, fails unseen
 		return
