@@ -144,7 +144,9 @@ func (b *Background) Drain() {
 // once; each call waits.
 //
 // When it has returned nil, the goroutines of that work have ended. To know, it
-// looks at the traces of all goroutines, which stops the process for a moment.
+// looks at the traces of all goroutines, which stops the process for a moment. In
+// a process with more than 10,000 goroutines it does not look, and the last of them
+// may still be returning.
 //
 // Call it after http.Server.Shutdown, which does not know of this work.
 func (b *Background) Shutdown(ctx context.Context) error {

@@ -7,7 +7,9 @@ import (
 	"net/http/httptest"
 	"runtime"
 	"strings"
+	"sync"
 	"testing"
+	"time"
 
 	"github.com/lastbyte-go/lastbyte/eof"
 	"github.com/lastbyte-go/lastbyte/thread"
@@ -41,5 +43,31 @@ func TestB10_NothingIsLeftAtOnce(t *testing.T) {
 				t.Fatalf("round %d: Shutdown has left\n%s", i, g)
 			}
 		}
+	}
+}
+
+// A process may have many goroutines that are not lastbyte's, of WebSockets for
+// instance. Shutdown does not stop them all again and again to look at them: with
+// 100,000 of them it took 25 seconds, whatever its context said.
+func TestB10_ManyOtherGoroutines(t *testing.T) {
+	if raceDetector {
+		t.Skip("the race detector has a limit of about 8,000 goroutines")
+	}
+	stop := make(chan struct{})
+	var others sync.WaitGroup
+	for range 50_000 {
+		others.Go(func() { <-stop })
+	}
+	defer others.Wait()
+	defer close(stop)
+	b := eof.New(eof.Options{})
+	h := b.Detach(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { eof.Send(r.Context()) }))
+	h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
+	begin := time.Now()
+	if err := b.Shutdown(t.Context()); err != nil {
+		t.Errorf("Shutdown() = %v, want nil", err)
+	}
+	if d := time.Since(begin); d > time.Second {
+		t.Errorf("Shutdown takes %v, want less than a second", d)
 	}
 }

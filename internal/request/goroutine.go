@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"runtime"
 	"sync/atomic"
+	"time"
 )
 
 // goroutines counts the goroutines of lastbyte that have something left to do.
@@ -35,10 +36,17 @@ var startedByGo = []byte("\ncreated by github.com/lastbyte-go/lastbyte/internal/
 // It is for the end of a program. A look stops the world for as long as writing
 // the traces of all goroutines takes; mostly, the first one is enough. In a process
 // that goes on starting and ending such goroutines there may be none that is, and
-// it returns after some.
+// it returns after some. And it does not look where there are so many goroutines,
+// other people's, that a shutdown would have to wait for the looks: what is left
+// to do for those that it is about takes no time.
 func Gone() {
 	buf := make([]byte, 64<<10)
+	begin := time.Now()
 	for range 100 {
+		if runtime.NumGoroutine() > mostTraced || time.Since(begin) > 100*time.Millisecond {
+			runtime.Gosched()
+			continue
+		}
 		before := goroutines.Load()
 		n := runtime.Stack(buf, true)
 		for n == len(buf) && n < 64<<20 {
@@ -51,3 +59,6 @@ func Gone() {
 		runtime.Gosched()
 	}
 }
+
+// mostTraced is with how many goroutines Gone still looks at all of them.
+const mostTraced = 10_000
