@@ -41,6 +41,12 @@ var chains = []struct {
 	{name: "Shield", ctx: func(ctx context.Context) (context.Context, context.CancelFunc) {
 		return abort.Shield(ctx), func() {}
 	}},
+	{name: "WithoutCancel", ctx: func(ctx context.Context) (context.Context, context.CancelFunc) {
+		return context.WithoutCancel(ctx), func() {}
+	}},
+	{name: "WithTimeout of WithoutCancel", o: eof.Options{Timeout: time.Minute}, ctx: func(ctx context.Context) (context.Context, context.CancelFunc) {
+		return context.WithTimeout(context.WithoutCancel(ctx), time.Second)
+	}},
 }
 
 // asked is the base of a request's context; it counts how often Value gets to it.

@@ -33,38 +33,49 @@ func GivenToThread(ctx context.Context) bool {
 }
 
 // valuesIn finds the scope of a function that was given ctx, or a context with
-// the same values: the function may have made children with an end of their own.
+// the same values: the function may have made children with an end of their own,
+// or without one.
 func valuesIn(ctx context.Context) *scope {
 	s := scopeOf(ctx)
-	for n := 0; s != nil && ctx != nil && n < 16; n++ {
-		if s.given == ctx {
+	if s == nil || s.given == nil {
+		return nil
+	}
+	given := reflect.ValueOf(s.given)
+	v := reflect.ValueOf(ctx)
+	for n := 0; v.IsValid() && n < 16; n++ {
+		if v.Type() == given.Type() && v.Kind() == reflect.Pointer && v.Pointer() == given.Pointer() {
 			return s
 		}
-		ctx = withoutEnd(ctx)
+		v = sameValues(v)
 	}
 	return nil
 }
 
-// withoutEnd gives the parent of a context that adds an end to it and no values:
-// one of context.WithCancel, WithTimeout and the like, or of abort.Shield. It
-// gives nil for any other. Package context has no function for that, but its
-// contexts embed the parent in a field named Context (context.go of 1.26.8 and
-// 1.27.3), which reflect may read. If a release changes that, chains of tasks
-// cost more, and nothing else.
-func withoutEnd(ctx context.Context) context.Context {
-	if n, ok := ctx.(*Node); ok && n.judge == nil {
-		return n.parent
+// sameValues gives the parent of a context that changes the end of it and has no
+// values of its own: one of context.WithCancel, WithTimeout and the like, of
+// context.WithoutCancel, or of abort.Shield. It gives the zero Value for any
+// other. Package context has no function for that, but its contexts have the
+// parent in a field (context.go of 1.26.8 and 1.27.3). The field of WithoutCancel
+// is not exported, so reflect may follow it, but not give it out as a context. If
+// a release changes that, chains of tasks cost more, and nothing else.
+func sameValues(v reflect.Value) (parent reflect.Value) {
+	if v.Kind() == reflect.Pointer {
+		v = v.Elem()
 	}
-	v := reflect.ValueOf(ctx)
-	if v.Kind() != reflect.Pointer || v.IsNil() || v.Type().Elem().PkgPath() != "context" {
-		return nil
+	if v.Kind() != reflect.Struct {
+		return parent
 	}
-	switch v.Type().Elem().Name() {
-	case "cancelCtx", "timerCtx":
-		if f := v.Elem().FieldByName("Context"); f.IsValid() && f.CanInterface() {
-			parent, _ := f.Interface().(context.Context)
-			return parent
-		}
+	switch t := v.Type(); {
+	case t == reflect.TypeFor[Node]() && v.FieldByName("judge").IsNil():
+		parent = v.FieldByName("parent")
+	case t.PkgPath() != "context":
+	case t.Name() == "cancelCtx" || t.Name() == "timerCtx":
+		parent = v.FieldByName("Context")
+	case t.Name() == "withoutCancelCtx":
+		parent = v.FieldByName("c")
 	}
-	return nil
+	if parent.Kind() == reflect.Interface {
+		parent = parent.Elem()
+	}
+	return parent
 }
