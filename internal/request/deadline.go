@@ -64,3 +64,17 @@ func (r *Request) writeOverdue() bool {
 	srv := r.server()
 	return srv != nil && srv.WriteTimeout > 0 && r.Age()+slack >= srv.WriteTimeout
 }
+
+// readTimeoutPassed reports whether the server's ReadTimeout may have passed. Its
+// clock started before the header was read, which nobody has timed.
+func (r *Request) readTimeoutPassed() bool {
+	srv := r.server()
+	if srv == nil || srv.ReadTimeout <= 0 {
+		return false
+	}
+	header := srv.ReadHeaderTimeout
+	if header <= 0 {
+		header = srv.ReadTimeout
+	}
+	return r.Age()+slack+header >= srv.ReadTimeout
+}

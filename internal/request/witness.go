@@ -47,6 +47,9 @@ func (f facts) ShuttingDown() bool {
 }
 func (f facts) BeganToClose() bool   { return f.c.beganToClose() }
 func (f facts) DeadlinePassed() bool { return f.r.overdue() }
+func (f facts) DrainTimedOut() bool {
+	return f.r.http1() && f.r.bodyUnread() && f.r.readTimeoutPassed()
+}
 
 // WriteTimedOut: net/http ends the context, and says nothing to the handler, when
 // it cannot write what it has held back. Where no socket can be asked, a deadline

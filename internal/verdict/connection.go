@@ -43,7 +43,7 @@ func connection(c Case, w Word) (string, Party) {
 		return "", Undecided
 	case state == peer.Alive:
 		return misled(c)
-	case c.DeadlinePassed(), c.Stale() && !c.Heard():
+	case c.DeadlinePassed(), c.DrainTimedOut(), c.Stale() && !c.Heard():
 		return "", Server // nobody could see the client leave from here on
 	case w.Reason == Unverified && c.ClosedHere():
 		return "", Server

@@ -112,6 +112,11 @@ type Case interface {
 	ReadTimedOut() bool
 	WriteTimedOut() bool
 
+	// DrainTimedOut reports whether net/http may have met the server's
+	// ReadTimeout as it read what the handler has left of the body of an HTTP/1
+	// request: it does not listen for the client's end then.
+	DrainTimedOut() bool
+
 	// Stale reports whether the outer context had ended before the request
 	// began. Deaf: on this connection it always will have.
 	Stale() bool

@@ -22,7 +22,7 @@ type request struct {
 	told, down                       bool
 	peer, leftFirst                  peer.State
 	calling, writing, answered       bool
-	deadline, readTimedOut           bool
+	deadline, readTimedOut, drain    bool
 	writeTimedOut, stale             bool
 	stopped, unheard, unwatched      bool
 	deaf                             bool
@@ -48,6 +48,7 @@ func (r *request) ShuttingDown() bool         { return r.down }
 func (r *request) Calling() bool              { return r.calling }
 func (r *request) Writing() bool              { return r.writing }
 func (r *request) Answered() bool             { return r.answered }
+func (r *request) DrainTimedOut() bool        { return r.drain }
 func (r *request) DeadlinePassed() bool       { return r.deadline || r.readTimedOut }
 func (r *request) ReadTimedOut() bool         { return r.readTimedOut }
 func (r *request) WriteTimedOut() bool        { return r.writeTimedOut }
@@ -114,6 +115,7 @@ var http1 = []row{
 	{"N3 read deadline", request{peer: alive, deadline: true}, ended, verdict.Nobody, ""},
 	{"N3 read deadline, nobody watches", request{peer: alive, deadline: true, unwatched: true}, ended, verdict.Server, ""},
 	{"N3 read deadline without a socket", request{noConn: true, deadline: true}, ended, verdict.Server, ""},
+	{"N3 ReadTimeout, the body left unread, without a socket", request{noConn: true, unread: true, drain: true}, ended, verdict.Server, ""},
 	{"N3 a read timed out", request{peer: alive, readTimedOut: true}, ended, verdict.Nobody, ""},
 	{"N3 a write timed out", request{peer: alive, writeTimedOut: true}, ended, verdict.Server, ""},
 	{"N3 it did, and a read waits", request{peer: alive, writeTimedOut: true, calling: true}, ended, verdict.Server, ""},
