@@ -3,6 +3,7 @@ package comparison
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"time"
 
@@ -80,6 +81,6 @@ func outside(h http.Handler, log *journal) http.Handler {
 		}()
 		h.ServeHTTP(w, r)
 		returned = true
-		log.say("outside: returned, form %v", r.Form)
+		log.say("outside: returned, form %s", short(fmt.Append(nil, r.Form)))
 	})
 }

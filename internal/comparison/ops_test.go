@@ -131,12 +131,15 @@ func deadline(in *input, s *script) op {
 	}
 	text := fmt.Sprintf("%s %s", [...]string{"SetReadDeadline", "SetWriteDeadline"}[kind], [...]string{"past", "none", "in 1 h", "in 10 ms"}[when])
 	return op{text, func(a *actor) {
-		at := [...]time.Time{time.Unix(1, 0), {}, time.Now().Add(time.Hour), time.Now().Add(10 * time.Millisecond)}[when]
+		at := [...]time.Time{time.Unix(1, 0), {}, time.Now().Add(time.Hour), time.Now().Add(10*time.Millisecond + 250*time.Microsecond)}[when]
 		set := a.rc.SetReadDeadline
 		if kind == 1 {
 			set = a.rc.SetWriteDeadline
 		}
 		a.log.say("%s = %s", text, identity(set(at)))
+		if when == 0 {
+			s.pause(time.Millisecond) // who notices it first is a matter of chance
+		}
 	}}
 }
 

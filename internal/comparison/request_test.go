@@ -148,7 +148,7 @@ func (l *limits) timeouts(in *input, s *script) {
 	}
 	switch in.next() % 24 {
 	case 0:
-		l.read = 30 * time.Millisecond
+		l.read = 30*time.Millisecond + 500*time.Microsecond
 	case 1:
 		l.write = 30 * time.Millisecond
 	}

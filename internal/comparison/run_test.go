@@ -24,6 +24,7 @@ type world struct {
 	handler journal
 	client  journal
 	errors  journal
+	whole   *bytes.Buffer // what the client has received, if it is looked at as a whole; else nil
 }
 
 // run serves s once, in mode m, and gives what is seen.

@@ -29,6 +29,10 @@ func (w *world) converse1() {
 		w.onLoopback(c, first)
 		return
 	}
+	if w.s.has("io.Copy", "ReadFrom", "http.Serve") {
+		w.whole = new(bytes.Buffer)
+		defer w.responses()
+	}
 	var writing sync.WaitGroup
 	writing.Go(func() {
 		_, _ = io.WriteString(c, first) // it fails if the server has closed, which is seen by the reader
@@ -66,13 +70,38 @@ func (w *world) listen(c net.Conn) {
 	buf := make([]byte, 8192)
 	for {
 		n, err := c.Read(buf)
-		if now := w.age(); now != at || err != nil {
+		if w.whole != nil {
+			w.whole.Write(buf[:n])
+		} else if now := w.age(); now != at || err != nil {
 			w.wire(at, got)
 			got, at = nil, now
 		}
 		got = append(got, buf[:n]...)
 		if err != nil {
 			w.client.say("+%v %s", at, identity(err))
+			return
+		}
+	}
+}
+
+// responses says what came without the sizes of the chunks. On a connection that
+// has no ReadFrom (TLS, pipenet) net/http makes those of a copy as large as the
+// reads; lastbyte's first is of 512 bytes.
+func (w *world) responses() {
+	r := bufio.NewReader(w.whole)
+	for method := w.s.request.method; ; method = "GET" {
+		res, err := http.ReadResponse(r, &http.Request{Method: method})
+		if err != nil {
+			rest, _ := io.ReadAll(r)
+			w.client.say("no response: %s; %s", identity(err), short(rest))
+			return
+		}
+		body, err := io.ReadAll(res.Body)
+		w.client.say("%s %s length %d, %v, close %t", res.Proto, res.Status, res.ContentLength, res.TransferEncoding, res.Close)
+		w.client.say("header %q", sorted(res.Header))
+		w.client.say("body %s, %s", short(body), identity(err))
+		w.client.say("trailer %q", sorted(res.Trailer))
+		if err != nil {
 			return
 		}
 	}
