@@ -139,6 +139,14 @@ func TestHostile_LayerCut(t *testing.T) {
 			_ = exitcode.Exit(r.Context(), 503)
 			panic(http.ErrAbortHandler)
 		},
+		"abort handler after a write that the exit refused": func(w http.ResponseWriter, r *http.Request) {
+			io.WriteString(w, strings.Repeat("x", 5000))
+			_ = http.NewResponseController(w).Flush()
+			_ = exitcode.Exit(r.Context(), 503)
+			if _, err := io.WriteString(w, "x"); err != nil { // as httputil.ReverseProxy has it
+				panic(http.ErrAbortHandler)
+			}
+		},
 		"abort handler": func(w http.ResponseWriter, r *http.Request) {
 			io.WriteString(w, strings.Repeat("x", 5000))
 			_ = http.NewResponseController(w).Flush()

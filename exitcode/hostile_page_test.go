@@ -38,6 +38,9 @@ func TestHostile_PageUsesTheVerbs(t *testing.T) {
 		"reads": func(w http.ResponseWriter, r *http.Request) { _, _ = io.ReadAll(r.Body); _ = r.ParseForm() },
 	} {
 		for _, cut := range []string{"", "throws", "goexit", "panics", "aborts"} {
+			if cut != "" && what != "exits" {
+				continue // one is enough
+			}
 			t.Run(what+" "+cut, func(t *testing.T) {
 				opts := exitcode.Options{ErrorPage: func(w http.ResponseWriter, r *http.Request, code exitcode.Code) {
 					page(w, r)

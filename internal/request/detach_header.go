@@ -72,7 +72,9 @@ func (d *Detached) stopped(status int) error {
 			return nil
 		}
 	}
-	if err != nil && d.req.winner() == exited && !d.req.is(woken) && d.req.endsOutside(d) {
+	// Where the response stands there is no page, and the handler whose write failed
+	// may be about to say by http.ErrAbortHandler that the body is not whole.
+	if err != nil && d.req.winner() == exited && !d.req.is(woken|stands) && d.req.endsOutside(d) {
 		d.settle()
 		d.wake(false)
 	}
