@@ -67,6 +67,15 @@ var usual = map[string]http.HandlerFunc{
 		w.Header().Del("X-Sum")
 		delete(w.Header(), http.TrailerPrefix+"X-Late")
 	},
+	"status after a hijack": func(w http.ResponseWriter, _ *http.Request) {
+		c, _, err := http.NewResponseController(w).Hijack()
+		w.Header().Set("Content-Length", "x")
+		w.WriteHeader(http.StatusAccepted)
+		if err == nil {
+			fmt.Fprint(c, w.Header())
+			c.Close()
+		}
+	},
 	"switching protocols": func(w http.ResponseWriter, _ *http.Request) { // no last status on HTTP/2
 		w.WriteHeader(http.StatusSwitchingProtocols)
 		w.Header().Set("X-A", "1")

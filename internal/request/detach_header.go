@@ -96,7 +96,7 @@ func (d *Detached) begin(status int) {
 	if cl := d.own["Content-Length"]; len(cl) > 0 && cl[0] != "" {
 		switch n, err := strconv.ParseInt(cl[0], 10, 64); {
 		case err != nil || n < 0:
-			if d.w.speaks == nethttp.HTTP1 {
+			if d.w.speaks == nethttp.HTTP1 && !d.req.is(hijacked) {
 				delete(d.own, "Content-Length") // as net/http does in its own map, with a line in its log
 			}
 		case hasBody(status) && d.body.from.Method != http.MethodHead:
