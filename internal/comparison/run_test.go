@@ -3,11 +3,16 @@ package comparison
 import (
 	"bytes"
 	"context"
+	"crypto/ed25519"
+	"crypto/tls"
+	"crypto/x509"
 	"errors"
 	"log"
+	"math/big"
 	"net"
 	"net/http"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -84,13 +89,32 @@ func (w *world) serveLoopback(m mode, file string) {
 	srv.Protocols.SetHTTP1(true)
 	srv.Protocols.SetUnencryptedHTTP2(w.s.http2)
 	w.configure(srv, p, m, file)
+	addr := ln.Addr().String()
+	w.dial = func() (net.Conn, error) { return net.Dial("tcp", addr) }
+	if w.s.secure {
+		ln = tls.NewListener(ln, &tls.Config{Certificates: []tls.Certificate{certificate()}})
+		w.dial = func() (net.Conn, error) { return tls.Dial("tcp", addr, &tls.Config{InsecureSkipVerify: true}) }
+	}
 	served := make(chan error, 1)
 	go func() { served <- srv.Serve(ln) }()
-	w.dial = func() (net.Conn, error) { return net.Dial("tcp", ln.Addr().String()) }
 	w.converse()
 	_ = srv.Close()
 	<-served
 }
+
+// certificate is one that nobody has to trust.
+var certificate = sync.OnceValue(func() tls.Certificate {
+	public, private, err := ed25519.GenerateKey(nil)
+	if err != nil {
+		panic(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1)}
+	der, err := x509.CreateCertificate(nil, template, template, public, private)
+	if err != nil {
+		panic(err)
+	}
+	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: private}
+})
 
 func (w *world) end(p parts) {
 	ctx, cancel := context.WithTimeout(context.Background(), 10*time.Second)

@@ -11,6 +11,7 @@ import (
 type script struct {
 	http2    bool
 	loopback bool // sockets of the kernel; else memory and a clock of its own
+	secure   bool // TLS, on loopback, HTTP/1
 	request  request
 	server   limits
 	ops      []op
@@ -56,6 +57,7 @@ func read(data []byte) *script {
 	in := &input{data}
 	kind := in.next()
 	s := &script{http2: kind%4 == 0, loopback: kind/4%8 == 0}
+	s.secure = s.loopback && !s.http2 && kind/32%2 == 1
 	s.request.read(in, s)
 	s.server.timeouts(in, s)
 	for !in.empty() && len(s.ops) < mostOps {
@@ -69,6 +71,9 @@ func (s *script) String() string {
 	net, proto := "memory", "HTTP/1"
 	if s.loopback {
 		net = "loopback"
+	}
+	if s.secure {
+		net += ", TLS"
 	}
 	if s.http2 {
 		proto = "HTTP/2"
@@ -90,6 +95,13 @@ func (s *script) has(prefixes ...string) bool {
 		}
 	}
 	return false
+}
+
+// copiesApart reports whether what an io.Copy has written is compared without the
+// sizes of the chunks: on a connection that has no ReadFrom (TLS, pipenet) net/http
+// makes them as large as the reads; lastbyte's first is of 512 bytes.
+func (s *script) copiesApart() bool {
+	return !s.http2 && (!s.loopback || s.secure) && s.has("io.Copy", "ReadFrom", "http.Serve")
 }
 
 // without is s less the op at i.
