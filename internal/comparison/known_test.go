@@ -44,9 +44,9 @@ var known = []difference{
 		},
 	},
 	{
-		why: "there a copy that is longer than declared, or meets a deadline for writing, ends after other bytes",
+		why: "there a copy that is longer than declared, meets a deadline for writing, or comes before a Hijack, which drops what is held back, ends after other bytes",
 		applies: func(s *script, _ mode, want []string) bool {
-			return s.copiesApart() && (s.server.write > 0 || s.has("SetWriteDeadline") || shows(want, "wrote more than the declared Content-Length"))
+			return s.copiesApart() && (s.server.write > 0 || s.has("SetWriteDeadline", "hijack") || shows(want, "wrote more than the declared Content-Length"))
 		},
 	},
 	{
