@@ -4,6 +4,8 @@ import (
 	"context"
 	"net"
 	"net/http"
+
+	"github.com/lastbyte-go/lastbyte/internal/nethttp"
 )
 
 // A handler may serve requests of its own on the connection that it hijacked, and
@@ -17,6 +19,18 @@ import (
 func (r *Request) nearest(ctx context.Context) bool {
 	a := r.localAddr()
 	return a == nil || ctx.Value(http.LocalAddrContextKey) == any(a)
+}
+
+// hijackedFor reports whether w answers a request that is served on the connection
+// that was hijacked from r. After an h2c upgrade the first HTTP/2 request is the one
+// that asked for the upgrade, with its context, so only its writer tells the two
+// apart: what an HTTP/2 server made cannot be hijacked, and so is not r's.
+func (r *Request) hijackedFor(w http.ResponseWriter) bool {
+	if !r.is(hijacked) {
+		return false
+	}
+	_, p := nethttp.Server(w)
+	return p == nethttp.HTTP2
 }
 
 // localAddr is nil before a hijack.

@@ -115,7 +115,7 @@ func Handler(cfg *Config, next http.Handler) http.Handler {
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	r, inner := From(req.Context())
-	inner = inner && !r.is(ended)
+	inner = inner && !r.is(ended) && !r.hijackedFor(w)
 	switch {
 	case h.detach:
 		h.detached(r, inner, w, req)
