@@ -19,6 +19,7 @@ type model struct {
 	threads, tasks, calls                           int // at work; accepted; of the callback
 	exit, on, calling                               bool
 	committed, hijacked, gone, panicked, cut, outer bool
+	stands                                          bool // an exit waits for the handler, which may say that the body is not whole
 	unsent                                          bool // committed for a client that was gone
 	back, ended                                     bool // the handler, ServeHTTP
 	left, cancelled                                 bool // the client, unnoticed or not; the handler's context
@@ -51,7 +52,7 @@ func (m *model) refuses() error {
 		return nil
 	case !m.ended && !(m.detach && m.winner != "") && !decided:
 		return nil
-	case m.winner == "exited" && !m.ended: // an exit waits for that
+	case m.winner == "exited" && !m.ended && !m.stands: // an exit waits for that
 		m.page()
 		m.end(m.detach)
 	}
@@ -106,6 +107,7 @@ func (m *model) beside(arg byte) bool {
 
 // settle: a goroutine of the request is back.
 func (m *model) settle() error {
+	m.end(m.back && m.stands)
 	if m.back && m.threads == 0 && !m.calling {
 		if m.winner == "" {
 			m.winner = "returned"
@@ -122,6 +124,8 @@ func (m *model) panics(cut bool) error {
 		m.panicked, m.cut = !cut, cut
 	} else if m.winner == "" {
 		m.winner, m.panicked, m.cut = "returned", !cut, cut
+	} else if m.stands {
+		m.cut = true
 	}
 	m.back, m.cancelled = true, true
 	m.end(m.detach && m.winner != "aborted")
@@ -148,8 +152,10 @@ func (m *model) exits(code exitcode.Code, beside bool) error {
 	m.cancelled = true
 	m.winner, m.exit, m.code = "exited", true, code
 	if request.Drops(int(code)) || m.committed || m.hijacked {
-		m.end(m.detach)
-		if !request.Drops(int(code)) && code >= 300 {
+		late := !request.Drops(int(code)) && code >= 300
+		m.stands = m.detach && late && !beside && !m.hijacked
+		m.end(m.detach && !m.stands)
+		if late {
 			return request.ErrHeaderSent
 		}
 		return nil
