@@ -51,7 +51,7 @@ func TestHostile_PageUsesTheVerbs(t *testing.T) {
 					case "goexit":
 						runtime.Goexit()
 					case "panics":
-						panic(fmt.Sprint("page"))
+						panic("page")
 					case "aborts":
 						panic(http.ErrAbortHandler)
 					}
