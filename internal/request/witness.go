@@ -30,8 +30,17 @@ func (f facts) ReadTimedOut() bool { return f.r.is(overdue) }
 func (f facts) Stale() bool        { return f.r.is(stale) }
 func (f facts) Writing() bool      { return f.r.w.gate.busy() }
 func (f facts) BaseEnded() bool    { return f.c != nil && f.c.Err() != nil }
+
+// ClosedHere: behind an http.TimeoutHandler that returned because the client left,
+// net/http closes the connection as it does after any response. That proves nothing;
+// it does where net/http waits for this request.
 func (f facts) ClosedHere() bool {
-	if f.c == nil || f.r.is(hijacked) || f.r.outlivedNow() {
+	if f.c == nil || f.r.is(hijacked) || f.r.outlivedNow() || !f.r.w.gate.enter() {
+		return false
+	}
+	own := f.r.w.ownHTTP1()
+	f.r.w.gate.leave(f.r)
+	if !own {
 		return false
 	}
 	closed := false
