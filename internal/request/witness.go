@@ -9,8 +9,12 @@ import (
 	"github.com/lastbyte-go/lastbyte/internal/verdict"
 )
 
-// verdict asks who left, see internal/verdict.
+// verdict asks who left, see internal/verdict. The response of a request that net/http
+// is through with is out: no client can leave it, and the connection is another's.
 func (r *Request) verdict(reason string, err error) (string, verdict.Party) {
+	if r.overtaken() {
+		return "", verdict.Server
+	}
 	return verdict.Judge(facts{r, r.conn()}, verdict.Word{Reason: reason, Err: err})
 }
 
