@@ -39,7 +39,7 @@ var events = []event{
 	}, func(m *model, arg byte) error { return m.header(statuses[int(arg)%len(statuses)]) }},
 	{"flush", func(w *world, _ byte) error {
 		return w.own(func() error { return http.NewResponseController(w.w).Flush() })
-	}, func(m *model, _ byte) error { return m.write(0) }},
+	}, func(m *model, _ byte) error { return m.flush() }},
 	{"exit", func(w *world, arg byte) error {
 		a, ctx := w.who(arg)
 		return w.by(a, func() error { return exitcode.Exit(ctx, code(arg)) })

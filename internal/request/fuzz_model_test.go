@@ -19,6 +19,7 @@ type model struct {
 	threads, tasks, calls                           int // at work; accepted; of the callback
 	exit, on, calling                               bool
 	committed, hijacked, gone, panicked, cut, outer bool
+	answered                                        bool
 	stands                                          bool // an exit waits for the handler, which may say that the body is not whole
 	unsent                                          bool // committed for a client that was gone
 	back, ended                                     bool // the handler, ServeHTTP
@@ -35,6 +36,18 @@ func (m *model) write(n int64) error {
 		return nil
 	}
 	return http.ErrHijacked
+}
+
+// flush sends the header. On HTTP/2 a response without a body is complete then, and
+// the end of its stream says nothing of the client: it ends the context, as without
+// lastbyte.
+func (m *model) flush() error {
+	err := m.write(0)
+	if err == nil && m.h2 && (m.status == http.StatusNoContent || m.status == http.StatusNotModified) {
+		m.answered = true
+		m.cancelled = m.cancelled || m.left && m.winner != "sent"
+	}
+	return err
 }
 
 func (m *model) header(status int) error {
@@ -166,6 +179,10 @@ func (m *model) exits(code exitcode.Code, beside bool) error {
 
 func (m *model) leaves() error {
 	m.left = !m.outer
+	if m.left && m.answered {
+		m.cancelled = m.cancelled || m.winner != "sent"
+		return nil
+	}
 	if m.check && m.winner == "" && !m.gone && !m.outer {
 		if m.gone = true; m.on {
 			m.calls, m.calling = 1, true
