@@ -133,21 +133,27 @@ func TestB11_RefusedWithPage(t *testing.T) {
 }
 
 // TestB11_NestedDetachIsNotRefused: a Detach inside another is Handler, and a
-// detached handler has its place already.
+// detached handler has its place already, whether its response has ended by then
+// or not.
 func TestB11_NestedDetachIsNotRefused(t *testing.T) {
-	pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
-		b := background(t, eof.Options{Detached: 1})
-		ran := make(chan bool, 1)
-		inner := b.Detach(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { ran <- true }))
-		s := serve(t, p, b.Detach, func(w http.ResponseWriter, r *http.Request) {
-			eof.Send(r.Context())
-			inner.ServeHTTP(w, r)
+	for name, wait := range map[string]time.Duration{"at once": 0, "after the response": time.Second} {
+		t.Run(name, func(t *testing.T) {
+			pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
+				b := background(t, eof.Options{Detached: 1})
+				ran := make(chan bool, 1)
+				inner := b.Detach(http.HandlerFunc(func(http.ResponseWriter, *http.Request) { ran <- true }))
+				s := serve(t, p, b.Detach, func(w http.ResponseWriter, r *http.Request) {
+					eof.Send(r.Context())
+					time.Sleep(wait)
+					inner.ServeHTTP(w, r)
+				})
+				get(t, s, "/").want(t, 200, "")
+				<-ran
+				synctest.Wait()
+				wantStats(t, b, eof.Stats{Done: 1})
+			})
 		})
-		get(t, s, "/").want(t, 200, "")
-		<-ran
-		synctest.Wait()
-		wantStats(t, b, eof.Stats{Done: 1})
-	})
+	}
 }
 
 func TestNew_NegativeDetached(t *testing.T) {

@@ -115,7 +115,8 @@ func Handler(cfg *Config, next http.Handler) http.Handler {
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	r, inner := From(req.Context())
-	inner = inner && !r.is(ended) && !r.hijackedFor(w)
+	// After Send the handler, and so what is inside it, is r's until it is back.
+	inner = inner && !r.is(done) && !r.hijackedFor(w)
 	switch {
 	case h.detach:
 		h.detached(r, inner, w, req)
