@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 
+	"github.com/lastbyte-go/lastbyte/internal/peer"
 	"github.com/lastbyte-go/lastbyte/internal/verdict"
 )
 
@@ -99,7 +100,7 @@ func (e *abortedRead) Unwrap() []error {
 // timedOut finds a deadline that passed. The system's ETIMEDOUT says Timeout as
 // well, but there it is the peer that is gone.
 func timedOut(err error) bool {
-	if verdict.IsReset(err) {
+	if peer.IsReset(err) {
 		return false
 	}
 	var t interface{ Timeout() bool }

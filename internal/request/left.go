@@ -6,7 +6,6 @@ import (
 
 	"github.com/lastbyte-go/lastbyte/internal/nethttp"
 	"github.com/lastbyte-go/lastbyte/internal/peer"
-	"github.com/lastbyte-go/lastbyte/internal/verdict"
 )
 
 // leftFirst says how the client left a connection that this process has closed,
@@ -35,7 +34,7 @@ func (c *Conn) leftFirst() peer.State {
 // close_notify that goes ahead of it, else by the socket that was kept.
 func (c *Conn) leftBeforeClose() peer.State {
 	if t, secure := c.tls(); secure {
-		if verdict.IsBroken(nethttp.CloseNotifyError(t)) {
+		if peer.IsBroken(nethttp.CloseNotifyError(t)) {
 			return peer.Reset
 		}
 		return peer.Unknown // it went out: what the client does may be the answer

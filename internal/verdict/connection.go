@@ -7,7 +7,7 @@ func connection(c Case, w Word) (string, Party) {
 	switch {
 	case w.broken() && w.Reason != WriteFailed && c.Closing():
 		return "", Server // the client's answer to a close_notify
-	case IsReset(w.Err):
+	case peer.IsReset(w.Err):
 		return Reset, Client
 	case w.broken():
 		// Somebody has taken the error that killed the connection; what this

@@ -11,7 +11,7 @@ func stream(c Case, w Word) (string, Party) {
 	switch {
 	case c.Answered():
 		return "", Server // what ends now was complete
-	case IsReset(w.Err):
+	case peer.IsReset(w.Err):
 		return Reset, Client
 	case w.Reason == Unverified && c.BaseEnded():
 		return "", Server

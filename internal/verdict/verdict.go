@@ -158,32 +158,16 @@ func (w Word) proves() bool {
 }
 
 // broken reports whether the system says that the connection is.
-func (w Word) broken() bool { return IsBroken(w.Err) }
+func (w Word) broken() bool { return peer.IsBroken(w.Err) }
 
 // timedOut reports whether a call met a deadline. A Write on HTTP/2 meets only
 // that of HTTP2Config.WriteByteTimeout; others reset the stream.
 func (w Word) timedOut() bool { return errors.Is(w.Err, os.ErrDeadlineExceeded) }
 
-// IsReset finds what the system says of a connection on which no byte passes any
-// more: an RST came, or nobody has answered for too long (keep-alive,
-// TCP_USER_TIMEOUT, the last retransmission), with an ICMP error for a reason if
-// there was one.
-func IsReset(err error) bool {
-	for _, e := range resets {
-		if errors.Is(err, e) {
-			return true
-		}
-	}
-	return false
-}
-
-// IsBroken finds what the system says of a connection that a write finds dead.
-func IsBroken(err error) bool { return IsReset(err) || errors.Is(err, pipe) }
-
 // Suspicious reports whether err, of a read or write, is worth a verdict even if
 // net/http has not ended its context: it may speak of the end of the client.
 func Suspicious(err error) bool {
-	return IsReset(err) || errors.Is(err, pipe) || nethttp.IsDisconnected(err) || nethttp.IsResetByPeer(err) ||
+	return peer.IsBroken(err) || nethttp.IsDisconnected(err) || nethttp.IsResetByPeer(err) ||
 		nethttp.OfQUIC(err).ByPeer()
 }
 

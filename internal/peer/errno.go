@@ -1,6 +1,6 @@
 //go:build !plan9
 
-package verdict
+package peer
 
 import "syscall"
 
