@@ -19,30 +19,34 @@ func usual() uint64 {
 	return 150
 }
 
-// TestComparison_Random plays random scripts. LASTBYTE_COMPARE is for how long;
-// LASTBYTE_COMPARE_SEED plays one again.
+// TestComparison_Random plays random scripts. LASTBYTE_COMPARE says for how long,
+// LASTBYTE_COMPARE_SEED with which seed to begin; alone, it plays that seed again.
 func TestComparison_Random(t *testing.T) {
 	file := newFile(t)
-	if text := os.Getenv("LASTBYTE_COMPARE_SEED"); text != "" {
-		seed, err := strconv.ParseUint(text, 10, 64)
-		if err != nil {
+	seed := uint64(time.Now().UnixNano())
+	text, chosen := os.LookupEnv("LASTBYTE_COMPARE_SEED")
+	if chosen {
+		var err error
+		if seed, err = strconv.ParseUint(text, 10, 64); err != nil {
 			t.Fatalf("LASTBYTE_COMPARE_SEED: %v", err)
 		}
-		check(t, seed, read(random(seed)), file)
-		return
 	}
 	if text := os.Getenv("LASTBYTE_COMPARE"); text != "" {
 		d, err := time.ParseDuration(text)
 		if err != nil {
 			t.Fatalf("LASTBYTE_COMPARE: %v", err)
 		}
-		seed, begin := uint64(time.Now().UnixNano()), time.Now()
+		begin := time.Now()
 		t.Logf("the first seed is %d", seed)
 		n := uint64(0)
 		for ; time.Since(begin) < d; n++ {
 			check(t, seed+n, read(random(seed+n)), file)
 		}
 		t.Logf("%d scripts, each in %d modes", n, len(modes))
+		return
+	}
+	if chosen {
+		check(t, seed, read(random(seed)), file)
 		return
 	}
 	for seed := range usual() {
