@@ -58,13 +58,13 @@ func (r *Request) abortMove(check *Check, reason string, err error) {
 		r.mu.Unlock()
 		return
 	}
-	x := r.extraLocked()
+	x := r.rareLocked()
 	cause := check.NewError(reason, r.Age(), err)
 	x.abort = cause
 	r.markLocked(gone)
 	f := r.callback
 	if f == nil {
-		if s&back != 0 && s&committed != 0 && r.live == 0 {
+		if s&back != 0 && s&committed != 0 && r.goroutines == 0 {
 			r.mu.Unlock()
 			return // the response is as its handler wanted it
 		}
@@ -104,7 +104,7 @@ func (r *Request) On(ctx context.Context, f func(context.Context)) error {
 	}
 	r.callback = f
 	if on != nil {
-		r.extraLocked().on = on
+		r.rareLocked().on = on
 	}
 	late := s&gone != 0
 	if late {
@@ -152,10 +152,10 @@ func (r *Request) look() {
 func (r *Request) abortError() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.extra == nil {
+	if r.rare == nil {
 		return nil
 	}
-	return r.extra.abort
+	return r.rare.abort
 }
 
 // writeFailed judges the error of a write.

@@ -133,7 +133,7 @@ func (r *Request) Throw(ctx context.Context, e *Exit) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	t := &r.extraLocked().throws[k]
+	t := &r.rareLocked().throws[k]
 	t.n++
 	t.exit = e
 }
@@ -147,12 +147,12 @@ func (r *Request) takeThrow(k kind) (e *Exit, ok bool) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.extra == nil {
+	if r.rare == nil {
 		return nil, false
 	}
-	t := &r.extra.throws[k]
+	t := &r.rare.throws[k]
 	if t.n == 0 && k != own {
-		t = &r.extra.throws[own]
+		t = &r.rare.throws[own]
 	}
 	if t.n == 0 {
 		return nil, false

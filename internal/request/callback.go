@@ -10,7 +10,7 @@ import (
 func (r *Request) call(check *Check, f func(context.Context)) {
 	var on context.Context
 	r.mu.Lock()
-	if x := r.extra; x != nil {
+	if x := r.rare; x != nil {
 		on = x.on
 	}
 	r.mu.Unlock()

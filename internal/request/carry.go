@@ -73,7 +73,7 @@ func (r *Request) carryEarly(from, to *http.Request, given context.Context) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.live == 0 {
+	if r.goroutines == 0 {
 		carryContext(from, to, given)
 	}
 }

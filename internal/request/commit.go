@@ -88,13 +88,13 @@ func (r *Request) runFilters(status int, h http.Header) {
 func (r *Request) nextFilter() (f filter, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.extra == nil || len(r.extra.filters) == 0 {
+	if r.rare == nil || len(r.rare.filters) == 0 {
 		return f, false
 	}
 	r.markLocked(filtering)
-	last := len(r.extra.filters) - 1
-	f = r.extra.filters[last]
-	r.extra.filters = r.extra.filters[:last]
+	last := len(r.rare.filters) - 1
+	f = r.rare.filters[last]
+	r.rare.filters = r.rare.filters[:last]
 	return f, true
 }
 
@@ -135,7 +135,7 @@ func (r *Request) hijackMove(c net.Conn) {
 	local, _ := r.node.parent.Value(http.LocalAddrContextKey).(net.Addr)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	x := r.extraLocked()
+	x := r.rareLocked()
 	x.conn, x.local = c, ownAddr(local)
 	r.markLocked(hijacked)
 }

@@ -19,10 +19,10 @@ type Config struct {
 	Observer Observer
 }
 
-// with is c around in, in one. It fails where both say something different of the
+// fuse is c around in, in one. It fails where both say something different of the
 // same, which the inner one has the last word on; and for a page or filter around
 // Detach, which are to see the request as it is outside.
-func (c *Config) with(in *Config, detach bool) (both *Config, ok bool) {
+func (c *Config) fuse(in *Config, detach bool) (both *Config, ok bool) {
 	switch {
 	case c.Ignore != in.Ignore && (c.Check != nil || in.Check != nil),
 		c.Check != nil && in.Check != nil && c.Check != in.Check,
@@ -44,9 +44,9 @@ func (c *Config) with(in *Config, detach bool) (both *Config, ok bool) {
 	return &one, true
 }
 
-// around is what holds inside in, where c holds outside; of a page and a filter
+// nest is what holds inside in, where c holds outside; of a page and a filter
 // it says nothing.
-func (c *Config) around(in *Config) *Config {
+func (c *Config) nest(in *Config) *Config {
 	both := Config{Check: c.Check, Ignore: c.Ignore, Owner: cmp.Or(in.Owner, c.Owner), Observer: cmp.Or(c.Observer, in.Observer)}
 	said := c.Check != nil || c.Ignore
 	if in.Ignore || in.Check != nil && !(in.Default && said) {

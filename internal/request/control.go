@@ -65,18 +65,18 @@ func (w *Writer) CloseNotify() <-chan bool {
 }
 
 func (w *Writer) SetReadDeadline(t time.Time) error {
-	w.noteDeadline(t, func(x *extra) *time.Time { return &x.readBy })
+	w.noteDeadline(t, func(x *rare) *time.Time { return &x.readBy })
 	return w.control(func(c *http.ResponseController) error { return c.SetReadDeadline(t) })
 }
 
 func (w *Writer) SetWriteDeadline(t time.Time) error {
-	w.noteDeadline(t, func(x *extra) *time.Time { return &x.writeBy })
+	w.noteDeadline(t, func(x *rare) *time.Time { return &x.writeBy })
 	return w.control(func(c *http.ResponseController) error { return c.SetWriteDeadline(t) })
 }
 
 // noteDeadline notes a deadline where it is set; a layer hands it on to a Writer
 // that does.
-func (w *Writer) noteDeadline(t time.Time, of func(*extra) *time.Time) {
+func (w *Writer) noteDeadline(t time.Time, of func(*rare) *time.Time) {
 	if w.lay == nil || w.lay.det != nil {
 		w.req.setDeadline(t, of)
 	}

@@ -26,12 +26,12 @@ const slack = 10 * time.Millisecond
 
 // overdueLocked reports whether such a deadline of the handler's has passed.
 func (r *Request) overdueLocked(now time.Time) bool {
-	if r.extra == nil {
+	if r.rare == nil {
 		return false
 	}
-	t := r.extra.readBy
+	t := r.rare.readBy
 	if !r.http1() {
-		t = r.extra.writeBy
+		t = r.rare.writeBy
 	}
 	return !t.IsZero() && !now.Before(t)
 }
@@ -39,14 +39,14 @@ func (r *Request) overdueLocked(now time.Time) bool {
 // setDeadline notes a deadline of the handler's. The one that it replaces may
 // have passed, and ended net/http's context: on HTTP/1 only where its reader
 // listens, which it does once the body is read.
-func (r *Request) setDeadline(t time.Time, of func(*extra) *time.Time) {
+func (r *Request) setDeadline(t time.Time, of func(*rare) *time.Time) {
 	ended := !r.http1() || !r.bodyUnread() || r.node.parent.Err() != nil
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if ended && r.overdueLocked(time.Now()) {
 		r.markLocked(overdue)
 	}
-	*of(r.extraLocked()) = t
+	*of(r.rareLocked()) = t
 }
 
 // writeOverdue reports whether a deadline for writing has passed, the handler's or
@@ -54,8 +54,8 @@ func (r *Request) setDeadline(t time.Time, of func(*extra) *time.Time) {
 func (r *Request) writeOverdue() bool {
 	r.mu.Lock()
 	var t time.Time
-	if r.extra != nil {
-		t = r.extra.writeBy
+	if r.rare != nil {
+		t = r.rare.writeBy
 	}
 	r.mu.Unlock()
 	if !t.IsZero() {

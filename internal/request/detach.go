@@ -247,7 +247,7 @@ func (d *Detached) exitBack() {
 	}
 	d.w.gate.leave(r)
 	r.mu.Lock()
-	alone := first && r.live > 0
+	alone := first && r.goroutines > 0
 	r.mu.Unlock()
 	if alone {
 		d.wakeAfter(true, false)

@@ -85,7 +85,7 @@ func (d *Detached) stopped(status int) error {
 func (r *Request) endsOutside(d *Detached) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return !r.extra.last.inside(&d.w)
+	return !r.rare.last.inside(&d.w)
 }
 
 func (d *Detached) begin(status int) {

@@ -16,7 +16,7 @@ var past = time.Unix(1, 0)
 func (r *Request) dropNow() {
 	r.mu.Lock()
 	var hijackedConn = r.is(hijacked)
-	x := r.extra
+	x := r.rare
 	r.mu.Unlock()
 	if hijackedConn {
 		if x != nil && x.conn != nil {
@@ -37,7 +37,7 @@ func (r *Request) dropNow() {
 // an error of ours.
 func (r *Request) cut() bool {
 	r.mu.Lock()
-	x := r.extraLocked()
+	x := r.rareLocked()
 	r.mu.Unlock()
 	x.cut.Do(func() {
 		r.mark(noReuse) // where everything is sent, no write of net/http's fails any more
@@ -69,7 +69,7 @@ func (r *Request) sever() (certain bool) {
 		}
 		if certain = nc.SetWriteDeadline(past) == nil; certain && server == nil {
 			r.mu.Lock()
-			r.extra.byHandle = true
+			r.rare.byHandle = true
 			r.mu.Unlock()
 		}
 	})

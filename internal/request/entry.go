@@ -86,8 +86,8 @@ func (w *Writer) setStood(entry http.Header) {
 	switch {
 	case w.lay != nil:
 		w.lay.stood = entry
-	case entry != nil || r.extra != nil:
-		r.extraLocked().stood = entry
+	case entry != nil || r.rare != nil:
+		r.rareLocked().stood = entry
 	}
 }
 
@@ -99,8 +99,8 @@ func (w *Writer) stood() http.Header {
 	switch {
 	case w.lay != nil:
 		return w.lay.stood
-	case r.extra != nil:
-		return r.extra.stood
+	case r.rare != nil:
+		return r.rare.stood
 	}
 	return nil
 }

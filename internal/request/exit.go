@@ -90,15 +90,15 @@ func (r *Request) exitMove(e *Exit, filter bool) (won bool, err error) {
 	switch w := s & winnerMask; {
 	case w == exited:
 		return false, ErrExited
-	case w == aborted && (r.extra.exit == nil):
-		r.extra.exit = e // recorded, never acted on
+	case w == aborted && (r.rare.exit == nil):
+		r.rare.exit = e // recorded, never acted on
 		return false, ErrEnded
 	case !r.decideLocked(exited):
 		return false, ErrEnded
 	}
-	x := r.extraLocked()
+	x := r.rareLocked()
 	x.exit, x.last = e, top
-	x.calm.Broadcast() // drain may wait for a thread that reads the body
+	x.idle.Broadcast() // drain may wait for a thread that reads the body
 	if Drops(e.Code) {
 		r.markLocked(dropping)
 		return true, nil
@@ -214,8 +214,8 @@ func (r *Request) implicit() {
 func (r *Request) exit() *Exit {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.extra == nil {
+	if r.rare == nil {
 		return nil
 	}
-	return r.extra.exit
+	return r.rare.exit
 }

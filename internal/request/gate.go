@@ -37,7 +37,7 @@ func (g *gate) enter() bool {
 func (g *gate) leave(r *Request) {
 	if n := g.n.Add(-1); n < 0 && n&inside == 0 {
 		r.mu.Lock()
-		r.extra.calm.Broadcast() // made by close before it added shut
+		r.rare.idle.Broadcast() // made by close before it added shut
 		r.mu.Unlock()
 	}
 }
@@ -63,7 +63,7 @@ func (g *gate) close(r *Request, kick func()) {
 		return
 	}
 	r.mu.Lock()
-	calm := &r.extraLocked().calm
+	idle := &r.rareLocked().idle
 	r.mu.Unlock()
 	if g.n.Add(shut)&inside == 0 {
 		return // the last one left between the two looks
@@ -73,7 +73,7 @@ func (g *gate) close(r *Request, kick func()) {
 	}
 	r.mu.Lock()
 	for g.busy() {
-		calm.Wait()
+		idle.Wait()
 	}
 	r.mu.Unlock()
 }

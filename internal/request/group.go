@@ -10,21 +10,21 @@ func (r *Request) hold() bool {
 	if r.is(quiet) {
 		return false
 	}
-	r.live++
+	r.goroutines++
 	return true
 }
 
 func (r *Request) release() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.live--; r.live == 0 && r.extra != nil {
-		r.extra.calm.Broadcast()
+	if r.goroutines--; r.goroutines == 0 && r.rare != nil {
+		r.rare.idle.Broadcast()
 	}
 }
 
 // goLocked runs f on a goroutine that the end of the request waits for.
 func (r *Request) goLocked(f func()) {
-	r.live++
+	r.goroutines++
 	Go(func() { r.managed(f) }, r.release)
 }
 
@@ -44,7 +44,7 @@ func (r *Request) drain() bool {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	for r.live > 0 {
+	for r.goroutines > 0 {
 		r.markLocked(back)
 		if r.det.Load() == nil && r.winner() == exited && !r.body.gate.closed() {
 			// A thread that waits for the client in a read of the body would be
@@ -54,7 +54,7 @@ func (r *Request) drain() bool {
 			r.mu.Lock()
 			continue
 		}
-		r.extraLocked().calm.Wait()
+		r.rareLocked().idle.Wait()
 	}
 	return r.decideAndMarkLocked(returned, back|quiet)
 }
@@ -106,7 +106,7 @@ func (r *Request) Defer(f func()) {
 		f()
 		return
 	}
-	x := r.extraLocked()
+	x := r.rareLocked()
 	x.deferred = append(x.deferred, f)
 	r.mu.Unlock()
 }

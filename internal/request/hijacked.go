@@ -40,7 +40,7 @@ func (r *Request) localAddr() net.Addr {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.extra.local
+	return r.rare.local
 }
 
 // ownAddr gives a copy of a that compares equal to no other address.

@@ -125,7 +125,7 @@ func (d *Detached) carryLateNow() {
 		return
 	}
 	d.req.mu.Lock()
-	alone := d.req.live == 0
+	alone := d.req.goroutines == 0
 	d.req.mu.Unlock()
 	if alone {
 		d.carryLate()

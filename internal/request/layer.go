@@ -58,21 +58,21 @@ func (r *Request) openMove(l *layer) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	l.outer = r.topLocked()
-	r.extraLocked().top = &l.w
+	r.rareLocked().top = &l.w
 }
 
 // closeMove: the handler of l is back, or a panic passes.
 func (r *Request) closeMove(l *layer) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.extra.top == &l.w {
-		r.extra.top = l.outer
+	if r.rare.top == &l.w {
+		r.rare.top = l.outer
 	}
 }
 
 // topLocked is the Writer of the innermost lastbyte middleware at work.
 func (r *Request) topLocked() *Writer {
-	if x := r.extra; x != nil && x.top != nil {
+	if x := r.rare; x != nil && x.top != nil {
 		return x.top
 	}
 	if d := r.det.Load(); d != nil {
@@ -149,7 +149,7 @@ func (r *Request) passesLocked(w *Writer) bool {
 	default:
 		return w.det() == nil
 	}
-	x := r.extra // made by the ending
+	x := r.rare // made by the ending
 	return s&(committed|stands|answered) != 0 && (x.open || x.last != nil && x.last.inside(w))
 }
 
@@ -173,11 +173,11 @@ func (r *Request) heldMove(w *Writer, status int, h, entry http.Header) bool {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.extra.exit.Code != http.StatusOK || r.is(committed|hijacked|rendered|answered) || w.saidLocked() != 0 {
+	if r.rare.exit.Code != http.StatusOK || r.is(committed|hijacked|rendered|answered) || w.saidLocked() != 0 {
 		return false
 	}
 	r.markLocked(stands)
-	r.extra.open = true
+	r.rare.open = true
 	return true
 }
 
@@ -186,7 +186,7 @@ func (r *Request) heldMove(w *Writer, status int, h, entry http.Header) bool {
 func (r *Request) endsAt(w *Writer) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.winner() == exited && !r.is(dropping) && r.extra.last == w
+	return r.winner() == exited && !r.is(dropping) && r.rare.last == w
 }
 
 // answer gives the response of an exit to the writer below a layer's, or has it
@@ -231,7 +231,7 @@ func (r *Request) answerMove(w *Writer) (code int, e *Exit, ok bool) {
 	s := r.state.Load()
 	switch s & winnerMask {
 	case exited:
-		e = r.extra.exit
+		e = r.rare.exit
 		code = e.Code
 	case aborted:
 		code = clientClosed
@@ -255,7 +255,7 @@ func (r *Request) answerMove(w *Writer) (code int, e *Exit, ok bool) {
 	case s&(committed|hijacked|rendered|answered) != 0:
 		return 0, nil, false
 	}
-	r.extra.last = w
+	r.rare.last = w
 	r.markLocked(answered)
 	if s&winnerMask == aborted || Drops(code) {
 		e = nil
@@ -271,7 +271,7 @@ func (r *Request) recordMove() bool {
 	code := clientClosed
 	switch s := r.state.Load(); {
 	case s&winnerMask == exited && s&dropping != 0:
-		code = r.extra.exit.Code
+		code = r.rare.exit.Code
 	case s&winnerMask != aborted:
 		return false
 	}
@@ -287,7 +287,7 @@ func (r *Request) beginMove(d *Detached) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	d.outer = &r.w
-	if x := r.extra; x != nil && x.top != nil {
+	if x := r.rare; x != nil && x.top != nil {
 		d.outer, x.top = x.top, &d.w
 	}
 }

@@ -47,7 +47,7 @@ func (r *Request) endLease() (stop bool) {
 		return false
 	}
 	r.mu.Lock()
-	x := r.extra
+	x := r.rare
 	r.mu.Unlock()
 	if x != nil && x.byHandle {
 		// Nothing is sent on it any more; a second Close of net/http's fails, unseen.

@@ -42,7 +42,7 @@ func (r *Request) outcomeLocked() Outcome {
 		o.Duration = r.Age()
 	}
 	broken := false
-	if x := r.extra; x != nil {
+	if x := r.rare; x != nil {
 		o.Exit, o.Abort, o.Panicked = x.exit, x.abort, x.panicked
 		broken = x.panicked || x.broken
 		o.Cut = x.broken && s&gone == 0

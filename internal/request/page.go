@@ -102,7 +102,7 @@ func (r *Request) renderMove() bool {
 func (r *Request) writePage(e *Exit, h http.Header) *pageWriter {
 	r.mu.Lock()
 	write, req := e.Page, r.body.to
-	if p := r.extra.page; p != nil { // extra has e
+	if p := r.rare.page; p != nil { // rare has e
 		write, req = p.write, p.req
 	}
 	if d := r.det.Load(); d != nil && !d.back {

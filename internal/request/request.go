@@ -32,17 +32,17 @@ type Request struct {
 
 	mu sync.Mutex // guards what follows
 
-	state    atomic.Uint32 // see state.go; to read it needs no lock
-	live     int32         // goroutines of the request: threads, callback
-	duration time.Duration // to the end of the response, for an observer
-	callback func(context.Context)
-	extra    *extra // what few requests need
+	state      atomic.Uint32 // see state.go; to read it needs no lock
+	goroutines int32         // of the request: threads, callback
+	duration   time.Duration // to the end of the response, for an observer
+	callback   func(context.Context)
+	rare       *rare // what few requests need
 }
 
-// extra is made when the first of its fields is needed; mu guards the pointer
+// rare is made when the first of its fields is needed; mu guards the pointer
 // and the fields.
-type extra struct {
-	calm     sync.Cond       // live dropped to 0, or the last call left a gate
+type rare struct {
+	idle     sync.Cond       // goroutines dropped to 0, or the last call left a gate
 	on       context.Context // for the callback; nil: the context of the request
 	page     *pageSetting
 	filters  []filter
@@ -86,18 +86,18 @@ type handler struct {
 	cfg    *Config
 	next   http.Handler
 	detach bool
-	nested atomic.Pointer[nested] // the last that within came to
+	nested atomic.Pointer[nested] // the last that configInside came to
 }
 
 type nested struct{ outer, both *Config }
 
-// within is what holds inside h, where outer holds outside. Of one place in a
-// chain of handlers, the answer is always the same.
-func (h *handler) within(outer *Config) *Config {
+// configInside returns the Config in effect inside h; cached, since one position in
+// a chain of handlers always gives the same. outer is the one in effect around h.
+func (h *handler) configInside(outer *Config) *Config {
 	if n := h.nested.Load(); n != nil && n.outer == outer {
 		return n.both
 	}
-	n := &nested{outer, outer.around(h.cfg)}
+	n := &nested{outer, outer.nest(h.cfg)}
 	h.nested.Store(n)
 	return n.both
 }
@@ -106,7 +106,7 @@ func (h *handler) within(outer *Config) *Config {
 // else about the same thing, both become one.
 func Handler(cfg *Config, next http.Handler) http.Handler {
 	if in, ok := next.(*handler); ok {
-		if both, ok := cfg.with(in.cfg, in.detach); ok {
+		if both, ok := cfg.fuse(in.cfg, in.detach); ok {
 			return &handler{cfg: both, next: in.next, detach: in.detach}
 		}
 	}
@@ -153,7 +153,7 @@ func (r *Request) init(w http.ResponseWriter, req *http.Request) {
 // enableFirst is enable for the outermost middleware: nobody knows r yet.
 func (r *Request) enableFirst(cfg *Config, req *http.Request) {
 	r.cfg.Store(cfg)
-	r.sayLocked(cfg, req)
+	r.applyLocked(cfg, req)
 	if cfg.Check != nil && req.ProtoMajor == 2 && req.TLS == nil {
 		// Before the handler runs: net/http may close a connection without TLS ahead of
 		// all that could tell why, see Conn.leftFirst.
@@ -173,9 +173,9 @@ func (r *Request) enable(h *handler, req *http.Request) {
 	outer := r.cfg.Load()
 	cfg := outer
 	if !r.is(ended) {
-		cfg = h.within(outer)
+		cfg = h.configInside(outer)
 		r.cfg.Store(cfg)
-		r.sayLocked(h.cfg, req)
+		r.applyLocked(h.cfg, req)
 	}
 	r.mu.Unlock()
 	if cfg.Check != outer.Check {
@@ -189,22 +189,22 @@ func (r *Request) enable(h *handler, req *http.Request) {
 // check is the setting of the abort middleware; nil: it is off.
 func (r *Request) check() *Check { return r.cfg.Load().Check }
 
-// sayLocked notes what is said for one request.
-func (r *Request) sayLocked(cfg *Config, req *http.Request) {
+// applyLocked notes what is said for one request.
+func (r *Request) applyLocked(cfg *Config, req *http.Request) {
 	if cfg.Page != nil {
-		r.extraLocked().page = &pageSetting{cfg.Page, req}
+		r.rareLocked().page = &pageSetting{cfg.Page, req}
 	}
 	if cfg.Filter != nil {
-		x := r.extraLocked()
+		x := r.rareLocked()
 		x.filters = append(x.filters, filter{cfg.Filter, req})
 		r.markLocked(special)
 	}
 }
 
-func (r *Request) extraLocked() *extra {
-	if r.extra == nil {
-		r.extra = new(extra)
-		r.extra.calm.L = &r.mu
+func (r *Request) rareLocked() *rare {
+	if r.rare == nil {
+		r.rare = new(rare)
+		r.rare.idle.L = &r.mu
 	}
-	return r.extra
+	return r.rare
 }

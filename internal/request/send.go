@@ -35,7 +35,7 @@ func (r *Request) sentMove() (*Detached, error) {
 	case w == exited:
 		return nil, ErrExited
 	case s&gone != 0:
-		return nil, r.extra.abort
+		return nil, r.rare.abort
 	case w != serving, s&(ended|done) != 0:
 		return nil, ErrEnded
 	case d == nil:

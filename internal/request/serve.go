@@ -36,7 +36,7 @@ func (r *Request) serve(next http.Handler, w http.ResponseWriter, out *http.Requ
 // wrong in it.
 func (r *Request) panicMove(l Left) {
 	r.mu.Lock()
-	if x := r.extraLocked(); l.How == ByAbortHandler {
+	if x := r.rareLocked(); l.How == ByAbortHandler {
 		x.broken = true
 	} else {
 		x.panicked = true
@@ -80,7 +80,7 @@ func (r *Request) end() (cut bool) {
 	r.mu.Lock()
 	var deferred []func()
 	var shields []*Node
-	if x := r.extra; x != nil {
+	if x := r.rare; x != nil {
 		deferred, x.deferred = x.deferred, nil
 	}
 	if d == nil {

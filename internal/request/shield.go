@@ -23,7 +23,7 @@ func (r *Request) Shield(ctx context.Context) context.Context {
 	r.mu.Lock()
 	over := r.is(shielded)
 	if !over {
-		x := r.extraLocked()
+		x := r.rareLocked()
 		if x.shields == nil {
 			x.shields = make(map[*Node]struct{})
 		}
@@ -62,7 +62,7 @@ func (r *Request) Shield(ctx context.Context) context.Context {
 func (r *Request) forgetShield(n *Node) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	delete(r.extra.shields, n) // Shield has made extra
+	delete(r.rare.shields, n) // Shield has made rare
 }
 
 // endShields ends what Shield gave out.
@@ -78,10 +78,10 @@ func (r *Request) endShields(e *ending) {
 // shieldsLocked takes what Shield gave out and what has not ended yet: who takes
 // it ends it, without the lock.
 func (r *Request) shieldsLocked() []*Node {
-	if r.extra == nil || r.extra.shields == nil {
+	if r.rare == nil || r.rare.shields == nil {
 		return nil
 	}
-	shields := slices.Collect(maps.Keys(r.extra.shields))
-	r.extra.shields = nil
+	shields := slices.Collect(maps.Keys(r.rare.shields))
+	r.rare.shields = nil
 	return shields
 }

@@ -18,7 +18,7 @@ func (d *Detached) wakeAfter(left, back bool) (late bool) {
 	r.mu.Lock()
 	late = r.is(ended)
 	d.back = d.back || back
-	if !left && r.is(answered) && r.extra.last.inside(&d.w) {
+	if !left && r.is(answered) && r.rare.last.inside(&d.w) {
 		r.mu.Unlock()
 		return late // its response is on its way; the handler's return wakes
 	}
@@ -50,7 +50,7 @@ func (r *Request) wake() {
 func (r *Request) unfinished(d *Detached) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.is(stands) && (r.extra.open || r.extra.last.inside(&d.w))
+	return r.is(stands) && (r.rare.open || r.rare.last.inside(&d.w))
 }
 
 // sends reports whether Send has won, also if a HeaderFilter's exit came after it.
