@@ -19,33 +19,41 @@ type Config struct {
 	Observer Observer
 }
 
-// fuse is c around in, in one. It fails where both say something different of the
-// same, which the inner one has the last word on; and for a page or filter around
-// Detach, which are to see the request as it is outside.
+// fuse returns one Config that does what c does around in. It fails where both have
+// a setting that only one of them can decide, and then the inner one decides; and for
+// a page or filter around Detach, which has to get the request as it is outside.
 func (c *Config) fuse(in *Config, detach bool) (both *Config, ok bool) {
-	switch {
-	case c.Ignore != in.Ignore && (c.Check != nil || in.Check != nil),
-		c.Check != nil && in.Check != nil && c.Check != in.Check,
-		(c.Page != nil || c.Filter != nil) && (detach || in.Page != nil || in.Filter != nil),
-		c.Owner != nil && in.Owner != nil && c.Owner != in.Owner,
-		c.Observer != nil && in.Observer != nil && c.Observer != in.Observer:
+	if c.conflicts(in) || c.hasFuncs() && (detach || in.hasFuncs()) {
 		return nil, false
 	}
 	one := *in
 	one.Check, one.Ignore = cmp.Or(c.Check, in.Check), c.Ignore || in.Ignore
 	one.Default = (c.Check == nil || c.Default) && (in.Check == nil || in.Default)
 	one.Owner, one.Observer = cmp.Or(c.Owner, in.Owner), cmp.Or(c.Observer, in.Observer)
-	if c.Page != nil {
-		one.Page = c.Page
-	}
-	if c.Filter != nil {
-		one.Filter = c.Filter
+	if c.hasFuncs() {
+		one.Page, one.Filter = c.Page, c.Filter
 	}
 	return &one, true
 }
 
-// nest is what holds inside in, where c holds outside; of a page and a filter
-// it says nothing.
+// conflicts reports whether c and in have different settings for one thing.
+func (c *Config) conflicts(in *Config) bool {
+	return c.Ignore != in.Ignore && (c.Check != nil || in.Check != nil) ||
+		bothSet(c.Check, in.Check) || bothSet(c.Owner, in.Owner) || bothSet(c.Observer, in.Observer)
+}
+
+// bothSet reports whether neither a nor b is zero, and they are different.
+func bothSet[T comparable](a, b T) bool {
+	var zero T
+	return a != zero && b != zero && a != b
+}
+
+// hasFuncs reports whether c has a page or a filter.
+func (c *Config) hasFuncs() bool { return c.Page != nil || c.Filter != nil }
+
+// nest returns the Config in effect inside the middleware of in, where c is in
+// effect outside. It does not have pages and filters, which applyLocked notes at
+// the request.
 func (c *Config) nest(in *Config) *Config {
 	both := Config{Check: c.Check, Ignore: c.Ignore, Owner: cmp.Or(in.Owner, c.Owner), Observer: cmp.Or(c.Observer, in.Observer)}
 	said := c.Check != nil || c.Ignore
