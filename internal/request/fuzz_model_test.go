@@ -8,8 +8,8 @@ import (
 	"github.com/lastbyte-go/lastbyte/middleware"
 )
 
-// model is a request as CONTRACT has it, where each event is over before the
-// next begins. Its methods give the error that the call must give.
+// model is a request as docs/promises.md describes it, where each event is over
+// before the next begins. Its methods give the error that the call must give.
 type model struct {
 	detach, check, h2, body                         bool
 	winner                                          string // "": none yet
