@@ -162,7 +162,7 @@ func (r *Request) abortError() error {
 func (r *Request) writeFailed(err error) error {
 	late := timedOut(err)
 	if late && r.http1() {
-		r.mark(writeTimedOut)
+		r.note(writeTimedOut)
 		return err
 	}
 	if r.check() == nil || r.is(hijacked|dropping) {

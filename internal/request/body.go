@@ -37,7 +37,7 @@ func (b *body) Read(p []byte) (int, error) {
 		return 0, errBodyEnded
 	}
 	n, err := b.read(p)
-	if b.req.is(puzzled) {
+	if b.req.noted(recheckAfterCall) {
 		b.req.look() // outside the gate, where it is seen that the read is over
 	}
 	return n, err
@@ -49,7 +49,7 @@ func (b *body) read(p []byte) (int, error) {
 	switch err {
 	case nil:
 	case io.EOF:
-		b.req.mark(bodyRead)
+		b.req.note(bodyRead)
 		b.to.Trailer = b.from.Trailer // net/http sets those of its own request
 	default:
 		err = b.req.readFailed(err)
@@ -70,7 +70,7 @@ func (b *body) Close() error {
 func (r *Request) readFailed(err error) error {
 	if timedOut(err) {
 		if r.http1() { // on HTTP/2 the stream lives on
-			r.mark(overdue)
+			r.note(deadlinePassed)
 		}
 		return err
 	}

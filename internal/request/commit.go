@@ -17,14 +17,14 @@ func (r *Request) commit(status int) error {
 	if r.is(committed) {
 		return r.w.refused()
 	}
-	if r.check() != nil && r.node.parent.Err() != nil && (r.conn() != nil || r.node.watch.Load() != nothing) {
+	if r.check() != nil && r.node.parent.Err() != nil && (r.conn() != nil || r.node.watches(theParent|thePeer)) {
 		// Where nobody has asked and no socket can be, the response passes: the
 		// client may have shut down its sending side alone. The end will tell.
 		r.outerEnded()
 	}
 	h := r.w.inner.Header
 	r.carryEarly(r.body.from, r.body.to, &r.node)
-	if r.endsAt(&r.w) && r.is(asked) {
+	if r.endsAt(&r.w) && r.noted(headerTaken) {
 		r.heldMove(&r.w, status, h(), r.w.stood())
 	}
 	answers := r.winner() == exited && !r.is(dropping) && r.passes(&r.w)
@@ -37,7 +37,7 @@ func (r *Request) commit(status int) error {
 	if r.is(hijacked) {
 		return nil // net/http has its own words for it
 	}
-	if !r.commitMove(status, r.is(asked) && isCoded(h(), r.w.stood())) {
+	if !r.commitMove(status, r.noted(headerTaken) && isCoded(h(), r.w.stood())) {
 		if r.det.Load() == nil && r.endsAt(&r.w) {
 			r.render(true)
 		}

@@ -60,7 +60,7 @@ func (w *Writer) CloseNotify() <-chan bool {
 		return make(chan bool, 1)
 	}
 	defer w.leave()
-	w.req.mark(notified)
+	w.req.note(closeNotifyTaken)
 	return w.inner.(nethttp.CloseNotifier).CloseNotify()
 }
 

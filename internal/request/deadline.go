@@ -2,16 +2,16 @@ package request
 
 import "time"
 
-// overdue reports whether a deadline has passed that net/http takes for the end
+// pastDeadline reports whether a deadline has passed that net/http takes for the end
 // of the client: on HTTP/1 one that the handler set for reading, on HTTP/2 one
 // for writing. Timeouts that a call of the handler's meets are that call's to
 // tell; where net/http listens for the client's end on HTTP/1, it lifts its own.
-func (r *Request) overdue() bool {
-	if r.is(overdue) {
+func (r *Request) pastDeadline() bool {
+	if r.noted(deadlinePassed) {
 		return true
 	}
 	r.mu.Lock()
-	set := r.overdueLocked(time.Now())
+	set := r.pastDeadlineLocked(time.Now())
 	r.mu.Unlock()
 	srv := r.server()
 	if set || srv == nil || r.http1() {
@@ -24,8 +24,8 @@ func (r *Request) overdue() bool {
 // slack is how much later than its server a request may begin to count.
 const slack = 10 * time.Millisecond
 
-// overdueLocked reports whether such a deadline of the handler's has passed.
-func (r *Request) overdueLocked(now time.Time) bool {
+// pastDeadlineLocked reports whether such a deadline of the handler's has passed.
+func (r *Request) pastDeadlineLocked(now time.Time) bool {
 	if r.rare == nil {
 		return false
 	}
@@ -43,8 +43,8 @@ func (r *Request) setDeadline(t time.Time, of func(*rare) *time.Time) {
 	ended := !r.http1() || !r.bodyUnread() || r.node.parent.Err() != nil
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if ended && r.overdueLocked(time.Now()) {
-		r.markLocked(overdue)
+	if ended && r.pastDeadlineLocked(time.Now()) {
+		r.note(deadlinePassed)
 	}
 	*of(r.rareLocked()) = t
 }

@@ -40,6 +40,8 @@ type Detached struct {
 	declared int64        // Content-Length said, plus 1; 0: none
 	written  atomic.Int64
 
+	truncated atomic.Bool // Send found fewer bytes than declared. Who reads it may be the serving goroutine ahead of Send's
+
 	decided sync.WaitGroup // one: the ending is decided
 	closed  sync.Once      // the gates
 
@@ -260,7 +262,7 @@ func (d *Detached) over(panicked bool) {
 	d.node.detach()
 	d.node.cancel(handlerReturned)
 	r.mu.Lock()
-	r.markLocked(done | shielded)
+	r.markLocked(done)
 	d.back = true
 	shields := r.shieldsLocked()
 	alone, obs := d.alone, r.cfg.Load().Observer

@@ -40,7 +40,7 @@ func (r *Request) cut() bool {
 	x := r.rareLocked()
 	r.mu.Unlock()
 	x.cut.Do(func() {
-		r.mark(noReuse) // where everything is sent, no write of net/http's fails any more
+		r.note(noReuse) // where everything is sent, no write of net/http's fails any more
 		x.severed = r.sever()
 	})
 	return x.severed

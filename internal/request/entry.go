@@ -73,7 +73,7 @@ func varies(h, entry http.Header) bool {
 // noteEntry is called when h, the map of the request's own Writer, is given out
 // for the first time: what is in it then was set outside.
 func (r *Request) noteEntry(h http.Header) {
-	if r.mark(asked) {
+	if r.note(headerTaken) {
 		r.w.setStood(bodyHeaders(h))
 	}
 }
@@ -112,7 +112,7 @@ func (w *Writer) renewEntry() {
 		if d.own != nil {
 			w.setStood(bodyHeaders(d.own))
 		}
-	} else if w.lay != nil || w.req.is(asked) {
+	} else if w.lay != nil || w.req.noted(headerTaken) {
 		w.setStood(bodyHeaders(w.Header()))
 	}
 }
@@ -120,7 +120,7 @@ func (w *Writer) renewEntry() {
 // entryOf gives what described a body in h, the map below w, before the handler
 // inside of w could change it.
 func (w *Writer) entryOf(h http.Header) http.Header {
-	if d := w.det(); d != nil && !d.synced || w.lay == nil && !w.req.is(asked) {
+	if d := w.det(); d != nil && !d.synced || w.lay == nil && !w.req.noted(headerTaken) {
 		return bodyHeaders(h) // nobody inside has had the map
 	}
 	return w.stood()

@@ -32,7 +32,7 @@ func (r *Request) interruptRead() {
 		err = http.NewResponseController(r.w.inner).SetReadDeadline(past)
 	}
 	if err == nil { // unsupported: the read has to end by itself
-		r.mark(noReuse)
+		r.note(noReuse)
 	}
 }
 
@@ -43,7 +43,7 @@ func (r *Request) interruptRead() {
 func (r *Request) endLease() (stop bool) {
 	// A short response: net/http keeps no connection behind one, and would not have
 	// it reset, see cutShort.
-	if !r.is(noReuse) || r.is(short) || !r.http1() || r.overtaken() || nethttp.CloseAfterResponse(r.w.inner) || r.uncuttable() {
+	if !r.noted(noReuse) || r.truncated() || !r.http1() || r.overtaken() || nethttp.CloseAfterResponse(r.w.inner) || r.uncuttable() {
 		return false
 	}
 	r.mu.Lock()

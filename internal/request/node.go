@@ -24,19 +24,22 @@ type Node struct {
 
 	end   atomic.Pointer[ending] // set once; who sets it looks for inner then
 	inner atomic.Pointer[inner]  // set once; who sets it looks for end then
-	watch atomic.Int32           // what is watched, since somebody has asked for the end
-	alone atomic.Bool            // the parent's end is no longer this one's
+	watch atomic.Uint32          // what is watched, since somebody has asked for the end; and unhooked
+	notes atomic.Uint32          // of the request's own Node: see note.go
 
 	mu   sync.Mutex  // held while a watch begins: who ends it waits
 	stop func() bool // ends the watch of parent
 }
 
-// What a Node watches.
+// What a Node watches. unhooked: the parent's end is no longer this one's, and no
+// watch begins any more.
 const (
-	nothing int32 = iota
-	theParent
-	thePeer // of the connection, too
+	theParent uint32 = 1 << iota
+	thePeer          // of the connection
+	unhooked
 )
+
+func (n *Node) watches(what uint32) bool { return n.watch.Load()&what != 0 }
 
 // ending says how a Node ended.
 type ending struct {
@@ -123,7 +126,7 @@ func (n *Node) poll() {
 	if e := n.end.Load(); e != nil && (n.judge == nil || e != handlerReturned) || n.parent.Err() == nil {
 		return
 	}
-	if !n.alone.Load() {
+	if !n.watches(unhooked) {
 		n.parentEnded()
 	}
 }
@@ -138,13 +141,12 @@ func (n *Node) parentEnded() {
 
 // follow begins the watch of the parent.
 func (n *Node) follow() {
-	if n.watch.Load() != nothing || n.alone.Load() || n.judge == nil && n.parent.Done() == nil ||
-		!n.watch.CompareAndSwap(nothing, theParent) {
+	if n.judge == nil && n.parent.Done() == nil || !n.watch.CompareAndSwap(0, theParent) {
 		return
 	}
 	stop := context.AfterFunc(n.parent, n.watched)
 	n.mu.Lock()
-	late := n.alone.Load()
+	late := n.watches(unhooked)
 	if !late {
 		n.stop = stop
 	}
@@ -164,7 +166,7 @@ func (n *Node) followPeer() {
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	if !n.alone.Load() {
+	if !n.watches(unhooked) {
 		n.judge.watchPeer(conn)
 	}
 }
@@ -172,7 +174,7 @@ func (n *Node) followPeer() {
 // recheck is called when the check was switched on: what ended before that, and
 // who begins to listen now, is looked at again.
 func (n *Node) recheck() {
-	if n.watch.Load() == nothing {
+	if !n.watches(theParent | thePeer) {
 		return
 	}
 	n.poll()
@@ -195,14 +197,13 @@ func (n *Node) watched() {
 
 // detach makes the parent's end no longer this one's.
 func (n *Node) detach() {
-	n.alone.Store(true)
-	if n.watch.Load() == nothing {
-		return // who begins to watch from now on finds alone
+	if n.watch.Or(unhooked)&(theParent|thePeer) == 0 {
+		return // who begins to watch from now on finds that it may not
 	}
 	n.mu.Lock()
 	stop := n.stop
 	n.stop = nil
-	watched := n.watch.CompareAndSwap(thePeer, theParent)
+	watched := n.watch.And(^thePeer)&thePeer != 0
 	n.mu.Unlock()
 	if stop != nil {
 		stop()

@@ -144,7 +144,7 @@ func (r *Request) init(w http.ResponseWriter, req *http.Request) {
 	c := r.conn()
 	switch {
 	case r.node.parent.Err() != nil: // it may have begun too late, behind an http.TimeoutHandler
-		r.state.Store(stale)
+		r.note(parentEndedEarly)
 	case c != nil && req.ProtoMajor == 1:
 		r.body.lease = c.lease()
 	}

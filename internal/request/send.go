@@ -65,7 +65,7 @@ func (d *Detached) complete() error {
 		}
 	}
 	if missing := d.declared - 1 - d.written.Load(); d.declared > 0 && missing > 0 {
-		d.req.mark(short)
+		d.truncated.Store(true)
 		return fmt.Errorf("%w: %d of %d bytes are missing", ErrShortBody, missing, d.declared-1)
 	}
 	return nil

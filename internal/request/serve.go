@@ -84,7 +84,7 @@ func (r *Request) end() (cut bool) {
 		deferred, x.deferred = x.deferred, nil
 	}
 	if d == nil {
-		r.markLocked(ended | done | shielded)
+		r.markLocked(ended | done)
 		shields = r.shieldsLocked()
 	} else {
 		r.markLocked(ended) // what Shield gave ends with the handler

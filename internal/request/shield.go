@@ -15,13 +15,13 @@ func (r *Request) Shield(ctx context.Context) context.Context {
 		return ctx // no abort ends it, and it may outlive the request's handler
 	}
 	n := &Node{parent: ctx}
-	n.alone.Store(true)
+	n.watch.Store(unhooked)
 	end := func(err, cause error) {
 		n.cancel(newEnding(err, cause))
 		r.forgetShield(n)
 	}
 	r.mu.Lock()
-	over := r.is(shielded)
+	over := r.is(done)
 	if !over {
 		x := r.rareLocked()
 		if x.shields == nil {

@@ -8,12 +8,18 @@ import (
 	"github.com/lastbyte-go/lastbyte/internal/peer"
 )
 
+// truncated reports whether Send found fewer bytes than the declared Content-Length.
+func (r *Request) truncated() bool {
+	d := r.det.Load()
+	return d != nil && d.truncated.Load()
+}
+
 // cutShort keeps a response that is shorter than it said from looking complete.
 // What was written goes out first. It reports whether only a panic can still
 // stop net/http: where its writer is hidden no deadline reaches the connection,
 // or none is known to.
 func (r *Request) cutShort() (stop bool) {
-	if !r.is(short) || r.overtaken() || !r.w.gate.enter() {
+	if !r.truncated() || r.overtaken() || !r.w.gate.enter() {
 		return false
 	}
 	defer r.w.gate.leave(r)

@@ -16,34 +16,23 @@ const (
 
 	winnerMask uint32 = 7
 
-	committed     uint32 = 1 << (iota - 2) // the final status is on its way, or will be by the next byte
-	hijacked                               // the connection belongs to the handler
-	gone                                   // the client left; whether that is the ending is the callback's to say
-	rendered                               // the exit's page is, or is being, written
-	dropping                               // the connection, or stream, is being cut
-	flushed                                // the header is out for sure
-	short                                  // Send found fewer bytes than the declared Content-Length
-	filtering                              // a HeaderFilter runs
-	back                                   // the handler is
-	bodyRead                               // the request body was read to its end
-	overdue                                // a deadline of the server's passed, which net/http takes for the client's end
-	writeTimedOut                          // a Write over HTTP/1 has failed by a deadline; nothing more gets out
-	puzzled                                // the outer context ended in the middle of a read or write, whose error will say why
-	notified                               // a handler has the channel of CloseNotify
-	stale                                  // net/http's context had ended before the request began
-	shielded                               // what Shield gave has ended, and so will what it gives
-	quiet                                  // no goroutine of the request is left that may begin another
-	ended                                  // ServeHTTP of the outermost handler is over: the writer is net/http's again
-	done                                   // handler, threads and callback have returned
-	special                                // the next commit has more to do than to note the status
-	noReuse                                // a read of the body was interrupted, or the response cut: the connection must not serve another request
-	woken                                  // under Detach, the serving goroutine has been told of the ending
-	stands                                 // the exit has left the response as it is
-	answered                               // the exit's response, or the recorded code, is on its way through a layer
-	coded                                  // a Content-Encoding was set inside
-	unsent                                 // the client was gone when the header would have gone out
-	unfiltered                             // a HeaderFilter has panicked before the header was out
-	asked                                  // the header map was given to a handler
+	committed  uint32 = 1 << (iota - 2) // the final status is on its way, or will be by the next byte
+	hijacked                            // the connection belongs to the handler
+	gone                                // the client left; whether that is the ending is the callback's to say
+	rendered                            // the exit's page is, or is being, written
+	dropping                            // the connection, or stream, is being cut
+	filtering                           // a HeaderFilter runs
+	back                                // the handler is
+	quiet                               // no goroutine of the request is left that may begin another
+	ended                               // ServeHTTP of the outermost handler is over: the writer is net/http's again
+	done                                // handler, threads and callback have returned
+	special                             // the next commit has more to do than to note the status
+	woken                               // under Detach, the serving goroutine has been told of the ending
+	stands                              // the exit has left the response as it is
+	answered                            // the exit's response, or the recorded code, is on its way through a layer
+	coded                               // a Content-Encoding was set inside
+	unsent                              // the client was gone when the header would have gone out
+	unfiltered                          // a HeaderFilter has panicked before the header was out
 )
 
 func (r *Request) is(bits uint32) bool { return r.state.Load()&bits != 0 }

@@ -14,7 +14,7 @@ import (
 // bodyUnread reports whether some of the request body may be unread.
 func (r *Request) bodyUnread() bool {
 	b := r.body.from.Body
-	return b != nil && b != http.NoBody && !r.is(bodyRead)
+	return b != nil && b != http.NoBody && !r.noted(bodyRead)
 }
 
 // answerFirst lets a response out ahead of the rest of the request body. Before
@@ -26,7 +26,7 @@ func (r *Request) bodyUnread() bool {
 // reads the rest when the handler is back, and takes a body that it could not
 // read for the next request (golang/go#68560 has the milder case).
 func (r *Request) answerFirst() {
-	if !r.http1() || !r.bodyUnread() || r.overtaken() || r.is(flushed) || r.size.Load() > nethttp.BufferSize {
+	if !r.http1() || !r.bodyUnread() || r.overtaken() || r.noted(flushed) || r.size.Load() > nethttp.BufferSize {
 		return // where the header is out, net/http has dealt with the body
 	}
 	if in := r.body.from; in.Header.Get("Expect") != "" && in.ProtoAtLeast(1, 1) {
@@ -45,10 +45,10 @@ func (r *Request) answerFirst() {
 	switch {
 	case r.body.gate.busy():
 		r.interruptRead() // a read is under way, which another would have to wait for
-	case !r.is(noReuse) && !nethttp.AtEnd(r.body.from):
+	case !r.noted(noReuse) && !nethttp.AtEnd(r.body.from):
 		r.readArrived()
 	}
-	if r.is(noReuse) && !nethttp.CloseAfterResponse(r.w.inner) {
+	if r.noted(noReuse) && !nethttp.CloseAfterResponse(r.w.inner) {
 		r.w.inner.Header().Set("Connection", "close") // it comes too late after WriteHeader
 	}
 }
@@ -80,10 +80,10 @@ func (r *Request) readArrived() {
 	case errors.Is(err, http.ErrBodyReadAfterClose):
 		// Read to its end, or net/http knows better.
 	case err == nil && rest.N > 0:
-		r.mark(bodyRead)
+		r.note(bodyRead)
 	default:
 		r.interruptRead()
-		r.mark(noReuse)
+		r.note(noReuse)
 	}
 }
 

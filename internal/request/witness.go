@@ -30,8 +30,8 @@ func (f facts) HTTP1() bool        { return f.r.http1() }
 func (f facts) HTTP3() bool        { return f.r.http3() }
 func (f facts) Hijacked() bool     { return f.r.is(hijacked) }
 func (f facts) BodyUnread() bool   { return f.r.bodyUnread() }
-func (f facts) ReadTimedOut() bool { return f.r.is(overdue) }
-func (f facts) Stale() bool        { return f.r.is(stale) }
+func (f facts) ReadTimedOut() bool { return f.r.noted(deadlinePassed) }
+func (f facts) Stale() bool        { return f.r.noted(parentEndedEarly) }
 func (f facts) Writing() bool      { return f.r.w.gate.busy() }
 func (f facts) BaseEnded() bool    { return f.c != nil && f.c.Err() != nil }
 
@@ -59,7 +59,7 @@ func (f facts) ShuttingDown() bool {
 	return f.c != nil && f.c.server().isDown()
 }
 func (f facts) BeganToClose() bool   { return f.c.beganToClose() }
-func (f facts) DeadlinePassed() bool { return f.r.overdue() }
+func (f facts) DeadlinePassed() bool { return f.r.pastDeadline() }
 func (f facts) DrainTimedOut() bool {
 	return f.r.http1() && f.r.bodyUnread() && f.r.readTimeoutPassed()
 }
@@ -68,7 +68,7 @@ func (f facts) DrainTimedOut() bool {
 // it cannot write what it has held back. Where no socket can be asked, a deadline
 // for writing that has passed is reason enough not to blame the client.
 func (f facts) WriteTimedOut() bool {
-	return f.r.is(writeTimedOut) || f.r.http1() && f.Peer() == peer.Unknown && f.r.writeOverdue()
+	return f.r.noted(writeTimedOut) || f.r.http1() && f.Peer() == peer.Unknown && f.r.writeOverdue()
 }
 
 func (f facts) Secure() bool {
@@ -117,7 +117,7 @@ func (f facts) Calling() bool {
 	if !busy() {
 		return false
 	}
-	r.mark(puzzled)
+	r.note(recheckAfterCall)
 	return busy()
 }
 
@@ -127,7 +127,7 @@ func (f facts) Calling() bool {
 // or once more was written than the server holds back.
 func (f facts) Answered() bool {
 	r := f.r
-	if !r.is(committed) || !r.is(flushed) && (r.http3() || r.size.Load() < 2*nethttp.BufferSize) {
+	if !r.is(committed) || !r.noted(flushed) && (r.http3() || r.size.Load() < 2*nethttp.BufferSize) {
 		return false
 	}
 	r.mu.Lock()
@@ -167,7 +167,7 @@ func (r *Request) heard(wait bool) (heard, known bool) {
 			return false, true
 		}
 		heard, known = nethttp.Notified(r.w.inner)
-		heard = heard || known && r.is(notified)
+		heard = heard || known && r.noted(closeNotifyTaken)
 		r.w.gate.leave(r)
 		if heard || !known || !wait || pause > 40*time.Millisecond {
 			return heard, known
@@ -185,20 +185,20 @@ func (f facts) Watch() bool {
 		return true
 	}
 	f.r.node.followPeer()
-	return f.r.node.watch.Load() == thePeer
+	return f.r.node.watches(thePeer)
 }
 
 // watchPeer has the request told when the peer goes, as long as that can be
 // known. It runs under the Node's mutex.
 func (r *Request) watchPeer(c *Conn) {
 	switch {
-	case r.node.watch.Load() == thePeer || r.check() == nil:
+	case r.node.watches(thePeer) || r.check() == nil:
 	case !r.http1():
 		c.note() // each stream's context is its witness; the reason is the connection's
 	default:
 		c.withLease(r.body.lease, func(*Conn) {
 			if c.peer.Watch(r) {
-				r.node.watch.Store(thePeer)
+				r.node.watch.Or(thePeer)
 			}
 		})
 	}

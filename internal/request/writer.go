@@ -44,7 +44,7 @@ func (w *Writer) Header() http.Header {
 	}
 	defer w.leave()
 	h := w.inner.Header()
-	if w.lay == nil && !w.req.is(asked) {
+	if w.lay == nil && !w.req.noted(headerTaken) {
 		w.req.noteEntry(h)
 	}
 	return h
@@ -155,8 +155,8 @@ func (w *Writer) WriteString(s string) (int, error) {
 // back: the header goes out ahead of it. To HEAD that is all of the response, and
 // the server ends the stream, so that this write may fail already.
 func (w *Writer) headerGoesOut(n int) {
-	if r := w.req; w.lay == nil && w.speaks == nethttp.HTTP2 && !r.is(flushed) && r.size.Load()+int64(n) > 2*nethttp.BufferSize {
-		r.mark(flushed)
+	if r := w.req; w.lay == nil && w.speaks == nethttp.HTTP2 && !r.noted(flushed) && r.size.Load()+int64(n) > 2*nethttp.BufferSize {
+		r.note(flushed)
 	}
 }
 
@@ -164,7 +164,7 @@ func (w *Writer) headerGoesOut(n int) {
 // end of the outer context.
 func (w *Writer) leave() {
 	w.gate.leave(w.req)
-	if w.lay == nil && w.req.is(puzzled) {
+	if w.lay == nil && w.req.noted(recheckAfterCall) {
 		w.req.look()
 	}
 }
@@ -204,8 +204,8 @@ func (w *Writer) FlushError() error {
 	if w.req.is(hijacked) {
 		return http.ErrHijacked
 	}
-	if w.lay == nil && !w.req.is(flushed) {
-		w.req.mark(flushed)
+	if w.lay == nil && !w.req.noted(flushed) {
+		w.req.note(flushed)
 	}
 	return w.wrote(0, http.NewResponseController(w.inner).Flush())
 }
