@@ -50,4 +50,4 @@ leak: ## all tests with the goroutine leak profile
 vuln: ## known vulnerabilities; asks the Go vulnerability database
 	$(TOOL) govulncheck ./...
 transparency: ## the suites of net/http, chi and others through lastbyte; the first time 12 minutes
-	cd transparency && $(GO) run . -lastbyte handler && $(GO) run . -lastbyte detach
+	cd internal/transparency && $(GO) run . -lastbyte handler && $(GO) run . -lastbyte detach

@@ -12,7 +12,7 @@ import (
 	"github.com/lastbyte-go/lastbyte/internal/nethttp"
 )
 
-// The types have the shape of quic-go's errors; neighbours/http3 has the real
+// The types have the shape of quic-go's errors; internal/thirdparty/http3 has the real
 // ones.
 type applicationError struct {
 	Remote    bool

@@ -1,0 +1,5 @@
+//go:build !race
+
+package thirdparty_test
+
+const raceEnabled = false

@@ -1,3 +1,0 @@
-// Package neighbours has no code: its tests show how lastbyte stands around web
-// frameworks whose handlers do not have net/http's signature.
-package neighbours

@@ -1,5 +1,0 @@
-//go:build race
-
-package neighbours_test
-
-const raceEnabled = true

@@ -1,3 +1,0 @@
-// Package neighbours has no code: its tests serve the requests of
-// golang.org/x/net/http2/h2c.
-package neighbours

@@ -1,3 +1,0 @@
-// Package neighbours has no code: its tests serve the connections of other
-// people's listeners.
-package neighbours

@@ -1,4 +1,0 @@
-// Package neighbours has no code: its tests put stacks of real middlewares
-// around lastbyte, between two layers of it and inside of it, and end requests
-// there in every way.
-package neighbours

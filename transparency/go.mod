@@ -1,3 +1,0 @@
-module github.com/lastbyte-go/lastbyte/transparency
-
-go 1.26
