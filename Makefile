@@ -1,6 +1,6 @@
 # The commands of this module; CONTRIBUTING.md says when to use which.
 GO       ?= go
-TOOL      = $(GO) tool -modfile=tools.mod
+TOOL      = $(GO) tool -modfile=.ci/tools.mod
 FUZZTIME ?= 10s
 COUNT    ?= 6
 SHELL     = bash
