@@ -2,6 +2,7 @@ package lastbyte_test
 
 import (
 	"fmt"
+	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -82,21 +83,24 @@ func inside(path string) string {
 
 var verbs = []string{"abort", "exitcode", "eof", "thread"}
 
-// Imports point down only: middleware, the four verbs, internal/request,
-// internal/verdict, internal/peer and internal/nethttp.
+// Imports point down only: middleware, the four verbs, internal/request and its
+// helpers, which know nothing of a request.
 func TestImports_PointDown(t *testing.T) {
 	t.Parallel()
-	below := map[string][]string{
-		".":                {},
-		"internal/peer":    {},
+	helpers := map[string][]string{
+		"internal/gate":    {},
 		"internal/nethttp": {},
+		"internal/peer":    {},
 		"internal/verdict": {"internal/nethttp", "internal/peer"},
-		"internal/request": {"internal/nethttp", "internal/peer", "internal/verdict"},
-		"middleware":       append([]string{"internal/nethttp", "internal/peer", "internal/verdict", "internal/request"}, verbs...),
 	}
+	core := slices.Sorted(maps.Keys(helpers))
+	below := map[string][]string{".": {}, "internal/request": core}
+	maps.Copy(below, helpers)
+	core = append(slices.Clip(core), "internal/request")
 	for _, v := range verbs {
-		below[v] = []string{"internal/nethttp", "internal/peer", "internal/verdict", "internal/request"}
+		below[v] = core
 	}
+	below["middleware"] = append(slices.Clip(core), verbs...)
 	deps := goList(t, "Deps")
 	for pkg, want := range below {
 		list, ok := deps[pkg]

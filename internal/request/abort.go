@@ -72,7 +72,7 @@ func (r *Request) abortMove(check *Check, reason string, err error) {
 		r.decideLocked(aborted)
 		r.mu.Unlock()
 		r.cancel(context.Canceled, cause)
-		if r.http1() && r.w.gate.busy() {
+		if r.http1() && r.w.gate.Busy() {
 			r.dropNow() // a Write that is stuck has nobody to wait for
 		}
 		return // under Detach, too, ServeHTTP waits for the handler: see Detached.wake

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 
+	"github.com/lastbyte-go/lastbyte/internal/gate"
 	"github.com/lastbyte-go/lastbyte/internal/peer"
 	"github.com/lastbyte-go/lastbyte/internal/verdict"
 )
@@ -15,7 +16,7 @@ import (
 // net/http knows its own request's body by its type, so that one stays as it is.
 type body struct {
 	req      *Request
-	gate     gate
+	gate     gate.Gate
 	lease    uint32        // on the connection, see Conn.lease; of the request's own alone
 	from, to *http.Request // the request handed to lastbyte, and its copy
 }
@@ -33,7 +34,7 @@ func (b *body) send(to *http.Request, ctx context.Context) {
 }
 
 func (b *body) Read(p []byte) (int, error) {
-	if !b.gate.enter() {
+	if !b.gate.Enter() {
 		return 0, errBodyEnded
 	}
 	n, err := b.read(p)
@@ -44,7 +45,7 @@ func (b *body) Read(p []byte) (int, error) {
 }
 
 func (b *body) read(p []byte) (int, error) {
-	defer b.gate.leave(b.req)
+	defer b.gate.Leave(b.req)
 	n, err := b.from.Body.Read(p)
 	switch err {
 	case nil:
@@ -58,10 +59,10 @@ func (b *body) read(p []byte) (int, error) {
 }
 
 func (b *body) Close() error {
-	if !b.gate.enter() {
+	if !b.gate.Enter() {
 		return nil
 	}
-	defer b.gate.leave(b.req)
+	defer b.gate.Leave(b.req)
 	return b.from.Body.Close()
 }
 
@@ -110,5 +111,5 @@ func timedOut(err error) bool {
 // reading reports whether a read of the request body is under way.
 func (r *Request) reading() bool {
 	d := r.det.Load()
-	return r.body.gate.busy() || d != nil && d.body.gate.busy()
+	return r.body.gate.Busy() || d != nil && d.body.gate.Busy()
 }

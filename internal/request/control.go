@@ -10,7 +10,7 @@ import (
 )
 
 func (w *Writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
-	if !w.gate.enter() {
+	if !w.gate.Enter() {
 		return nil, nil, w.req.refusal()
 	}
 	defer w.leave()
@@ -28,10 +28,10 @@ func (w *Writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 // http.ResponseController finds it. lastbyte's own writers have the method
 // always, and are asked in turn. A gate that is shut has the call refused later.
 func (w *Writer) flushes() bool {
-	if !w.gate.enter() {
+	if !w.gate.Enter() {
 		return true
 	}
-	defer w.gate.leave(w.req)
+	defer w.gate.Leave(w.req)
 	return nethttp.Any(w.inner, func(in http.ResponseWriter) bool {
 		if v, ok := in.(view); ok {
 			return v.writer().flushes()
@@ -45,7 +45,7 @@ func (w *Writer) flushes() bool {
 }
 
 func (w *Writer) Push(target string, o *http.PushOptions) error {
-	if !w.gate.enter() {
+	if !w.gate.Enter() {
 		return w.req.refusal()
 	}
 	defer w.leave()
@@ -56,7 +56,7 @@ func (w *Writer) Push(target string, o *http.PushOptions) error {
 }
 
 func (w *Writer) CloseNotify() <-chan bool {
-	if !w.gate.enter() {
+	if !w.gate.Enter() {
 		return make(chan bool, 1)
 	}
 	defer w.leave()
@@ -87,7 +87,7 @@ func (w *Writer) EnableFullDuplex() error {
 }
 
 func (w *Writer) control(f func(*http.ResponseController) error) error {
-	if !w.gate.enter() {
+	if !w.gate.Enter() {
 		return w.req.refusal()
 	}
 	defer w.leave()

@@ -145,10 +145,10 @@ func (d *Detached) owner() Owner { return d.h.cfg.Owner }
 // are Send, Exit and return put in an order with the handler's own calls.
 func (d *Detached) shut() {
 	d.closed.Do(func() {
-		d.w.gate.close(d.req, nil)
-		d.body.gate.close(d.req, func() {
-			if d.req.w.gate.enter() { // else the end has come first, and sees to the read
-				defer d.req.w.gate.leave(d.req)
+		d.w.gate.Close(d.req, nil)
+		d.body.gate.Close(d.req, func() {
+			if d.req.w.gate.Enter() { // else the end has come first, and sees to the read
+				defer d.req.w.gate.Leave(d.req)
 				d.req.interruptRead()
 			}
 		})
@@ -204,7 +204,7 @@ func (d *Detached) finish(l Left) {
 		}
 	case r.sends():
 		d.decided.Wait() // a Send from beside the handler may still be at the writer
-	case r.winner() == exited && d.w.gate.enter(): // who exited may be about to wake
+	case r.winner() == exited && d.w.gate.Enter(): // who exited may be about to wake
 		if !r.is(woken) {
 			d.settle()
 			if panicked && r.is(stands) && !r.is(hijacked) {
@@ -212,7 +212,7 @@ func (d *Detached) finish(l Left) {
 				d.panicked = &abort
 			}
 		}
-		d.w.gate.leave(r)
+		d.w.gate.Leave(r)
 	}
 	if !r.is(woken) && d.wake(true) && d.form != nil {
 		_ = d.form.RemoveAll() // ServeHTTP had returned ahead of this goroutine
@@ -240,14 +240,14 @@ func (d *Detached) unheard(l Left) {
 // threads: the exit has ended their contexts.
 func (d *Detached) exitBack() {
 	r := d.req
-	if !d.w.gate.enter() {
+	if !d.w.gate.Enter() {
 		return // the serving goroutine has been woken
 	}
 	first := !r.is(woken)
 	if first {
 		d.settle()
 	}
-	d.w.gate.leave(r)
+	d.w.gate.Leave(r)
 	r.mu.Lock()
 	alone := first && r.goroutines > 0
 	r.mu.Unlock()

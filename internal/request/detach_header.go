@@ -14,9 +14,9 @@ func (d *Detached) header() http.Header {
 		return d.headerAfterSend()
 	}
 	if d.own == nil {
-		if d.w.gate.enter() {
+		if d.w.gate.Enter() {
 			d.own = d.w.inner.Header().Clone() // all of it: outer handlers may go on to write to theirs
-			d.w.gate.leave(d.req)
+			d.w.gate.Leave(d.req)
 		}
 		if d.own == nil {
 			d.own = make(http.Header)

@@ -24,8 +24,8 @@ func (r *Request) dropNow() {
 		}
 		return
 	}
-	if r.w.gate.enter() {
-		defer r.w.gate.leave(r)
+	if r.w.gate.Enter() {
+		defer r.w.gate.Leave(r)
 		r.cut()
 	}
 }
@@ -56,7 +56,7 @@ func (r *Request) cut() bool {
 // it is noise to the client: so a close_notify goes out first, if no record can
 // be under way.
 func (r *Request) sever() (certain bool) {
-	idle := r.w.gate.seal() <= 1 // no other call than this is inside, and none begins that writes
+	idle := r.w.gate.Seal() <= 1 // no other call than this is inside, and none begins that writes
 	if r.overtaken() {
 		return true // its response is out
 	}
@@ -129,10 +129,10 @@ func endWriting(c net.Conn) {
 // handlers see code as the status, though it never goes out. It reports whether
 // net/http has to be stopped by a panic.
 func (r *Request) drop(code int) (stop bool) {
-	if !r.w.gate.enter() {
+	if !r.w.gate.Enter() {
 		return false
 	}
-	defer r.w.gate.leave(r)
+	defer r.w.gate.Leave(r)
 	r.mu.Lock()
 	r.markLocked(dropping)
 	said := r.is(committed) || r.is(answered) && r.w.status != 0 // see recordMove

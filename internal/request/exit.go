@@ -165,7 +165,7 @@ func (r *Request) respond(panicked bool) (stop bool) {
 		if r.w.begin() != nil {
 			return r.respond(false) // a HeaderFilter exited
 		}
-		r.w.gate.leave(r)
+		r.w.gate.Leave(r)
 	}
 	if s&(committed|unfiltered) == unfiltered {
 		return r.failClosed()

@@ -46,11 +46,11 @@ func (r *Request) drain() bool {
 	defer r.mu.Unlock()
 	for r.goroutines > 0 {
 		r.markLocked(back)
-		if r.det.Load() == nil && r.winner() == exited && !r.body.gate.closed() {
+		if r.det.Load() == nil && r.winner() == exited && !r.body.gate.Closed() {
 			// A thread that waits for the client in a read of the body would be
 			// waited for in turn. This is the serving goroutine.
 			r.mu.Unlock()
-			r.body.gate.close(r, r.interruptRead)
+			r.body.gate.Close(r, r.interruptRead)
 			r.mu.Lock()
 			continue
 		}

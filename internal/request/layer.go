@@ -126,7 +126,7 @@ func (l *layer) back() {
 	if w := r.winner(); w != exited && w != aborted {
 		return
 	}
-	l.w.gate.close(r, nil)
+	l.w.gate.Close(r, nil)
 	r.answer(&l.w, false)
 }
 

@@ -154,9 +154,9 @@ func (r *Request) outlivedNow() bool {
 	if r.node.parent.Err() == nil {
 		return r.overtaken()
 	}
-	if !r.w.gate.enter() {
+	if !r.w.gate.Enter() {
 		return true
 	}
-	defer r.w.gate.leave(r)
+	defer r.w.gate.Leave(r)
 	return r.outlived()
 }

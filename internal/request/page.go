@@ -11,10 +11,10 @@ import (
 // render sends the exit's own response, unless one is on its way. flush: the
 // handler is still at work, or a panic goes on, so net/http would not.
 func (r *Request) render(flush bool) {
-	if !r.renderMove() || !r.w.gate.enter() {
+	if !r.renderMove() || !r.w.gate.Enter() {
 		return
 	}
-	defer r.w.gate.leave(r)
+	defer r.w.gate.Leave(r)
 	status, body := r.page(&r.w, r.exit())
 	h := r.w.inner.Header()
 	if status == http.StatusRequestEntityTooLarge {

@@ -6,7 +6,6 @@ package request
 
 import (
 	"context"
-	"net"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -37,36 +36,6 @@ type Request struct {
 	duration   time.Duration // to the end of the response, for an observer
 	callback   func(context.Context)
 	rare       *rare // what few requests need
-}
-
-// rare is made when the first of its fields is needed; mu guards the pointer
-// and the fields.
-type rare struct {
-	idle     sync.Cond       // goroutines dropped to 0, or the last call left a gate
-	on       context.Context // for the callback; nil: the context of the request
-	page     *pageSetting
-	filters  []filter
-	deferred []func()
-	shields  map[*Node]struct{} // see shield.go
-	exit     *Exit
-	abort    error            // *abort.Error
-	conn     net.Conn         // hijacked
-	readBy   time.Time        // a deadline of the handler's
-	writeBy  time.Time        // likewise
-	panicked bool             // or left by runtime.Goexit
-	broken   bool             // by a panic with http.ErrAbortHandler
-	throws   [task + 1]throws // by kind
-
-	stood http.Header // what described a body before the handler could set it, see noteEntry
-	top   *Writer     // of the innermost layer at work; nil: Detach's, or the request's own
-	last  *Writer     // the one at which the handler's calls end, after an exit or abort; then the one that answered
-	open  bool        // likewise: none does, since something inside it still holds part of the response
-
-	cut     sync.Once // guards itself and severed
-	severed bool      // the cut worked
-
-	local    net.Addr // after a hijack, what the context gives for http.LocalAddrContextKey: see nearest
-	byHandle bool     // the cut was made on the connection, past a writer that hides net/http's
 }
 
 // From finds the request that ctx belongs to.
@@ -199,12 +168,4 @@ func (r *Request) applyLocked(cfg *Config, req *http.Request) {
 		x.filters = append(x.filters, filter{cfg.Filter, req})
 		r.markLocked(special)
 	}
-}
-
-func (r *Request) rareLocked() *rare {
-	if r.rare == nil {
-		r.rare = new(rare)
-		r.rare.idle.L = &r.mu
-	}
-	return r.rare
 }

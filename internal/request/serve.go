@@ -70,8 +70,8 @@ func (r *Request) complete(panicked bool) (cut bool) {
 // or body is touched. It reports what complete does.
 func (r *Request) end() (cut bool) {
 	d := r.det.Load()
-	r.w.gate.close(r, nil)
-	r.body.gate.close(r, r.interruptRead)
+	r.w.gate.Close(r, nil)
+	r.body.gate.Close(r, r.interruptRead)
 	cut = r.endLease()
 	carry(r.body.from, r.body.to, &r.node)
 	r.node.detach()

@@ -19,10 +19,10 @@ func (r *Request) truncated() bool {
 // stop net/http: where its writer is hidden no deadline reaches the connection,
 // or none is known to.
 func (r *Request) cutShort() (stop bool) {
-	if !r.truncated() || r.overtaken() || !r.w.gate.enter() {
+	if !r.truncated() || r.overtaken() || !r.w.gate.Enter() {
 		return false
 	}
-	defer r.w.gate.leave(r)
+	defer r.w.gate.Leave(r)
 	rc := http.NewResponseController(r.w.inner)
 	if _, known := nethttp.Server(r.w.inner); known == nethttp.Unknown {
 		return r.cutHidden(rc)

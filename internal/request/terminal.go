@@ -63,7 +63,7 @@ func (w *Writer) terminal() http.ResponseWriter {
 // is a writer behind the gate. It is never nil, since code that unwraps to the
 // end uses what it finds there.
 func (w *Writer) below() http.ResponseWriter {
-	if w.det() != nil || !w.gate.enter() {
+	if w.det() != nil || !w.gate.Enter() {
 		return w.terminal()
 	}
 	defer w.leave()

@@ -32,10 +32,10 @@ func (r *Request) answerFirst() {
 	if in := r.body.from; in.Header.Get("Expect") != "" && in.ProtoAtLeast(1, 1) {
 		return // net/http does not read here, and closes unless all was read; a read would ask for the body
 	}
-	if !r.w.gate.enter() { // Send, behind a handler that did not wait: the end has come first
+	if !r.w.gate.Enter() { // Send, behind a handler that did not wait: the end has come first
 		return
 	}
-	defer r.w.gate.leave(r)
+	defer r.w.gate.Leave(r)
 	if _, known := nethttp.Server(r.w.inner); known == nethttp.Unknown {
 		if nethttp.HasReadDeadline(r.w.inner) {
 			r.w.inner.Header().Set("Connection", "close")
@@ -43,7 +43,7 @@ func (r *Request) answerFirst() {
 		return
 	}
 	switch {
-	case r.body.gate.busy():
+	case r.body.gate.Busy():
 		r.interruptRead() // a read is under way, which another would have to wait for
 	case !r.noted(noReuse) && !nethttp.AtEnd(r.body.from):
 		r.readArrived()

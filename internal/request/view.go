@@ -88,7 +88,7 @@ func (v *controls) Unwrap() http.ResponseWriter        { return (*Writer)(v).bel
 
 // leadsToHijacker reports whether w's Hijack may find one in a writer below.
 func (w *Writer) leadsToHijacker() bool {
-	if !w.gate.enter() {
+	if !w.gate.Enter() {
 		return false
 	}
 	defer w.leave()

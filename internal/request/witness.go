@@ -32,18 +32,18 @@ func (f facts) Hijacked() bool     { return f.r.is(hijacked) }
 func (f facts) BodyUnread() bool   { return f.r.bodyUnread() }
 func (f facts) ReadTimedOut() bool { return f.r.noted(deadlinePassed) }
 func (f facts) Stale() bool        { return f.r.noted(parentEndedEarly) }
-func (f facts) Writing() bool      { return f.r.w.gate.busy() }
+func (f facts) Writing() bool      { return f.r.w.gate.Busy() }
 func (f facts) BaseEnded() bool    { return f.c != nil && f.c.Err() != nil }
 
 // ClosedHere: behind an http.TimeoutHandler that returned because the client left,
 // net/http closes the connection as it does after any response. That proves nothing;
 // it does where net/http waits for this request.
 func (f facts) ClosedHere() bool {
-	if f.c == nil || f.r.is(hijacked) || f.r.outlivedNow() || !f.r.w.gate.enter() {
+	if f.c == nil || f.r.is(hijacked) || f.r.outlivedNow() || !f.r.w.gate.Enter() {
 		return false
 	}
 	own := f.r.w.ownHTTP1()
-	f.r.w.gate.leave(f.r)
+	f.r.w.gate.Leave(f.r)
 	if !own {
 		return false
 	}
@@ -113,7 +113,7 @@ func (f facts) IgnoreHalfClose() bool {
 // call, and the mark after it; the second look sees that.
 func (f facts) Calling() bool {
 	r := f.r
-	busy := func() bool { return r.reading() || r.is(committed) && r.w.gate.busy() }
+	busy := func() bool { return r.reading() || r.is(committed) && r.w.gate.Busy() }
 	if !busy() {
 		return false
 	}
@@ -163,12 +163,12 @@ func (f facts) QUIC() (end nethttp.QUICEnd) {
 
 func (r *Request) heard(wait bool) (heard, known bool) {
 	for pause := 100 * time.Microsecond; ; pause *= 2 {
-		if !r.w.gate.enter() {
+		if !r.w.gate.Enter() {
 			return false, true
 		}
 		heard, known = nethttp.Notified(r.w.inner)
 		heard = heard || known && r.noted(closeNotifyTaken)
-		r.w.gate.leave(r)
+		r.w.gate.Leave(r)
 		if heard || !known || !wait || pause > 40*time.Millisecond {
 			return heard, known
 		}

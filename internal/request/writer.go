@@ -4,6 +4,7 @@ import (
 	"io"
 	"net/http"
 
+	"github.com/lastbyte-go/lastbyte/internal/gate"
 	"github.com/lastbyte-go/lastbyte/internal/nethttp"
 )
 
@@ -18,7 +19,7 @@ type Writer struct {
 	inner http.ResponseWriter
 	req   *Request
 	lay   *layer // nil: the request's own writer
-	gate  gate
+	gate  gate.Gate
 
 	status int16            // the request's own: recorded; a layer's: said by its handler, 0 before. Under Request.mu
 	speaks nethttp.Protocol // what inner speaks, as view found it; set before the handler runs
@@ -39,7 +40,7 @@ func (w *Writer) Header() http.Header {
 	if d := w.det(); d != nil {
 		return d.header()
 	}
-	if !w.gate.enter() {
+	if !w.gate.Enter() {
 		return make(http.Header)
 	}
 	defer w.leave()
@@ -53,7 +54,7 @@ func (w *Writer) Header() http.Header {
 // begin opens the gate for a call that may send the status, 200 if none was
 // said before. Without an error the caller has to leave the gate.
 func (w *Writer) begin() error {
-	if !w.gate.enter() {
+	if !w.gate.Enter() {
 		return w.req.refusal()
 	}
 	passed := false
@@ -69,7 +70,7 @@ func (w *Writer) begin() error {
 		err = d.writes()
 	case w.lay != nil:
 		err = w.lay.begin(http.StatusOK)
-	case w.gate.isSealed():
+	case w.gate.IsSealed():
 		err = w.req.refusal()
 	default:
 		err = w.req.commit(http.StatusOK)
@@ -79,7 +80,7 @@ func (w *Writer) begin() error {
 }
 
 func (w *Writer) WriteHeader(status int) {
-	if !w.gate.enter() {
+	if !w.gate.Enter() {
 		return
 	}
 	defer w.leave()
@@ -99,7 +100,7 @@ func (w *Writer) WriteHeader(status int) {
 			return
 		}
 	case informational && !r.is(committed|hijacked):
-		if w.gate.isSealed() || r.winner() != serving {
+		if w.gate.IsSealed() || r.winner() != serving {
 			return
 		}
 	case r.is(committed | hijacked):
@@ -163,7 +164,7 @@ func (w *Writer) headerGoesOut(n int) {
 // leave leaves the gate after a call whose error may have said more about the
 // end of the outer context.
 func (w *Writer) leave() {
-	w.gate.leave(w.req)
+	w.gate.Leave(w.req)
 	if w.lay == nil && w.req.noted(recheckAfterCall) {
 		w.req.look()
 	}
