@@ -113,7 +113,7 @@ func Phase(fn func(http.ResponseWriter, *http.Request) Code) func(http.Handler) 
 			if _, thrown := req.Catch(func() { code = fn(w, r) }); thrown {
 				code = OK // what else was thrown has ended the request
 			}
-			if req.Over() {
+			if req.Decided() {
 				return // fn has exited, or the client is gone
 			}
 			if code == OK {

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
 	"github.com/lastbyte-go/lastbyte/internal/nethttp"
 	"github.com/lastbyte-go/lastbyte/internal/verdict"
 )
@@ -24,7 +25,7 @@ func (r *Request) outerEnded() {
 	if r.mayHaveLeft() {
 		reason, by := r.verdict(verdict.Unverified, nil)
 		switch {
-		case r.is(gone): // asked after the verdict: a call that has just failed knew better
+		case r.hasAny(lifecycle.ClientGone): // asked after the verdict: a call that has just failed knew better
 			return
 		case by == verdict.Client:
 			if check := r.check(); check != nil {
@@ -46,7 +47,7 @@ func (r *Request) judge(reason string, err error) bool {
 			r.abortMove(check, reason, err)
 		}
 	}
-	return r.is(gone)
+	return r.hasAny(lifecycle.ClientGone)
 }
 
 // abortMove records that the client left. Without a callback that is the
@@ -54,22 +55,22 @@ func (r *Request) judge(reason string, err error) bool {
 func (r *Request) abortMove(check *Check, reason string, err error) {
 	r.mu.Lock()
 	s := r.state.Load()
-	if s&winnerMask != serving || s&(gone|ended|dropping) != 0 {
+	if s.Winner() != lifecycle.Serving || s&(lifecycle.ClientGone|lifecycle.Ended|lifecycle.Dropping) != 0 {
 		r.mu.Unlock()
 		return
 	}
 	x := r.rareLocked()
 	cause := check.NewError(reason, r.Age(), err)
 	x.abort = cause
-	r.markLocked(gone)
+	r.markLocked(lifecycle.ClientGone)
 	f := r.callback
 	if f == nil {
-		if s&back != 0 && s&committed != 0 && r.goroutines == 0 {
+		if s&lifecycle.HandlerReturned != 0 && s&lifecycle.Committed != 0 && r.goroutines == 0 {
 			r.mu.Unlock()
 			return // the response is as its handler wanted it
 		}
 		x.last = r.topLocked()
-		r.decideLocked(aborted)
+		r.decideLocked(lifecycle.Aborted)
 		r.mu.Unlock()
 		r.cancel(context.Canceled, cause)
 		if r.http1() && r.w.gate.Busy() {
@@ -90,9 +91,9 @@ func (r *Request) On(ctx context.Context, f func(context.Context)) error {
 	}
 	r.mu.Lock()
 	s := r.state.Load()
-	w := s & winnerMask
+	w := s.Winner()
 	switch {
-	case w == returned, w == sent, w == exited, s&(quiet|done) != 0, s&ended != 0 && s&gone == 0:
+	case w == lifecycle.Returned, w == lifecycle.Sent, w == lifecycle.Exited, s&(lifecycle.Drained|lifecycle.Done) != 0, s&lifecycle.Ended != 0 && s&lifecycle.ClientGone == 0:
 		r.mu.Unlock()
 		return ErrEnded
 	case check == nil:
@@ -106,7 +107,7 @@ func (r *Request) On(ctx context.Context, f func(context.Context)) error {
 	if on != nil {
 		r.rareLocked().on = on
 	}
-	late := s&gone != 0
+	late := s&lifecycle.ClientGone != 0
 	if late {
 		r.goLocked(func() { r.call(check, f) })
 	}
@@ -126,16 +127,16 @@ func (r *Request) Abort(err error) (error, bool) {
 	if r.check() == nil {
 		return nil, false
 	}
-	if s := r.state.Load(); s&(gone|ended) == 0 && s&winnerMask == serving {
+	if s := r.state.Load(); s&(lifecycle.ClientGone|lifecycle.Ended) == 0 && s.Winner() == lifecycle.Serving {
 		r.node.poll()
-		if !r.is(gone) {
+		if !r.hasAny(lifecycle.ClientGone) {
 			r.lookAtPeer() // who asks gets an answer, also where net/http waits for nothing
 		}
-		if !r.is(gone) && err != nil && !timedOut(err) {
+		if !r.hasAny(lifecycle.ClientGone) && err != nil && !timedOut(err) {
 			r.awaitFIN()
 		}
 	}
-	if !r.is(gone) {
+	if !r.hasAny(lifecycle.ClientGone) {
 		return nil, false
 	}
 	return r.abortError(), true
@@ -144,7 +145,7 @@ func (r *Request) Abort(err error) (error, bool) {
 // look asks the witnesses that answer without waiting.
 func (r *Request) look() {
 	r.node.poll()
-	if !r.is(gone) && (r.is(hijacked) || r.bodyUnread()) {
+	if !r.hasAny(lifecycle.ClientGone) && (r.hasAny(lifecycle.Hijacked) || r.bodyUnread()) {
 		r.lookAtPeer()
 	}
 }
@@ -165,7 +166,7 @@ func (r *Request) writeFailed(err error) error {
 		r.note(writeTimedOut)
 		return err
 	}
-	if r.check() == nil || r.is(hijacked|dropping) {
+	if r.check() == nil || r.hasAny(lifecycle.Hijacked|lifecycle.Dropping) {
 		return err
 	}
 	if !late && !verdict.Suspicious(err) && !r.mayHaveLeft() || errors.Is(err, http.ErrHandlerTimeout) {

@@ -6,6 +6,8 @@ import (
 	"net/http"
 
 	"github.com/go-chi/chi/v5"
+
+	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
 )
 
 // carry gives the outer handlers what the handlers inside have changed in the
@@ -104,7 +106,7 @@ func (r *Request) uploaded(d *Detached) *multipart.Form {
 	switch {
 	case d == nil:
 		return r.body.from.MultipartForm
-	case r.is(woken): // d.form was set before that
+	case r.hasAny(lifecycle.Woken): // d.form was set before that
 		return d.form
 	}
 	return nil

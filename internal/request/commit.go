@@ -8,13 +8,14 @@ import (
 	"runtime"
 	"strings"
 
+	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
 	"github.com/lastbyte-go/lastbyte/internal/nethttp"
 )
 
 // commit is called inside the writer's gate before the final status goes out.
 // An error says that an ending came first, whose response takes its place.
 func (r *Request) commit(status int) error {
-	if r.is(committed) {
+	if r.hasAny(lifecycle.Committed) {
 		return r.w.refused()
 	}
 	if r.check() != nil && r.node.parent.Err() != nil && (r.conn() != nil || r.node.watches(theParent|thePeer)) {
@@ -27,14 +28,14 @@ func (r *Request) commit(status int) error {
 	if r.endsAt(&r.w) && r.noted(headerTaken) {
 		r.heldMove(&r.w, status, h(), r.w.stood())
 	}
-	answers := r.winner() == exited && !r.is(dropping) && r.passes(&r.w)
+	answers := r.winner() == lifecycle.Exited && !r.hasAny(lifecycle.Dropping) && r.passes(&r.w)
 	if answers {
 		r.answerFirst()
 	}
-	if r.is(special) && (answers || r.winner() != exited) && passesFilters(r.state.Load(), status) {
+	if r.hasAny(lifecycle.HasFilters) && (answers || r.winner() != lifecycle.Exited) && r.state.Load().PassesFilters(status) {
 		r.runFilters(status, h())
 	}
-	if r.is(hijacked) {
+	if r.hasAny(lifecycle.Hijacked) {
 		return nil // net/http has its own words for it
 	}
 	if !r.commitMove(status, r.noted(headerTaken) && isCoded(h(), r.w.stood())) {
@@ -69,7 +70,7 @@ func (r *Request) runFilters(status int, h http.Header) {
 		if !ok {
 			break
 		}
-		before := r.winner() == exited
+		before := r.winner() == lifecycle.Exited
 		var e *Exit
 		if t, thrown := r.Catch(func() { e = f.f(f.req, status, h) }); thrown {
 			e = t
@@ -77,7 +78,7 @@ func (r *Request) runFilters(status int, h http.Header) {
 		if e != nil {
 			_ = r.exitAs(f.req.Context(), e, true) // the first exit stands
 		}
-		if !before && r.winner() == exited {
+		if !before && r.winner() == lifecycle.Exited {
 			break
 		}
 	}
@@ -91,7 +92,7 @@ func (r *Request) nextFilter() (f filter, ok bool) {
 	if r.rare == nil || len(r.rare.filters) == 0 {
 		return f, false
 	}
-	r.markLocked(filtering)
+	r.markLocked(lifecycle.Filtering)
 	last := len(r.rare.filters) - 1
 	f = r.rare.filters[last]
 	r.rare.filters = r.rare.filters[:last]
@@ -103,26 +104,19 @@ func (r *Request) nextFilter() (f filter, ok bool) {
 func (r *Request) filteredMove(whole bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	s := r.state.Load() &^ filtering
+	s := r.state.Load() &^ lifecycle.Filtering
 	if !whole {
-		s |= unfiltered
+		s |= lifecycle.Unfiltered
 	}
 	r.state.Store(s)
-}
-
-// passesFilters reports whether a status may go out as far as HeaderFilters are
-// concerned: after a panic of one, only that of an error of the server, such as a
-// recoverer's.
-func passesFilters(s uint32, status int) bool {
-	return s&unfiltered == 0 || status >= http.StatusInternalServerError
 }
 
 // refusal is the error of a call that comes after the ending.
 func (r *Request) refusal() error {
 	switch r.winner() {
-	case exited:
+	case lifecycle.Exited:
 		return ErrExited
-	case aborted:
+	case lifecycle.Aborted:
 		if err := r.abortError(); err != nil {
 			return err
 		}
@@ -137,14 +131,14 @@ func (r *Request) hijackMove(c net.Conn) {
 	defer r.mu.Unlock()
 	x := r.rareLocked()
 	x.conn, x.local = c, ownAddr(local)
-	r.markLocked(hijacked)
+	r.markLocked(lifecycle.Hijacked)
 }
 
 // superfluous logs a WriteHeader that has no effect as net/http would, with the
 // caller's frame: behind another writer net/http would name that one. It is for
 // net/http's own HTTP/1 writer alone; other writers have their own ways.
 func (w *Writer) superfluous() bool {
-	if w.req.is(hijacked) {
+	if w.req.hasAny(lifecycle.Hijacked) {
 		return w.misused("response.WriteHeader on hijacked connection")
 	}
 	return w.misused("superfluous response.WriteHeader call")
@@ -153,7 +147,7 @@ func (w *Writer) superfluous() bool {
 // refusesHijacked reports whether the connection is hijacked, and does for a write
 // of n bytes what superfluous does for a status.
 func (w *Writer) refusesHijacked(n int) bool {
-	return w.lay == nil && w.req.is(hijacked) && nethttp.IsOwn(w.inner) &&
+	return w.lay == nil && w.req.hasAny(lifecycle.Hijacked) && nethttp.IsOwn(w.inner) &&
 		(n == 0 || w.misused("response.Write on hijacked connection"))
 }
 

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
 	"github.com/lastbyte-go/lastbyte/internal/nethttp"
 )
 
@@ -14,7 +15,7 @@ func (w *Writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 		return nil, nil, w.req.refusal()
 	}
 	defer w.leave()
-	if err := w.refused(); err != nil && w.req.winner() != aborted { // a dead connection harms nobody
+	if err := w.refused(); err != nil && w.req.winner() != lifecycle.Aborted { // a dead connection harms nobody
 		return nil, nil, err
 	}
 	c, rw, err := http.NewResponseController(w.inner).Hijack()

@@ -12,6 +12,7 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
+	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
 	"github.com/lastbyte-go/lastbyte/internal/nethttp"
 )
 
@@ -118,7 +119,7 @@ func (d *Detached) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	d.req.beginMove(d)
-	if d.req.winner() == exited {
+	if d.req.winner() == lifecycle.Exited {
 		d.wake(false) // decided when there was nobody to wake
 	}
 	d.owner().Go(d)
@@ -172,7 +173,7 @@ func (d *Detached) finish(l Left) {
 		d.node.cancel(handlerReturned)
 		ending = r.returnedMove()
 	} else {
-		if r.winner() == exited {
+		if r.winner() == lifecycle.Exited {
 			d.exitBack()
 		}
 		ending = r.drain()
@@ -180,7 +181,7 @@ func (d *Detached) finish(l Left) {
 	// Behind an http.TimeoutHandler, which returns when the client leaves, a router
 	// may have recycled its route context. Its writer leads to no server's.
 	reachable := ending || d.w.speaks != nethttp.Unknown
-	if r.winner() == aborted { // nobody has woken the serving goroutine
+	if r.winner() == lifecycle.Aborted { // nobody has woken the serving goroutine
 		r.drain() // a panic has no client to hear of it at once
 		ending = true
 	}
@@ -204,17 +205,17 @@ func (d *Detached) finish(l Left) {
 		}
 	case r.sends():
 		d.decided.Wait() // a Send from beside the handler may still be at the writer
-	case r.winner() == exited && d.w.gate.Enter(): // who exited may be about to wake
-		if !r.is(woken) {
+	case r.winner() == lifecycle.Exited && d.w.gate.Enter(): // who exited may be about to wake
+		if !r.hasAny(lifecycle.Woken) {
 			d.settle()
-			if panicked && r.is(stands) && !r.is(hijacked) {
+			if panicked && r.hasAny(lifecycle.Stands) && !r.hasAny(lifecycle.Hijacked) {
 				var abort any = http.ErrAbortHandler // the body that has begun is not whole
 				d.panicked = &abort
 			}
 		}
 		d.w.gate.Leave(r)
 	}
-	if !r.is(woken) && d.wake(true) && d.form != nil {
+	if !r.hasAny(lifecycle.Woken) && d.wake(true) && d.form != nil {
 		_ = d.form.RemoveAll() // ServeHTTP had returned ahead of this goroutine
 	}
 	if panicked {
@@ -243,7 +244,7 @@ func (d *Detached) exitBack() {
 	if !d.w.gate.Enter() {
 		return // the serving goroutine has been woken
 	}
-	first := !r.is(woken)
+	first := !r.hasAny(lifecycle.Woken)
 	if first {
 		d.settle()
 	}
@@ -262,11 +263,11 @@ func (d *Detached) over(panicked bool) {
 	d.node.detach()
 	d.node.cancel(handlerReturned)
 	r.mu.Lock()
-	r.markLocked(done)
+	r.markLocked(lifecycle.Done)
 	d.back = true
 	shields := r.shieldsLocked()
 	alone, obs := d.alone, r.cfg.Load().Observer
-	if !r.is(ended) {
+	if !r.hasAny(lifecycle.Ended) {
 		obs = nil // nothing outlived the response; after a Send, its end says so
 	}
 	r.mu.Unlock()

@@ -5,12 +5,13 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
 	"github.com/lastbyte-go/lastbyte/internal/nethttp"
 )
 
 // header is the handler's own map, which begins as what outer handlers set.
 func (d *Detached) header() http.Header {
-	if d.req.winner() == sent {
+	if d.req.winner() == lifecycle.Sent {
 		return d.headerAfterSend()
 	}
 	if d.own == nil {
@@ -41,7 +42,7 @@ func (d *Detached) writes() error {
 // begins reports whether a status that is said now counts: it is the first, or
 // the first after a HeaderFilter has panicked at another.
 func (d *Detached) begins() bool {
-	return !d.begun.Load() || d.req.state.Load()&(committed|unfiltered) == unfiltered
+	return !d.begun.Load() || d.req.state.Load()&(lifecycle.Committed|lifecycle.Unfiltered) == lifecycle.Unfiltered
 }
 
 // writesStatus is called inside the gate before a status.
@@ -63,7 +64,7 @@ func (d *Detached) writesStatus(status int, informational bool) error {
 // waited for the handler goes on.
 func (d *Detached) stopped(status int) error {
 	err := d.w.refused()
-	if err != nil && d.own != nil && !d.req.is(woken) {
+	if err != nil && d.own != nil && !d.req.hasAny(lifecycle.Woken) {
 		entry := d.w.stood()
 		if !d.synced {
 			entry = bodyHeaders(d.w.inner.Header())
@@ -74,7 +75,7 @@ func (d *Detached) stopped(status int) error {
 	}
 	// Where the response stands there is no page, and the handler whose write failed
 	// may be about to say by http.ErrAbortHandler that the body is not whole.
-	if err != nil && d.req.winner() == exited && !d.req.is(woken|stands) && d.req.endsOutside(d) {
+	if err != nil && d.req.winner() == lifecycle.Exited && !d.req.hasAny(lifecycle.Woken|lifecycle.Stands) && d.req.endsOutside(d) {
 		d.settle()
 		d.wake(false)
 	}
@@ -96,7 +97,7 @@ func (d *Detached) begin(status int) {
 	if cl := d.own["Content-Length"]; len(cl) > 0 && cl[0] != "" {
 		switch n, err := strconv.ParseInt(cl[0], 10, 64); {
 		case err != nil || n < 0:
-			if d.w.speaks == nethttp.HTTP1 && !d.req.is(hijacked) {
+			if d.w.speaks == nethttp.HTTP1 && !d.req.hasAny(lifecycle.Hijacked) {
 				delete(d.own, "Content-Length") // as net/http does in its own map, with a line in its log
 			}
 		case hasBody(status) && d.body.from.Method != http.MethodHead:

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
 	"github.com/lastbyte-go/lastbyte/internal/nethttp"
 	"github.com/lastbyte-go/lastbyte/internal/peer"
 )
@@ -15,7 +16,7 @@ var past = time.Unix(1, 0)
 // stuck in a Write.
 func (r *Request) dropNow() {
 	r.mu.Lock()
-	var hijackedConn = r.is(hijacked)
+	var hijackedConn = r.hasAny(lifecycle.Hijacked)
 	x := r.rare
 	r.mu.Unlock()
 	if hijackedConn {
@@ -134,8 +135,8 @@ func (r *Request) drop(code int) (stop bool) {
 	}
 	defer r.w.gate.Leave(r)
 	r.mu.Lock()
-	r.markLocked(dropping)
-	said := r.is(committed) || r.is(answered) && r.w.status != 0 // see recordMove
+	r.markLocked(lifecycle.Dropping)
+	said := r.hasAny(lifecycle.Committed) || r.hasAny(lifecycle.Answered) && r.w.status != 0 // see recordMove
 	if !said {
 		r.w.status = int16(max(code, 0))
 	}
@@ -150,7 +151,7 @@ func (r *Request) drop(code int) (stop bool) {
 		}
 		r.w.inner.WriteHeader(code)
 	}
-	if r.winner() == aborted && !r.http1() {
+	if r.winner() == lifecycle.Aborted && !r.http1() {
 		return false // the stream is reset already; a second reset is noise on the connection
 	}
 	return !r.cut() && r.recovers()
@@ -180,7 +181,7 @@ func (r *Request) dropInWords(code int) {
 	dropBodyHeaders(h, true, r.w.stood())
 	h.Set("Content-Length", "0")
 	r.mu.Lock()
-	r.markLocked(committed)
+	r.markLocked(lifecycle.Committed)
 	r.w.status = int16(code)
 	r.mu.Unlock()
 	r.w.inner.WriteHeader(code)

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+
+	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
 )
 
 // PageFunc writes the page of an exit.
@@ -43,7 +45,7 @@ func (r *Request) Exit(ctx context.Context, e *Exit) error {
 
 func (r *Request) exitAs(ctx context.Context, e *Exit, filter bool) error {
 	won, err := r.exitMove(e, filter)
-	if won || r.winner() == sent {
+	if won || r.winner() == lifecycle.Sent {
 		r.cancel(context.Canceled, e.Cause)
 	}
 	if !won {
@@ -54,7 +56,7 @@ func (r *Request) exitAs(ctx context.Context, e *Exit, filter bool) error {
 		r.dropNow()
 		r.wake()
 	case err != nil: // the header is sent, the response ends as it stands
-		if err == errStands || kindOf(ctx) == foreign || r.is(hijacked) {
+		if err == errStands || kindOf(ctx) == foreign || r.hasAny(lifecycle.Hijacked) {
 			r.wake()
 		} // else the handler may be about to say that the body is not whole: see finish
 		if err == ErrHeaderSent {
@@ -83,43 +85,43 @@ func (r *Request) exitMove(e *Exit, filter bool) (won bool, err error) {
 	if filter {
 		top = &r.w
 	}
-	if w := s & winnerMask; filter && (w == returned || w == sent) && s&(committed|ended) == 0 {
-		s &^= winnerMask
+	if w := s.Winner(); filter && (w == lifecycle.Returned || w == lifecycle.Sent) && s&(lifecycle.Committed|lifecycle.Ended) == 0 {
+		s &^= s.Winner()
 		r.state.Store(s)
 	}
-	switch w := s & winnerMask; {
-	case w == exited:
+	switch w := s.Winner(); {
+	case w == lifecycle.Exited:
 		return false, ErrExited
-	case w == aborted && (r.rare.exit == nil):
+	case w == lifecycle.Aborted && (r.rare.exit == nil):
 		r.rare.exit = e // recorded, never acted on
 		return false, ErrEnded
-	case !r.decideLocked(exited):
+	case !r.decideLocked(lifecycle.Exited):
 		return false, ErrEnded
 	}
 	x := r.rareLocked()
 	x.exit, x.last = e, top
 	x.idle.Broadcast() // drain may wait for a thread that reads the body
 	if Drops(e.Code) {
-		r.markLocked(dropping)
+		r.markLocked(lifecycle.Dropping)
 		return true, nil
 	}
 	said := top.saidLocked()
 	switch {
-	case s&hijacked != 0 && e.Code < 300, said != 0 && !filter && (e.Code < 300 || e.Code == said):
+	case s&lifecycle.Hijacked != 0 && e.Code < 300, said != 0 && !filter && (e.Code < 300 || e.Code == said):
 		err = errStands
-	case s&(committed|hijacked) != 0:
+	case s&(lifecycle.Committed|lifecycle.Hijacked) != 0:
 		err = ErrHeaderSent
 	default:
 		return true, nil
 	}
-	r.markLocked(stands)
+	r.markLocked(lifecycle.Stands)
 	x.open = top.codedLocked()
 	return true, err
 }
 
 // saidLocked is the status that the handler inside w has said, 0 before.
 func (w *Writer) saidLocked() int {
-	if w.lay != nil || w.req.is(committed) {
+	if w.lay != nil || w.req.hasAny(lifecycle.Committed) {
 		return int(w.status)
 	}
 	return 0
@@ -131,43 +133,43 @@ func (w *Writer) codedLocked() bool {
 	if w.lay != nil {
 		return w.lay.coded
 	}
-	return w.req.is(coded)
+	return w.req.hasAny(lifecycle.Coded)
 }
 
 // respond does what the ending asks for, on the serving goroutine, when nobody
 // else writes.
 func (r *Request) respond(panicked bool) (stop bool) {
 	s := r.state.Load()
-	if s&hijacked != 0 {
+	if s&lifecycle.Hijacked != 0 {
 		return false
 	}
 	if r.overtaken() {
 		r.recordOvertaken()
 		return false
 	}
-	switch s & winnerMask {
-	case exited:
+	switch s.Winner() {
+	case lifecycle.Exited:
 		e := r.exit()
 		switch {
 		case Drops(e.Code):
 			return r.drop(e.Code)
-		case s&stands == 0:
+		case s&lifecycle.Stands == 0:
 			r.render(panicked)
 			return !panicked && r.failClosed()
 		}
-	case aborted:
+	case lifecycle.Aborted:
 		return r.drop(clientClosed)
 	}
 	if panicked {
 		return false
 	}
-	if s&(committed|special) == special && s&unfiltered == 0 {
+	if s&(lifecycle.Committed|lifecycle.HasFilters) == lifecycle.HasFilters && s&lifecycle.Unfiltered == 0 {
 		if r.w.begin() != nil {
 			return r.respond(false) // a HeaderFilter exited
 		}
 		r.w.gate.Leave(r)
 	}
-	if s&(committed|unfiltered) == unfiltered {
+	if s&(lifecycle.Committed|lifecycle.Unfiltered) == lifecycle.Unfiltered {
 		return r.failClosed()
 	}
 	r.implicit()
@@ -180,10 +182,10 @@ func (r *Request) recordOvertaken() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch w := r.winner(); {
-	case r.is(committed):
-	case w == exited:
+	case r.hasAny(lifecycle.Committed):
+	case w == lifecycle.Exited:
 		r.w.status = int16(max(e.Code, 0))
-	case w == aborted:
+	case w == lifecycle.Aborted:
 		r.w.status = clientClosed
 	default:
 		r.w.status = http.StatusOK
@@ -193,7 +195,7 @@ func (r *Request) recordOvertaken() {
 // failClosed drops a response that a HeaderFilter has not seen, since it panicked
 // and somebody has recovered that, or under Send nobody could pass it on.
 func (r *Request) failClosed() (stop bool) {
-	if s := r.state.Load(); s&(committed|unfiltered) != unfiltered {
+	if s := r.state.Load(); s&(lifecycle.Committed|lifecycle.Unfiltered) != lifecycle.Unfiltered {
 		return false
 	}
 	return r.drop(http.StatusInternalServerError)
@@ -201,12 +203,12 @@ func (r *Request) failClosed() (stop bool) {
 
 // implicit notes the 200 that net/http sends for a handler that said nothing.
 func (r *Request) implicit() {
-	if r.is(committed) {
+	if r.hasAny(lifecycle.Committed) {
 		return
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if !r.is(committed) {
+	if !r.hasAny(lifecycle.Committed) {
 		r.w.status = http.StatusOK
 	}
 }

@@ -3,14 +3,12 @@ package request
 import (
 	"net/http"
 
+	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
 	"github.com/lastbyte-go/lastbyte/internal/peer"
 )
 
-// Word is the state of r: its winner, and the facts that a move may take back.
-func Word(r *Request) (state, winner, passing uint32) {
-	s := r.state.Load()
-	return s, s & winnerMask, winnerMask | special | filtering
-}
+// StateOf is the state of r.
+func StateOf(r *Request) lifecycle.State { return r.state.Load() }
 
 // LeftFirst asks c how the client left.
 func LeftFirst(c *Conn) peer.State { return c.leftFirst() }

@@ -7,6 +7,7 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
 	"github.com/lastbyte-go/lastbyte/internal/request"
 	"github.com/lastbyte-go/lastbyte/middleware"
 )
@@ -16,14 +17,13 @@ func (w *world) invariants() error {
 	w.mu.Lock()
 	calls, outcomes := w.calls, len(w.outcomes)
 	w.mu.Unlock()
-	was := w.word
-	word, winner, passing := request.Word(w.req)
-	w.word = word
-	switch before := was & 7; {
-	case before != 0 && before != winner && !(w.filter && winner == exited):
-		return fmt.Errorf("winner %d after winner %d", winner, before)
-	case was&^passing&^word != 0:
-		return fmt.Errorf("state %b after %b: a fact is taken back", word, was)
+	before, now := w.state, request.StateOf(w.req)
+	w.state = now
+	switch {
+	case before.Decided() && before.Winner() != now.Winner() && !(w.filter && now.Winner() == lifecycle.Exited):
+		return fmt.Errorf("state %v after %v: a winner is replaced", now, before)
+	case before&^before.Winner()&^lifecycle.Filtering&^now != 0:
+		return fmt.Errorf("state %v after %v: a fact is taken back", now, before)
 	case calls > 1:
 		return fmt.Errorf("the callback was called %d times", calls)
 	case outcomes > 1:
@@ -32,17 +32,12 @@ func (w *world) invariants() error {
 	return w.wire.found()
 }
 
-const ( // the numbers of those winners
-	exited  = 2
-	aborted = 3
-)
-
 // finish has everybody return.
 func (w *world) finish() {
 	w.race = false
 	synctest.Wait()
-	drops := w.word&7 == aborted
-	if code, ok := w.req.ExitCode(); ok && w.word&7 == exited {
+	drops := w.state.Winner() == lifecycle.Aborted
+	if code, ok := w.req.ExitCode(); ok && w.state.Winner() == lifecycle.Exited {
 		drops = request.Drops(code)
 	}
 	w.wire.set(func() {
@@ -72,8 +67,8 @@ func (w *world) check(t *testing.T, m *model, said string) {
 		t.Fatalf("%s: Shutdown() = %v, want nil", said, err)
 	}
 	synctest.Wait()
-	if err := w.invariants(); err != nil || w.word&7 == 0 {
-		t.Fatalf("%s: state %b, %v, want a winner and no error", said, w.word, err)
+	if err := w.invariants(); err != nil || !w.state.Decided() {
+		t.Fatalf("%s: state %v, %v, want a winner and no error", said, w.state, err)
 	}
 	w.mu.Lock()
 	defer w.mu.Unlock()

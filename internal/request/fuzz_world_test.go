@@ -13,6 +13,7 @@ import (
 
 	"github.com/lastbyte-go/lastbyte/abort"
 	"github.com/lastbyte-go/lastbyte/exitcode"
+	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
 	"github.com/lastbyte-go/lastbyte/internal/request"
 	"github.com/lastbyte-go/lastbyte/middleware"
 )
@@ -29,7 +30,7 @@ type world struct {
 	req    *request.Request
 	w      http.ResponseWriter // the handler's, leaked
 	r      *http.Request       // the handler's, leaked
-	word   uint32              // the state after the last event
+	state  lifecycle.State     // the state after the last event
 
 	mu       sync.Mutex
 	handler  *actor

@@ -1,13 +1,17 @@
 package request
 
-import "context"
+import (
+	"context"
+
+	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
+)
 
 // hold keeps the request from ending until release. It fails once the last
 // goroutine of the request is gone.
 func (r *Request) hold() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.is(quiet) {
+	if r.hasAny(lifecycle.Drained) {
 		return false
 	}
 	r.goroutines++
@@ -35,18 +39,18 @@ func (r *Request) managed(f func()) { f() }
 // none can begin. That is the move to returned: in one step, so that an exit by
 // the last thread still counts. It reports whether that is the ending.
 func (r *Request) drain() bool {
-	if r.node.parent.Err() != nil || r.is(hijacked) || r.bodyUnread() {
-		r.mark(back)
+	if r.node.parent.Err() != nil || r.hasAny(lifecycle.Hijacked) || r.bodyUnread() {
+		r.mark(lifecycle.HandlerReturned)
 		r.look() // a client that left unnoticed still has a callback to run
-		if !r.is(gone) {
+		if !r.hasAny(lifecycle.ClientGone) {
 			r.awaitFIN()
 		}
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for r.goroutines > 0 {
-		r.markLocked(back)
-		if r.det.Load() == nil && r.winner() == exited && !r.body.gate.Closed() {
+		r.markLocked(lifecycle.HandlerReturned)
+		if r.det.Load() == nil && r.winner() == lifecycle.Exited && !r.body.gate.Closed() {
 			// A thread that waits for the client in a read of the body would be
 			// waited for in turn. This is the serving goroutine.
 			r.mu.Unlock()
@@ -56,7 +60,7 @@ func (r *Request) drain() bool {
 		}
 		r.rareLocked().idle.Wait()
 	}
-	return r.decideAndMarkLocked(returned, back|quiet)
+	return r.decideAndMarkLocked(lifecycle.Returned, lifecycle.HandlerReturned|lifecycle.Drained)
 }
 
 // Spawn runs f on a goroutine of the request, see thread.Spawn, and then over
@@ -66,9 +70,9 @@ func (r *Request) Spawn(ctx context.Context, f func(), over func(Left)) error {
 	defer r.mu.Unlock()
 	s := r.state.Load()
 	switch {
-	case s&winnerMask == exited:
+	case s.Winner() == lifecycle.Exited:
 		return ErrExited
-	case s&(quiet|done) != 0:
+	case s&(lifecycle.Drained|lifecycle.Done) != 0:
 		return ErrEnded
 	}
 	r.goLocked(func() {
@@ -91,7 +95,7 @@ func (r *Request) submit(fns []func()) {
 			f()
 		}
 	}
-	if c := r.conn(); c != nil && r.http1() && !r.is(hijacked) && c.onIdle(r.body.lease, run) {
+	if c := r.conn(); c != nil && r.http1() && !r.hasAny(lifecycle.Hijacked) && c.onIdle(r.body.lease, run) {
 		return
 	}
 	run()
@@ -101,7 +105,7 @@ func (r *Request) submit(fns []func()) {
 // runs now.
 func (r *Request) Defer(f func()) {
 	r.mu.Lock()
-	if r.is(ended) {
+	if r.hasAny(lifecycle.Ended) {
 		r.mu.Unlock()
 		f()
 		return
@@ -113,6 +117,3 @@ func (r *Request) Defer(f func()) {
 
 // Owner is the Background around the handler, nil if there is none.
 func (r *Request) Owner() Owner { return r.cfg.Load().Owner }
-
-// Over reports whether the request has its ending.
-func (r *Request) Over() bool { return r.winner() != serving }

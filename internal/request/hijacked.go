@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 
+	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
 	"github.com/lastbyte-go/lastbyte/internal/nethttp"
 )
 
@@ -26,7 +27,7 @@ func (r *Request) nearest(ctx context.Context) bool {
 // that asked for the upgrade, with its context, so only its writer tells the two
 // apart: what an HTTP/2 server made cannot be hijacked, and so is not r's.
 func (r *Request) hijackedFor(w http.ResponseWriter) bool {
-	if !r.is(hijacked) {
+	if !r.hasAny(lifecycle.Hijacked) {
 		return false
 	}
 	_, p := nethttp.Server(w)
@@ -35,7 +36,7 @@ func (r *Request) hijackedFor(w http.ResponseWriter) bool {
 
 // localAddr is nil before a hijack.
 func (r *Request) localAddr() net.Addr {
-	if !r.is(hijacked) {
+	if !r.hasAny(lifecycle.Hijacked) {
 		return nil
 	}
 	r.mu.Lock()

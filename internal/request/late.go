@@ -6,6 +6,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
 	"github.com/lastbyte-go/lastbyte/internal/nethttp"
 )
 
@@ -32,7 +33,7 @@ func (d *Detached) headerAfterSend() http.Header {
 
 // lost counts bytes that a detached handler writes after Send.
 func (w *Writer) lost(n int) {
-	if d := w.det(); d != nil && d.req.winner() == sent {
+	if d := w.det(); d != nil && d.req.winner() == lifecycle.Sent {
 		d.dropped.Add(int64(n))
 	}
 }
@@ -41,7 +42,7 @@ func (w *Writer) lost(n int) {
 // something inside Detach gives its part of the response when the handler is back;
 // or the handler calls Send where it means to write.
 func (d *Detached) tellDropped() {
-	if d.req.winner() != sent {
+	if d.req.winner() != lifecycle.Sent {
 		return
 	}
 	var said []string

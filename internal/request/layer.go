@@ -3,6 +3,8 @@ package request
 import (
 	"net/http"
 	"sync/atomic"
+
+	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
 )
 
 // layer is a lastbyte middleware inside another one, if a ResponseWriter that is
@@ -123,7 +125,7 @@ func (l *layer) sayLocked(status int, coded bool) {
 // back: the handler inside l has returned, or left by a Throw.
 func (l *layer) back() {
 	r := l.w.req
-	if w := r.winner(); w != exited && w != aborted {
+	if w := r.winner(); w != lifecycle.Exited && w != lifecycle.Aborted {
 		return
 	}
 	l.w.gate.Close(r, nil)
@@ -142,15 +144,15 @@ func (r *Request) passes(w *Writer) bool {
 
 func (r *Request) passesLocked(w *Writer) bool {
 	s := r.state.Load()
-	switch s & winnerMask {
-	case exited, aborted:
-	case serving:
+	switch s.Winner() {
+	case lifecycle.Exited, lifecycle.Aborted:
+	case lifecycle.Serving:
 		return true
 	default:
 		return w.det() == nil
 	}
 	x := r.rare // made by the ending
-	return s&(committed|stands|answered) != 0 && (x.open || x.last != nil && x.last.inside(w))
+	return s&(lifecycle.Committed|lifecycle.Stands|lifecycle.Answered) != 0 && (x.open || x.last != nil && x.last.inside(w))
 }
 
 // answerNow answers for an exit in the middle of a write that was refused. The
@@ -173,10 +175,10 @@ func (r *Request) heldMove(w *Writer, status int, h, entry http.Header) bool {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.rare.exit.Code != http.StatusOK || r.is(committed|hijacked|rendered|answered) || w.saidLocked() != 0 {
+	if r.rare.exit.Code != http.StatusOK || r.hasAny(lifecycle.Committed|lifecycle.Hijacked|lifecycle.Rendered|lifecycle.Answered) || w.saidLocked() != 0 {
 		return false
 	}
-	r.markLocked(stands)
+	r.markLocked(lifecycle.Stands)
 	r.rare.open = true
 	return true
 }
@@ -186,7 +188,7 @@ func (r *Request) heldMove(w *Writer, status int, h, entry http.Header) bool {
 func (r *Request) endsAt(w *Writer) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.winner() == exited && !r.is(dropping) && r.rare.last == w
+	return r.winner() == lifecycle.Exited && !r.hasAny(lifecycle.Dropping) && r.rare.last == w
 }
 
 // answer gives the response of an exit to the writer below a layer's, or has it
@@ -229,18 +231,18 @@ func (r *Request) answerMove(w *Writer) (code int, e *Exit, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	s := r.state.Load()
-	switch s & winnerMask {
-	case exited:
+	switch s.Winner() {
+	case lifecycle.Exited:
 		e = r.rare.exit
 		code = e.Code
-	case aborted:
+	case lifecycle.Aborted:
 		code = clientClosed
 	default:
 		return 0, nil, false
 	}
 	d := r.det.Load()
 	given := false
-	late := d != nil && s&woken != 0 && w.inside(&d.w)
+	late := d != nil && s&lifecycle.Woken != 0 && w.inside(&d.w)
 	for o := w; o.lay != nil && !(late && o.det() == d); o = o.lay.outer {
 		if o.lay.begun.Load() {
 			return 0, nil, false
@@ -248,16 +250,16 @@ func (r *Request) answerMove(w *Writer) (code int, e *Exit, ok bool) {
 		given = given || r.mayGiveUp(o.inner)
 	}
 	switch {
-	case s&stands != 0:
+	case s&lifecycle.Stands != 0:
 		return 0, nil, false
-	case late, given && s&(committed|hijacked|rendered|answered) == 0:
+	case late, given && s&(lifecycle.Committed|lifecycle.Hijacked|lifecycle.Rendered|lifecycle.Answered) == 0:
 		return code, nil, true
-	case s&(committed|hijacked|rendered|answered) != 0:
+	case s&(lifecycle.Committed|lifecycle.Hijacked|lifecycle.Rendered|lifecycle.Answered) != 0:
 		return 0, nil, false
 	}
 	r.rare.last = w
-	r.markLocked(answered)
-	if s&winnerMask == aborted || Drops(code) {
+	r.markLocked(lifecycle.Answered)
+	if s.Winner() == lifecycle.Aborted || Drops(code) {
 		e = nil
 	}
 	return code, e, true
@@ -270,9 +272,9 @@ func (r *Request) recordMove() bool {
 	defer r.mu.Unlock()
 	code := clientClosed
 	switch s := r.state.Load(); {
-	case s&winnerMask == exited && s&dropping != 0:
+	case s.Winner() == lifecycle.Exited && s&lifecycle.Dropping != 0:
 		code = r.rare.exit.Code
-	case s&winnerMask != aborted:
+	case s.Winner() != lifecycle.Aborted:
 		return false
 	}
 	if r.w.status != 0 {

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 
+	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
 	"github.com/lastbyte-go/lastbyte/internal/nethttp"
 	"github.com/lastbyte-go/lastbyte/internal/peer"
 )
@@ -24,7 +25,7 @@ import (
 // Where the body is known to be read to its end no read can wait for the client,
 // and there is no deadline.
 func (r *Request) interruptRead() {
-	if !r.bodyUnread() || r.is(hijacked) || r.overtaken() {
+	if !r.bodyUnread() || r.hasAny(lifecycle.Hijacked) || r.overtaken() {
 		return
 	}
 	var err error
@@ -55,7 +56,7 @@ func (r *Request) endLease() (stop bool) {
 		return false
 	}
 	// Behind a wrapper that passes deadlines on, but hides net/http's writer.
-	if !r.is(committed) {
+	if !r.hasAny(lifecycle.Committed) {
 		r.w.inner.Header().Set("Connection", "close")
 		return false
 	}

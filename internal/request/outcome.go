@@ -3,6 +3,8 @@ package request
 import (
 	"net/http"
 	"time"
+
+	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
 )
 
 // Outcome is how a request ended, or stands; middleware.Outcome documents it.
@@ -33,33 +35,33 @@ func (r *Request) outcomeLocked() Outcome {
 	s := r.state.Load()
 	o := Outcome{
 		Status: int(r.w.status), Bytes: r.size.Load(), start: r.start,
-		Duration: r.duration, Hijacked: s&hijacked != 0,
+		Duration: r.duration, Hijacked: s&lifecycle.Hijacked != 0,
 	}
 	if d := r.det.Load(); d != nil {
 		o.EOF = d.eof
 	}
-	if s&ended == 0 || r.cfg.Load().Observer == nil {
+	if s&lifecycle.Ended == 0 || r.cfg.Load().Observer == nil {
 		o.Duration = r.Age()
 	}
 	broken := false
 	if x := r.rare; x != nil {
 		o.Exit, o.Abort, o.Panicked = x.exit, x.abort, x.panicked
 		broken = x.panicked || x.broken
-		o.Cut = x.broken && s&gone == 0
+		o.Cut = x.broken && s&lifecycle.ClientGone == 0
 	}
 	switch {
 	case o.Hijacked:
 		o.Status = http.StatusSwitchingProtocols
-		if s&committed != 0 {
+		if s&lifecycle.Committed != 0 {
 			o.Sent = int(r.w.status)
 		}
-	case s&unsent != 0: // nothing reaches a client that is gone; the callback's exit says what it came to
+	case s&lifecycle.Unsent != 0: // nothing reaches a client that is gone; the callback's exit says what it came to
 		if o.Exit != nil {
 			o.Status = max(o.Exit.Code, 0)
 		}
-	case s&committed != 0 || s&ended != 0 && s&dropping == 0 && !broken:
+	case s&lifecycle.Committed != 0 || s&lifecycle.Ended != 0 && s&lifecycle.Dropping == 0 && !broken:
 		o.Sent = int(r.w.status)
-	case o.Panicked && s&winnerMask != exited && s&winnerMask != aborted:
+	case o.Panicked && s.Winner() != lifecycle.Exited && s.Winner() != lifecycle.Aborted:
 		o.Status = http.StatusInternalServerError
 	}
 	return o

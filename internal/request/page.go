@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strconv"
 
+	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
 	"github.com/lastbyte-go/lastbyte/internal/nethttp"
 )
 
@@ -20,17 +21,17 @@ func (r *Request) render(flush bool) {
 	if status == http.StatusRequestEntityTooLarge {
 		r.tooLarge(h)
 	}
-	if passesFilters(r.state.Load(), status) {
+	if r.state.Load().PassesFilters(status) {
 		r.runFilters(status, h)
 	}
-	if !passesFilters(r.state.Load(), status) {
+	if !r.state.Load().PassesFilters(status) {
 		return // respond drops it
 	}
 	r.answerFirst()
 	r.mu.Lock()
-	r.markLocked(committed)
-	if r.is(gone) {
-		r.markLocked(unsent)
+	r.markLocked(lifecycle.Committed)
+	if r.hasAny(lifecycle.ClientGone) {
+		r.markLocked(lifecycle.Unsent)
 	}
 	r.w.status = int16(status)
 	r.mu.Unlock()
@@ -91,10 +92,10 @@ func (r *Request) mayGiveUp(w http.ResponseWriter) bool {
 func (r *Request) renderMove() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.is(committed | hijacked) {
+	if r.hasAny(lifecycle.Committed | lifecycle.Hijacked) {
 		return false
 	}
-	return r.markLocked(rendered)
+	return r.markLocked(lifecycle.Rendered)
 }
 
 // writePage lets the page of e be written into memory. If it does not return, h is

@@ -3,6 +3,7 @@ package request
 import (
 	"time"
 
+	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
 	"github.com/lastbyte-go/lastbyte/internal/nethttp"
 	"github.com/lastbyte-go/lastbyte/internal/peer"
 	"github.com/lastbyte-go/lastbyte/internal/verdict"
@@ -13,8 +14,8 @@ func (r *Request) PeerGone(s peer.State) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch {
-	case r.is(quiet):
-	case s == peer.Closed && r.is(hijacked):
+	case r.hasAny(lifecycle.Drained):
+	case s == peer.Closed && r.hasAny(lifecycle.Hijacked):
 		r.lookLater(moment, !r.conn().unread())
 	default:
 		r.goLocked(r.lookAtPeer)
@@ -37,7 +38,7 @@ func (r *Request) lookLater(wait time.Duration, empty bool) {
 		}
 		defer r.release()
 		switch {
-		case r.is(gone|back) || r.winner() != serving:
+		case r.hasAny(lifecycle.ClientGone|lifecycle.HandlerReturned) || r.winner() != lifecycle.Serving:
 		case r.conn().unread():
 			r.lookLater(min(2*wait, 8*moment), false)
 		case !empty:
@@ -64,7 +65,7 @@ func (c *Conn) unread() bool {
 
 // Unread: a handler that is back reads no more.
 func (f facts) Unread() bool {
-	return f.c != nil && f.r.is(hijacked) && !f.r.is(back) && f.c.unread()
+	return f.c != nil && f.r.hasAny(lifecycle.Hijacked) && !f.r.hasAny(lifecycle.HandlerReturned) && f.c.unread()
 }
 
 // lookAtPeer asks the socket alone.
@@ -84,7 +85,7 @@ func (r *Request) lookAtPeer() {
 // awaitFIN gives the FIN a moment that follows a TLS client's close_notify. Who
 // reads a hijacked connection has met the one; the socket shows the other alone.
 func (r *Request) awaitFIN() {
-	if !r.is(hijacked) {
+	if !r.hasAny(lifecycle.Hijacked) {
 		return
 	}
 	c := r.conn()

@@ -6,6 +6,7 @@ import (
 	"net"
 	"syscall"
 
+	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
 	"github.com/lastbyte-go/lastbyte/internal/nethttp"
 )
 
@@ -17,7 +18,7 @@ import (
 // A copy has two ends. The error of src is no witness of what became of the
 // client, however much it looks like one.
 func (w *Writer) ReadFrom(src io.Reader) (n int64, err error) {
-	if w.req.is(hijacked) {
+	if w.req.hasAny(lifecycle.Hijacked) {
 		return io.Copy(writerOnly{w}, src) // net/http's ReadFrom would dereference nil
 	}
 	if kernelSends(src) {
@@ -55,15 +56,15 @@ func (w *Writer) begun() bool {
 	if w.lay != nil {
 		return w.lay.begun.Load()
 	}
-	return w.req.is(committed)
+	return w.req.hasAny(lifecycle.Committed)
 }
 
 // refused gives the error of a write at this moment, nil if it may pass.
 func (w *Writer) refused() error {
 	switch w.req.winner() {
-	case serving:
+	case lifecycle.Serving:
 		return nil
-	case exited, aborted:
+	case lifecycle.Exited, lifecycle.Aborted:
 		if w.req.passes(w) {
 			return nil
 		}

@@ -10,6 +10,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
 )
 
 type requestKey struct{}
@@ -31,7 +33,7 @@ type Request struct {
 
 	mu sync.Mutex // guards what follows
 
-	state      atomic.Uint32 // see state.go; to read it needs no lock
+	state      stateWord     // see state.go; to read it needs no lock
 	goroutines int32         // of the request: threads, callback
 	duration   time.Duration // to the end of the response, for an observer
 	callback   func(context.Context)
@@ -44,7 +46,7 @@ func From(ctx context.Context) (*Request, bool) {
 		return nil, false
 	}
 	r, ok := ctx.Value(requestKey{}).(*Request)
-	if ok && r.is(hijacked) && !r.nearest(ctx) {
+	if ok && r.hasAny(lifecycle.Hijacked) && !r.nearest(ctx) {
 		return nil, false
 	}
 	return r, ok
@@ -85,7 +87,7 @@ func Handler(cfg *Config, next http.Handler) http.Handler {
 func (h *handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	r, inner := From(req.Context())
 	// After Send the handler, and so what is inside it, is r's until it is back.
-	inner = inner && !r.is(done) && !r.hijackedFor(w)
+	inner = inner && !r.hasAny(lifecycle.Done) && !r.hijackedFor(w)
 	switch {
 	case h.detach:
 		h.detached(r, inner, w, req)
@@ -141,7 +143,7 @@ func (r *Request) enable(h *handler, req *http.Request) {
 	r.mu.Lock()
 	outer := r.cfg.Load()
 	cfg := outer
-	if !r.is(ended) {
+	if !r.hasAny(lifecycle.Ended) {
 		cfg = h.configInside(outer)
 		r.cfg.Store(cfg)
 		r.applyLocked(h.cfg, req)
@@ -166,6 +168,6 @@ func (r *Request) applyLocked(cfg *Config, req *http.Request) {
 	if cfg.Filter != nil {
 		x := r.rareLocked()
 		x.filters = append(x.filters, filter{cfg.Filter, req})
-		r.markLocked(special)
+		r.markLocked(lifecycle.HasFilters)
 	}
 }

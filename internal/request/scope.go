@@ -5,6 +5,8 @@ import (
 
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
+
+	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
 )
 
 // Chi's route context is recycled when its router returns. What may live longer
@@ -45,7 +47,7 @@ func (r *Request) newScope(ctx context.Context, k kind) *scope {
 		return s
 	}
 	if outer := scopeOf(ctx); outer == nil || outer.route != route {
-		if r.is(back) && route != chi.RouteContext(r.node.parent) { // of a router inside, which is back as well
+		if r.hasAny(lifecycle.HandlerReturned) && route != chi.RouteContext(r.node.parent) { // of a router inside, which is back as well
 			s.route = chi.NewRouteContext()
 			return s
 		}
@@ -72,7 +74,7 @@ func (s *scope) beside() *scope {
 // lastbyte stays as it is until the request has ended; one inside may be about to
 // be given to another request.
 func (r *Request) readable(ctx context.Context) context.Context {
-	if route := chi.RouteContext(ctx); route == nil || route == chi.RouteContext(r.node.parent) && !r.is(ended) {
+	if route := chi.RouteContext(ctx); route == nil || route == chi.RouteContext(r.node.parent) && !r.hasAny(lifecycle.Ended) {
 		return ctx
 	}
 	return r.newScope(ctx, kindOf(ctx))

@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+
+	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
 )
 
 // Send ends the response, see eof.Send.
@@ -31,21 +33,21 @@ func (r *Request) sentMove() (*Detached, error) {
 	defer r.mu.Unlock()
 	d := r.det.Load()
 	s := r.state.Load()
-	switch w := s & winnerMask; {
-	case w == exited:
+	switch w := s.Winner(); {
+	case w == lifecycle.Exited:
 		return nil, ErrExited
-	case s&gone != 0:
+	case s&lifecycle.ClientGone != 0:
 		return nil, r.rare.abort
-	case w != serving, s&(ended|done) != 0:
+	case w != lifecycle.Serving, s&(lifecycle.Ended|lifecycle.Done) != 0:
 		return nil, ErrEnded
 	case d == nil:
 		return nil, ErrNotDetached
-	case s&hijacked != 0:
+	case s&lifecycle.Hijacked != 0:
 		return nil, http.ErrHijacked
-	case s&filtering != 0:
+	case s&lifecycle.Filtering != 0:
 		return nil, errInFilter
 	}
-	r.decideLocked(sent)
+	r.decideLocked(lifecycle.Sent)
 	d.eof = max(r.Age(), 1) // 0: no Send
 	return d, nil
 }
@@ -60,7 +62,7 @@ func (d *Detached) complete() error {
 		d.unsaid = true
 		d.begin(http.StatusOK)
 		w.WriteHeader(http.StatusOK) // so that no outer handler can choose another
-		if d.req.winner() == exited {
+		if d.req.winner() == lifecycle.Exited {
 			return ErrExited // by a HeaderFilter
 		}
 	}

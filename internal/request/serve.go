@@ -1,6 +1,10 @@
 package request
 
-import "net/http"
+import (
+	"net/http"
+
+	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
+)
 
 // serve runs the handler on this goroutine and ends the request. A panic or
 // runtime.Goexit passes on as it came, unless it is that of Throw.
@@ -59,7 +63,7 @@ func (r *Request) complete(panicked bool) (cut bool) {
 	switch {
 	case r.det.Load() == nil:
 		r.drain()
-	case r.winner() == serving:
+	case r.winner() == lifecycle.Serving:
 		r.returnedMove()
 	}
 	r.carryEarly(r.body.from, r.body.to, &r.node)
@@ -84,10 +88,10 @@ func (r *Request) end() (cut bool) {
 		deferred, x.deferred = x.deferred, nil
 	}
 	if d == nil {
-		r.markLocked(ended | done)
+		r.markLocked(lifecycle.Ended | lifecycle.Done)
 		shields = r.shieldsLocked()
 	} else {
-		r.markLocked(ended) // what Shield gave ends with the handler
+		r.markLocked(lifecycle.Ended) // what Shield gave ends with the handler
 	}
 	obs := r.cfg.Load().Observer
 	var out Outcome
@@ -96,7 +100,7 @@ func (r *Request) end() (cut bool) {
 		out = r.outcomeLocked()
 	}
 	form := r.uploaded(d)
-	over := d != nil && r.is(done) && d.alone && r.winner() == sent
+	over := d != nil && r.hasAny(lifecycle.Done) && d.alone && r.winner() == lifecycle.Sent
 	r.mu.Unlock()
 
 	removeFiles(r.body.from.Context(), form)

@@ -5,6 +5,8 @@ import (
 	"maps"
 	"slices"
 	"time"
+
+	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
 )
 
 // Shield gives a context for abort.Shield: it ends as ctx does, but not by an
@@ -21,7 +23,7 @@ func (r *Request) Shield(ctx context.Context) context.Context {
 		r.forgetShield(n)
 	}
 	r.mu.Lock()
-	over := r.is(done)
+	over := r.hasAny(lifecycle.Done)
 	if !over {
 		x := r.rareLocked()
 		if x.shields == nil {

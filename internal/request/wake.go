@@ -1,6 +1,10 @@
 package request
 
-import "context"
+import (
+	"context"
+
+	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
+)
 
 // wake lets the serving goroutine go on: the ending is decided. back: the
 // handler is, too. It reports whether that comes after the end.
@@ -16,13 +20,13 @@ func (d *Detached) wake(back bool) (late bool) { return d.wakeAfter(back, back) 
 func (d *Detached) wakeAfter(left, back bool) (late bool) {
 	r := d.req
 	r.mu.Lock()
-	late = r.is(ended)
+	late = r.hasAny(lifecycle.Ended)
 	d.back = d.back || back
-	if !left && r.is(answered) && r.rare.last.inside(&d.w) {
+	if !left && r.hasAny(lifecycle.Answered) && r.rare.last.inside(&d.w) {
 		r.mu.Unlock()
 		return late // its response is on its way; the handler's return wakes
 	}
-	first := r.markLocked(woken)
+	first := r.markLocked(lifecycle.Woken)
 	var refused error
 	if first && !d.back {
 		d.alone = true
@@ -50,15 +54,15 @@ func (r *Request) wake() {
 func (r *Request) unfinished(d *Detached) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.is(stands) && (r.rare.open || r.rare.last.inside(&d.w))
+	return r.hasAny(lifecycle.Stands) && (r.rare.open || r.rare.last.inside(&d.w))
 }
 
 // sends reports whether Send has won, also if a HeaderFilter's exit came after it.
 func (r *Request) sends() bool {
 	switch r.winner() {
-	case sent:
+	case lifecycle.Sent:
 		return true
-	case exited:
+	case lifecycle.Exited:
 		r.mu.Lock()
 		defer r.mu.Unlock()
 		d := r.det.Load()

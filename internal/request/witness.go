@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
 	"github.com/lastbyte-go/lastbyte/internal/nethttp"
 	"github.com/lastbyte-go/lastbyte/internal/peer"
 	"github.com/lastbyte-go/lastbyte/internal/verdict"
@@ -28,7 +29,7 @@ var _ verdict.Case = facts{}
 
 func (f facts) HTTP1() bool        { return f.r.http1() }
 func (f facts) HTTP3() bool        { return f.r.http3() }
-func (f facts) Hijacked() bool     { return f.r.is(hijacked) }
+func (f facts) Hijacked() bool     { return f.r.hasAny(lifecycle.Hijacked) }
 func (f facts) BodyUnread() bool   { return f.r.bodyUnread() }
 func (f facts) ReadTimedOut() bool { return f.r.noted(deadlinePassed) }
 func (f facts) Stale() bool        { return f.r.noted(parentEndedEarly) }
@@ -39,7 +40,7 @@ func (f facts) BaseEnded() bool    { return f.c != nil && f.c.Err() != nil }
 // net/http closes the connection as it does after any response. That proves nothing;
 // it does where net/http waits for this request.
 func (f facts) ClosedHere() bool {
-	if f.c == nil || f.r.is(hijacked) || f.r.outlivedNow() || !f.r.w.gate.Enter() {
+	if f.c == nil || f.r.hasAny(lifecycle.Hijacked) || f.r.outlivedNow() || !f.r.w.gate.Enter() {
 		return false
 	}
 	own := f.r.w.ownHTTP1()
@@ -96,7 +97,7 @@ func (f facts) Peer() peer.State {
 // Closing: what was hijacked is closed by the handler, whose doing is no answer
 // to anything.
 func (f facts) Closing() bool {
-	if f.c == nil || f.r.is(hijacked) {
+	if f.c == nil || f.r.hasAny(lifecycle.Hijacked) {
 		return false
 	}
 	t, secure := f.c.tls()
@@ -113,7 +114,7 @@ func (f facts) IgnoreHalfClose() bool {
 // call, and the mark after it; the second look sees that.
 func (f facts) Calling() bool {
 	r := f.r
-	busy := func() bool { return r.reading() || r.is(committed) && r.w.gate.Busy() }
+	busy := func() bool { return r.reading() || r.hasAny(lifecycle.Committed) && r.w.gate.Busy() }
 	if !busy() {
 		return false
 	}
@@ -127,7 +128,7 @@ func (f facts) Calling() bool {
 // or once more was written than the server holds back.
 func (f facts) Answered() bool {
 	r := f.r
-	if !r.is(committed) || !r.noted(flushed) && (r.http3() || r.size.Load() < 2*nethttp.BufferSize) {
+	if !r.hasAny(lifecycle.Committed) || !r.noted(flushed) && (r.http3() || r.size.Load() < 2*nethttp.BufferSize) {
 		return false
 	}
 	r.mu.Lock()

@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/lastbyte-go/lastbyte/internal/gate"
+	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
 	"github.com/lastbyte-go/lastbyte/internal/nethttp"
 )
 
@@ -99,15 +100,15 @@ func (w *Writer) WriteHeader(status int) {
 		} else if w.lay.begin(status) != nil {
 			return
 		}
-	case informational && !r.is(committed|hijacked):
-		if w.gate.IsSealed() || r.winner() != serving {
+	case informational && !r.hasAny(lifecycle.Committed|lifecycle.Hijacked):
+		if w.gate.IsSealed() || r.winner() != lifecycle.Serving {
 			return
 		}
-	case r.is(committed | hijacked):
+	case r.hasAny(lifecycle.Committed | lifecycle.Hijacked):
 		if w.refused() != nil || w.superfluous() {
 			return
 		}
-	case r.is(answered) && r.recordMove():
+	case r.hasAny(lifecycle.Answered) && r.recordMove():
 		if r.uncuttable() {
 			r.dropInWords(status)
 			return
@@ -202,7 +203,7 @@ func (w *Writer) FlushError() error {
 		return err
 	}
 	defer w.leave()
-	if w.req.is(hijacked) {
+	if w.req.hasAny(lifecycle.Hijacked) {
 		return http.ErrHijacked
 	}
 	if w.lay == nil && !w.req.noted(flushed) {
