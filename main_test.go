@@ -88,10 +88,11 @@ var verbs = []string{"abort", "exitcode", "eof", "thread"}
 func TestImports_PointDown(t *testing.T) {
 	t.Parallel()
 	helpers := map[string][]string{
-		"internal/gate":    {},
-		"internal/nethttp": {},
-		"internal/peer":    {},
-		"internal/verdict": {"internal/nethttp", "internal/peer"},
+		"internal/gate":      {},
+		"internal/lifecycle": {},
+		"internal/nethttp":   {},
+		"internal/peer":      {},
+		"internal/verdict":   {"internal/nethttp", "internal/peer"},
 	}
 	core := slices.Sorted(maps.Keys(helpers))
 	below := map[string][]string{".": {}, "internal/request": core}
