@@ -89,6 +89,7 @@ func TestImports_PointDown(t *testing.T) {
 	t.Parallel()
 	helpers := map[string][]string{
 		"internal/gate":      {},
+		"internal/header":    {},
 		"internal/lifecycle": {},
 		"internal/nethttp":   {},
 		"internal/peer":      {},

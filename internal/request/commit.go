@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strings"
 
+	"github.com/lastbyte-go/lastbyte/internal/header"
 	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
 	"github.com/lastbyte-go/lastbyte/internal/nethttp"
 )
@@ -38,7 +39,7 @@ func (r *Request) commit(status int) error {
 	if r.hasAny(lifecycle.Hijacked) {
 		return nil // net/http has its own words for it
 	}
-	if !r.commitMove(status, r.noted(headerTaken) && isCoded(h(), r.w.stood())) {
+	if !r.commitMove(status, r.noted(headerTaken) && header.Encoded(h(), r.w.stood())) {
 		if r.det.Load() == nil && r.endsAt(&r.w) {
 			r.render(true)
 		}

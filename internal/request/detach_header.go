@@ -2,9 +2,8 @@ package request
 
 import (
 	"net/http"
-	"strconv"
-	"strings"
 
+	"github.com/lastbyte-go/lastbyte/internal/header"
 	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
 	"github.com/lastbyte-go/lastbyte/internal/nethttp"
 )
@@ -67,7 +66,7 @@ func (d *Detached) stopped(status int) error {
 	if err != nil && d.own != nil && !d.req.hasAny(lifecycle.Woken) {
 		entry := d.w.stood()
 		if !d.synced {
-			entry = bodyHeaders(d.w.inner.Header())
+			entry = header.OfBody(d.w.inner.Header())
 		}
 		if d.req.heldMove(&d.w, status, d.own, entry) {
 			return nil
@@ -92,30 +91,22 @@ func (r *Request) endsOutside(d *Detached) bool {
 func (d *Detached) begin(status int) {
 	d.sync()
 	d.req.carryEarly(d.body.from, d.body.to, &d.node)
-	d.noteTrailers()
+	d.trailer = header.Trailers(d.own)
 	d.declared = 0
-	if cl := d.own["Content-Length"]; len(cl) > 0 && cl[0] != "" {
-		switch n, err := strconv.ParseInt(cl[0], 10, 64); {
-		case err != nil || n < 0:
-			if d.w.speaks == nethttp.HTTP1 && !d.req.hasAny(lifecycle.Hijacked) {
-				delete(d.own, "Content-Length") // as net/http does in its own map, with a line in its log
-			}
-		case hasBody(status) && d.body.from.Method != http.MethodHead:
-			d.declared = n + 1
+	switch n, ok := header.Length(d.own); {
+	case !ok:
+		if d.w.speaks == nethttp.HTTP1 && !d.req.hasAny(lifecycle.Hijacked) {
+			delete(d.own, "Content-Length") // as net/http does in its own map, with a line in its log
 		}
+	case n >= 0 && header.HasBody(status) && d.body.from.Method != http.MethodHead:
+		d.declared = n + 1
 	}
 	d.noteSaid()
-	coded := isCoded(d.own, d.w.stood())
+	coded := header.Encoded(d.own, d.w.stood())
 	r := d.req
 	r.mu.Lock()
 	d.sayLocked(status, coded)
 	r.mu.Unlock()
-}
-
-// hasBody reports whether a response with status has a body, RFC 9110 section
-// 6.4.1; without one a Content-Length promises nothing.
-func hasBody(status int) bool {
-	return status >= 200 && status != http.StatusNoContent && status != http.StatusNotModified
 }
 
 // sync makes the headers of the writer below those of the handler.
@@ -127,13 +118,10 @@ func (d *Detached) sync() {
 	if !d.synced {
 		d.synced = true
 		if d.w.stood() == nil {
-			d.w.setStood(bodyHeaders(h))
+			d.w.setStood(header.OfBody(h))
 		}
 	}
-	clear(h)
-	for k, v := range d.own {
-		h[k] = append([]string(nil), v...) // its owner may go on to write to it
-	}
+	header.Replace(h, d.own) // whose owner may go on to write to it
 }
 
 // settle hands over what the handler's goroutine has for the response and for
@@ -143,7 +131,7 @@ func (d *Detached) settle() {
 		d.sync()
 	} else if d.own != nil {
 		d.carryLate()
-		d.trailers()
+		header.CarryTrailers(d.w.inner.Header(), d.own, d.trailer)
 	}
 	if p := d.body.to.Pattern; p != "" {
 		d.body.from.Pattern = p
@@ -152,37 +140,5 @@ func (d *Detached) settle() {
 	carryFields(d.body.from, d.body.to)
 	if d.route != nil {
 		carryRoute(d.body.from.Context(), d.route)
-	}
-}
-
-// noteTrailers notes the trailers that the map names as the header goes out: those
-// it declares, and those it has the fields of already.
-func (d *Detached) noteTrailers() {
-	d.trailer = append([]string(nil), d.own["Trailer"]...)
-	for k := range d.own {
-		if strings.HasPrefix(k, http.TrailerPrefix) {
-			d.trailer = append(d.trailer, k)
-		}
-	}
-}
-
-// trailers hands over the trailers as the handler left them. One that it took out
-// again after the header is not sent. What others have added below stays.
-func (d *Detached) trailers() {
-	h := d.w.inner.Header()
-	for k, v := range d.own {
-		if strings.HasPrefix(k, http.TrailerPrefix) {
-			h[k] = append([]string(nil), v...)
-		}
-	}
-	for _, line := range d.trailer {
-		for k := range strings.SplitSeq(line, ",") {
-			k = http.CanonicalHeaderKey(strings.TrimSpace(k))
-			if v, ok := d.own[k]; ok {
-				h[k] = append([]string(nil), v...)
-			} else {
-				delete(h, k)
-			}
-		}
 	}
 }

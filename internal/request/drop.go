@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/lastbyte-go/lastbyte/internal/header"
 	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
 	"github.com/lastbyte-go/lastbyte/internal/nethttp"
 	"github.com/lastbyte-go/lastbyte/internal/peer"
@@ -178,7 +179,7 @@ func (r *Request) dropInWords(code int) {
 		code = http.StatusInternalServerError
 	}
 	h := r.w.inner.Header()
-	dropBodyHeaders(h, true, r.w.stood())
+	header.DropBody(h, true, r.w.stood())
 	h.Set("Content-Length", "0")
 	r.mu.Lock()
 	r.markLocked(lifecycle.Committed)

@@ -3,9 +3,9 @@ package request
 import (
 	"fmt"
 	"net/http"
-	"slices"
 	"strings"
 
+	"github.com/lastbyte-go/lastbyte/internal/header"
 	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
 	"github.com/lastbyte-go/lastbyte/internal/nethttp"
 )
@@ -61,22 +61,12 @@ func (d *Detached) tellDropped() {
 	}
 }
 
-func (d *Detached) changedAfterSend() (names []string) {
+// changedAfterSend gives the names of the headers that have changed after Send.
+func (d *Detached) changedAfterSend() []string {
 	if d.late == nil || d.late.after == nil {
 		return nil
 	}
-	for k, v := range d.late.after {
-		if !slices.Equal(v, d.own[k]) {
-			names = append(names, k)
-		}
-	}
-	for k := range d.own {
-		if _, ok := d.late.after[k]; !ok {
-			names = append(names, k)
-		}
-	}
-	slices.Sort(names)
-	return names
+	return header.Changed(d.late.after, d.own)
 }
 
 // holdsBack reports whether somebody outside of Detach may send the header later
@@ -99,23 +89,7 @@ func (d *Detached) carryLate() {
 	if d.late == nil {
 		return
 	}
-	h, said := d.w.inner.Header(), d.late.said
-	for k, v := range d.own {
-		if old, ok := said[k]; !ok || !slices.Equal(v, old) {
-			h[k] = slices.Clone(v)
-			if said == nil {
-				said = make(http.Header)
-				d.late.said = said
-			}
-			said[k] = slices.Clone(v)
-		}
-	}
-	for k := range said {
-		if _, ok := d.own[k]; !ok {
-			delete(h, k)
-			delete(said, k)
-		}
-	}
+	d.late.said = header.CarryChanges(d.w.inner.Header(), d.own, d.late.said)
 }
 
 // carryLateNow is carryLate before a write that may be the one at which the header

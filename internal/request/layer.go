@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"sync/atomic"
 
+	"github.com/lastbyte-go/lastbyte/internal/header"
 	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
 )
 
@@ -21,7 +22,7 @@ type layer struct {
 	outer *Writer   // of the lastbyte middleware around this one; set before the handler runs
 	det   *Detached // that this is the layer of, nil for any other
 
-	stood http.Header // what described a body when the handler's part began, see bodyHeaders. The pointer is under Request.mu
+	stood http.Header // what described a body when the handler's part began, see header.OfBody. The pointer is under Request.mu
 	begun atomic.Bool // the status was said
 	coded bool        // a Content-Encoding was set inside. Under Request.mu
 }
@@ -46,7 +47,7 @@ func (r *Request) inside(next http.Handler, w http.ResponseWriter, req *http.Req
 		r.Catch(func() { next.ServeHTTP(w, req) })
 		return
 	}
-	l := &layer{stood: bodyHeaders(w.Header())}
+	l := &layer{stood: header.OfBody(w.Header())}
 	l.w.inner, l.w.req, l.w.lay = w, r, l
 	r.openMove(l)
 	defer r.closeMove(l)
@@ -104,7 +105,7 @@ func (l *layer) begin(status int) error {
 	if l.begun.Load() {
 		return nil
 	}
-	coded := isCoded(w.inner.Header(), w.stood())
+	coded := header.Encoded(w.inner.Header(), w.stood())
 	r.mu.Lock()
 	passes := r.passesLocked(w)
 	if passes {
@@ -170,7 +171,7 @@ func (r *Request) answerNow(w *Writer) {
 // if some of it had passed before. A status from 500 on is what a recoverer answers
 // to a Throw, and no compressor's: the exit stands.
 func (r *Request) heldMove(w *Writer, status int, h, entry http.Header) bool {
-	if status >= 500 || !r.endsAt(w) || !varies(h, entry) {
+	if status >= 500 || !r.endsAt(w) || !header.VariesByEncoding(h, entry) {
 		return false
 	}
 	r.mu.Lock()

@@ -5,6 +5,7 @@ import (
 	"net/http"
 	"strconv"
 
+	"github.com/lastbyte-go/lastbyte/internal/header"
 	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
 	"github.com/lastbyte-go/lastbyte/internal/nethttp"
 )
@@ -51,7 +52,7 @@ func (r *Request) page(w *Writer, e *Exit) (status int, body []byte) {
 	entry := w.entryOf(h)
 	p := &pageWriter{header: h, status: e.Code}
 	whole := e.Code >= 300 && e.Code != http.StatusNotModified
-	dropBodyHeaders(h, whole, entry)
+	header.DropBody(h, whole, entry)
 	if whole {
 		p = r.writePage(e, h)
 	}

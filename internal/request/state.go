@@ -56,14 +56,14 @@ func (r *Request) returnedMove() bool {
 }
 
 // commitMove: status goes out, unless an ending that replaces it came first.
-func (r *Request) commitMove(status int, isCoded bool) bool {
+func (r *Request) commitMove(status int, encoded bool) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	s := r.state.Load()
 	if w := s.Winner(); s&lifecycle.Committed != 0 || !s.PassesFilters(status) || w == lifecycle.Aborted || w == lifecycle.Exited && (s&lifecycle.Dropping != 0 || !r.passesLocked(&r.w)) {
 		return false
 	}
-	if isCoded {
+	if encoded {
 		s |= lifecycle.Coded
 	}
 	if s&lifecycle.ClientGone != 0 {
