@@ -28,7 +28,7 @@ stress: ## the stress tests, 100 times under the race detector
 	$(GO) test -race -count=100 -run Stress ./...
 
 soak: ## SOAK=100000 mixed requests under the race detector
-	LASTBYTE_SOAK=$(or $(SOAK),100000) $(GO) test -race -count=1 -timeout 1h -v -run TestSoak .
+	LASTBYTE_SOAK=$(or $(SOAK),100000) $(GO) test -race -count=1 -timeout 1h -v -run TestSoak ./internal/stress
 
 compare: ## random handlers compared with net/http alone for COMPARE=10m
 	LASTBYTE_COMPARE=$(or $(COMPARE),10m) $(GO) test -count=1 -timeout 2h -v -run TestComparison ./internal/comparison
@@ -38,7 +38,7 @@ fuzz: ## every fuzz target for FUZZTIME
 		for f in $$(sed -n '/^Fuzz/p' <<<"$$list"); do echo "$$p $$f"; $(GO) test -run '^$$' -fuzz "^$$f\$$" -fuzztime $(FUZZTIME) "$$p"; done; done
 
 bench: ## the benchmarks into bench.txt, compared with OLD=file if given
-	set -o pipefail; $(GO) test -run '^$$' -bench . -benchmem -count $(COUNT) . | tee bench.txt
+	set -o pipefail; $(GO) test -run '^$$' -bench . -benchmem -count $(COUNT) ./internal/bench | tee bench.txt
 	$(TOOL) benchstat $(OLD) bench.txt
 
 bench-abort: ; $(GO) test -run '^$$' -bench Abort_ -benchtime 2000x ./abort && LASTBYTE_ABORT=1 $(GO) test -count=1 -v -run 'Storm|MemoryPer' ./abort ## how soon an abort is known, and what it costs

@@ -1,16 +1,18 @@
-package lastbyte_test
+package bench_test
 
 import (
 	"context"
 	"net/http"
 	"runtime"
 	"testing"
+
+	"github.com/lastbyte-go/lastbyte/internal/testkit"
 )
 
 // The middlewares cost no more memory than this; see BenchmarkShallow for the
 // time.
 func TestBudget(t *testing.T) {
-	if raceDetector {
+	if testkit.Race {
 		t.Skip("the race detector has pools throw things away at random")
 	}
 	budget := map[string]struct {

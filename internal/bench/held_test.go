@@ -1,4 +1,4 @@
-package lastbyte_test
+package bench_test
 
 import (
 	"bytes"

@@ -1,10 +1,12 @@
-package lastbyte_test
+package stress_test
 
 import (
 	"slices"
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/lastbyte-go/lastbyte/internal/testkit"
 )
 
 // count holds the Stats against what the handlers and the clients saw.
@@ -49,8 +51,11 @@ func soakLeft() (left []string) {
 	again := time.NewTicker(time.Millisecond)
 	defer again.Stop()
 	for end := time.Now().Add(soakPatience); time.Now().Before(end); <-again.C {
-		left = slices.DeleteFunc(goroutines(), func(g string) bool {
-			return !strings.Contains(g, module+"/") && !strings.Contains(g, "net/http.")
+		left = slices.DeleteFunc(testkit.Goroutines(), func(g string) bool {
+			for _, own := range []string{"stress", "testkit"} { // the tests themselves
+				g = strings.ReplaceAll(g, "lastbyte-go/lastbyte/internal/"+own, "")
+			}
+			return !strings.Contains(g, "lastbyte-go/lastbyte/") && !strings.Contains(g, "net/http.")
 		})
 		if len(left) == 0 {
 			return nil

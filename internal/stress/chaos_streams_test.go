@@ -1,4 +1,4 @@
-package lastbyte_test
+package stress_test
 
 import (
 	"context"

@@ -1,4 +1,4 @@
-package lastbyte_test
+package bench_test
 
 import (
 	"context"
@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/lastbyte-go/lastbyte/eof"
+	"github.com/lastbyte-go/lastbyte/internal/testkit"
 	"github.com/lastbyte-go/lastbyte/middleware"
 )
 
@@ -136,7 +137,7 @@ func heldSend() contestant {
 // A handler at work after Send takes no more than this; BenchmarkHeld has the
 // others.
 func TestBudget_Held(t *testing.T) {
-	if raceDetector {
+	if testkit.Race {
 		t.Skip("the race detector has a memory of its own")
 	}
 	const held = 4000

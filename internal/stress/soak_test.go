@@ -1,4 +1,4 @@
-package lastbyte_test
+package stress_test
 
 import (
 	"bytes"
@@ -18,6 +18,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/lastbyte-go/lastbyte/eof"
+	"github.com/lastbyte-go/lastbyte/internal/testkit"
 	"github.com/lastbyte-go/lastbyte/middleware"
 )
 
@@ -50,7 +51,7 @@ type soak struct {
 // down without time for the work that is left.
 func TestSoak(t *testing.T) {
 	n := 2000
-	if raceDetector {
+	if testkit.Race {
 		n = 500
 	}
 	if s := os.Getenv("LASTBYTE_SOAK"); s != "" {
@@ -69,7 +70,7 @@ func newSoak() *soak {
 		Logger: zerolog.New(s),
 		Background: eof.Options{Running: 4, Pending: 100, OnPanic: func(v any, stack []byte) {
 			s.told.Add(1)
-			if v != errSoak || !bytes.Contains(stack, []byte("lastbyte_test.(*soak).")) {
+			if v != errSoak || !bytes.Contains(stack, []byte("stress_test.(*soak).")) {
 				s.wrong("OnPanic(%v) with the stack\n%s", v, stack)
 			}
 		}},

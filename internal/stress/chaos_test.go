@@ -1,4 +1,4 @@
-package lastbyte_test
+package stress_test
 
 import (
 	"context"
@@ -17,6 +17,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/lastbyte-go/lastbyte/eof"
+	"github.com/lastbyte-go/lastbyte/internal/testkit"
 	"github.com/lastbyte-go/lastbyte/middleware"
 )
 
@@ -55,7 +56,7 @@ func TestChaos(t *testing.T) {
 		}
 	}
 	before := map[string]bool{}
-	for _, g := range goroutines() {
+	for _, g := range testkit.Goroutines() {
 		before[number(g)] = true
 	}
 	_, fds := round(t, 50*time.Millisecond, before, -1) // what is opened once, and stays, is open now
@@ -198,7 +199,7 @@ func (c *chaos) leaks(t *testing.T, before map[string]bool, fds int) (open int) 
 	var left []string
 	for end := time.Now().Add(10 * time.Second); time.Now().Before(end); <-again.C {
 		runtime.GC()
-		left = slices.DeleteFunc(goroutines(), func(g string) bool { return before[number(g)] })
+		left = slices.DeleteFunc(testkit.Goroutines(), func(g string) bool { return before[number(g)] })
 		if open = openFiles(); len(left) == 0 && (fds < 0 || open <= fds) && c.held.Load() == 0 {
 			runtime.KeepAlive(c.life)
 			return open

@@ -1,0 +1,53 @@
+package houserules_test
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+var goBlock = regexp.MustCompile("(?ms)^```go\n(.*?)^```$")
+
+// Every Go block of the README is a program, and compiles.
+func TestREADME_ProgramsCompile(t *testing.T) {
+	t.Parallel()
+	text, err := os.ReadFile(filepath.Join(repository, "README.md"))
+	if os.IsNotExist(err) {
+		t.Skip("there is no README.md")
+	}
+	blocks := goBlock.FindAllStringSubmatch(string(text), -1)
+	if err != nil || len(blocks) == 0 {
+		t.Fatalf("README.md has %d Go blocks, %v, want at least one", len(blocks), err)
+	}
+	// Inside of the module, so that its go.mod counts; the underscore hides it
+	// from ./...
+	dir, err := os.MkdirTemp(repository, "_readme")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	args := []string{"vet"}
+	for i, b := range blocks {
+		if !strings.HasPrefix(b[1], "package main\n") {
+			t.Errorf("Go block %d of README.md begins with %.20q, want package main", i+1, b[1])
+			continue
+		}
+		pkg := fmt.Sprint("block", i+1)
+		if err := os.Mkdir(filepath.Join(dir, pkg), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(filepath.Join(dir, pkg, "main.go"), []byte(b[1]), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		args = append(args, "./"+pkg)
+	}
+	cmd := exec.CommandContext(t.Context(), "go", args...)
+	cmd.Dir = dir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("go %q: %v\n%s", args, err, out)
+	}
+}

@@ -1,5 +1,0 @@
-//go:build !race
-
-package lastbyte_test
-
-const raceDetector = false
