@@ -1,11 +1,12 @@
-// Package abort notices that the client left before it had its answer.
+// Package abort tells a handler that its client left before it had the whole
+// response.
 //
 // net/http cancels a request's context when the client's connection ends, but
 // also when the handler has returned, when the server closes and when a read
-// deadline passes, and never says which. It sees nothing at all while request
-// body or a pipelined byte is unread. Inside [Check], the request's context is
-// cancelled by an abort with an [*Error] as its cause, and [On] runs one
-// function instead:
+// deadline passes, and it does not say which. While the request body or a
+// pipelined byte is unread, it notices nothing (golang/go#23262, golang/go#37145).
+// Inside [Check], a client that leaves cancels the request's context with an
+// [*Error] as its cause, or runs the function that was registered with [On]:
 //
 //	r.Use(abort.Check)
 //	...
@@ -14,15 +15,15 @@
 //		tx.Rollback()
 //	})
 //
-// The order matters. With a callback registered the abort cancels nothing; the
-// exit does, and so it interrupts what the handler is waiting for.
+// The order matters. If a callback is registered, the abort itself cancels
+// nothing. The exit does, and so it interrupts what the handler is waiting for.
 // database/sql's Rollback cancels no query: it waits for the one that runs.
 //
 // # Limits
 //
-// A client whose machine lost its power or network says nothing; only TCP
-// keep-alive, set on the listener, ends its connection. A client behind a
-// reverse proxy leaves when the proxy does.
+// A client that loses power or its network sends nothing. TCP keep-alive or a
+// failed write ends its connection. Behind a reverse proxy the client is the
+// proxy. docs/aborts.md lists every case.
 package abort
 
 import (
@@ -35,28 +36,29 @@ import (
 	"github.com/lastbyte-go/lastbyte/internal/request"
 )
 
-// Options are the settings of [New].
+// Options are the settings of [New]. The zero value is that of [Check].
 type Options struct {
-	// IgnoreHalfClose makes a bare FIN no abort; only a reset, a failed write or
-	// an HTTP/2 stream reset is. False: a FIN is an abort, as for net/http. A
-	// plain close also begins with a bare FIN: a handler that does not write then
-	// never learns of it. It needs [ConnContext]: without it nothing tells a FIN
-	// from a reset.
+	// IgnoreHalfClose says that a FIN alone is no abort. A reset, a failed write
+	// and an HTTP/2 stream reset still are. If it is false, a FIN is an abort, as
+	// in net/http. A plain close also begins with a FIN, so with IgnoreHalfClose a
+	// handler that does not write never learns of a close. It needs [ConnContext],
+	// because without it a FIN cannot be distinguished from a reset.
 	IgnoreHalfClose bool
 
-	// CallbackTimeout is the deadline of the callback's context, counted from its
-	// start. 0: none.
+	// CallbackTimeout is the time after which the context of a callback ends,
+	// counted from the start of the callback. 0 means no limit. A callback that
+	// ignores its context keeps running.
 	CallbackTimeout time.Duration
 }
 
-// Check makes an abort known to the handlers inside it: their context is
-// cancelled with an [*Error] as its cause and what they still write is dropped,
-// or the callback of [On] runs. It is nginx's lua_check_client_abort.
+// Check reports client aborts to the handlers inside it. An abort cancels their
+// context with an [*Error] as its cause and their later writes are dropped with
+// that error, or the callback of [On] runs. It is lua_check_client_abort of ngx_lua.
 func Check(next http.Handler) http.Handler { return request.Handler(defaults, next) }
 
 var defaults = config(Options{})
 
-// New is [Check] with settings; New(Options{}) is Check. It panics if
+// New returns [Check] with the settings o; New(Options{}) is Check. It panics if
 // o.CallbackTimeout is negative.
 func New(o Options) func(http.Handler) http.Handler {
 	if o.CallbackTimeout < 0 {
@@ -66,8 +68,8 @@ func New(o Options) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler { return request.Handler(c, next) }
 }
 
-// Ignore switches the check off for the handlers inside it. Of Check and Ignore
-// around a handler, the innermost counts.
+// Ignore switches the check off for the handlers inside it. If several of Check,
+// New and Ignore are around a handler, the innermost one decides.
 func Ignore(next http.Handler) http.Handler { return request.Handler(ignore, next) }
 
 var ignore = &request.Config{Ignore: true}
@@ -82,24 +84,25 @@ func config(o Options) *request.Config {
 	}}
 }
 
-// On registers callback to run at most once, on a goroutine of its own, when
-// the client aborts. It is ngx.on_abort. A client that has left already has it
-// run at once.
+// On registers callback to run at most once, on a separate goroutine, when the
+// client aborts. If the client has already left, the callback runs immediately.
+// On is ngx.on_abort of ngx_lua. It may be called from any goroutine.
 //
-// Before the callback has exited, and if it does not exit at all, the handler
-// goes on undisturbed: its context is not cancelled by the abort. The response
-// ends only after the callback has returned. A callback that undoes what the
-// handler began should exit first: the exit cancels the handler's context, so
-// that a query under way ends before sql.Tx.Rollback has to wait for it. The
-// callback may use what the handler owns as far as that is safe for two goroutines, but neither the
-// ResponseWriter nor the request body. A panic of the callback is logged.
+// If a callback is registered, the abort does not cancel the handler's context.
+// The handler continues until the callback calls exitcode.Exit; if the callback
+// does not, the handler runs to its end. The response ends only after the callback
+// has returned. A callback that undoes what the handler began should exit first:
+// the exit cancels the handler's context, so that a query that is running ends and
+// sql.Tx.Rollback does not wait for it. The callback may use what the handler owns
+// as far as that is safe for two goroutines, but neither the ResponseWriter nor the
+// request body. A panic of the callback is logged, and the handler continues.
 //
-// The ctx that the callback gets has the values of the ctx given here; neither
-// the abort nor an exit cancels it. It ends when the callback returns, at
-// Options.CallbackTimeout, or when the server gives up draining.
+// The context that the callback gets has the values of ctx. Neither the abort nor an
+// exit cancels it. It ends when the callback returns, after Options.CallbackTimeout,
+// or when a shutdown gives up waiting.
 //
-// Errors: [ErrCheckOff], [ErrDuplicate], [ErrEnded], [ErrNoRequest],
-// [ErrNilFunc]; each of them changes nothing.
+// Errors: [ErrCheckOff], [ErrDuplicate], [ErrEnded], [ErrNoRequest] and
+// [ErrNilFunc]. After each of them nothing has changed.
 func On(ctx context.Context, callback func(context.Context)) error {
 	r, ok := request.From(ctx)
 	switch {
@@ -113,8 +116,9 @@ func On(ctx context.Context, callback func(context.Context)) error {
 	return r.On(ctx, callback)
 }
 
-// Cause tells whether, why and when the client aborted. ok is false while the
-// client is there, and always when the check is off.
+// Cause reports whether, why and when the client aborted. ok is false while the
+// client is there, and always if the check is off. Cause may be called from any
+// goroutine, also after the request has ended.
 func Cause(ctx context.Context) (e *Error, ok bool) {
 	return ask(ctx, nil)
 }
@@ -132,12 +136,14 @@ func ask(ctx context.Context, why error) (e *Error, ok bool) {
 	return e, ok
 }
 
-// Wrap returns err while the client is there, else an error that Is both err
-// and [ErrClientAborted]: one test for every library's own words for a vanished
-// client, such as io.EOF, a CloseError 1006, sql.ErrTxDone, context.Canceled or
-// EPIPE. Wrap(ctx, nil) is nil. On a hijacked connection it asks the socket, as
-// long as that is open; over TLS, where a client's close_notify may be there
-// before its FIN, it may take up to 13 ms, but for an err that is a timeout.
+// Wrap returns err unchanged while the client is there. After an abort it returns an
+// error that matches both err and [ErrClientAborted]. So one test with errors.Is
+// covers the different errors of libraries for a client that left, such as io.EOF, a
+// CloseError 1006, sql.ErrTxDone, context.Canceled or EPIPE. Wrap(ctx, nil) is nil.
+//
+// On a hijacked connection Wrap examines the socket, as long as it is open. Over TLS,
+// where the client's close_notify may arrive before its FIN, that may take up to
+// 13 ms, unless err is a timeout.
 func Wrap(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
@@ -156,11 +162,12 @@ type wrapped struct {
 func (w *wrapped) Error() string   { return w.err.Error() + " (" + w.abort.Error() + ")" }
 func (w *wrapped) Unwrap() []error { return []error{w.err, w.abort} }
 
-// Shield returns a context like ctx that a client abort does not cancel; an
-// exit, deadlines and a forced shutdown still do, and so does the end of the
-// request. It is for the stretch past a commit point. Without a lastbyte
-// middleware around, and in work after the response, which no abort ends, it is
-// ctx itself. Nothing is kept of it once ctx has ended otherwise.
+// Shield returns a context like ctx that a client abort does not cancel. An exit, a
+// deadline, a forced shutdown and the end of the request still cancel it. Use it for
+// work that must be completed once it has reached a certain point. Without a
+// lastbyte middleware around the handler, and in work after the response, which an
+// abort does not end, Shield returns ctx itself. No memory is kept for the result
+// once ctx has ended.
 func Shield(ctx context.Context) context.Context {
 	if r, ok := request.From(ctx); ok {
 		return r.Shield(ctx)
@@ -168,21 +175,22 @@ func Shield(ctx context.Context) context.Context {
 	return ctx
 }
 
-// ConnContext is for http.Server.ConnContext. It keeps the connection in ctx,
-// so that a [Reason] can be established at the socket, and a server that closes
-// or a read deadline that passes (golang/go#70834) is never taken for the
-// client. middleware.Lifecycle.Attach installs it.
+// ConnContext is for http.Server.ConnContext. It keeps the connection in the
+// context, so that lastbyte can find the [Reason] of an abort at the socket, notices
+// aborts where net/http does not, and never mistakes a server that closes or a read
+// deadline that passes (golang/go#70834) for the client. middleware.Lifecycle.Attach
+// installs it.
 //
-// On HTTP/2 it also has to know who closed the connection first. net/http tells
-// the server's ConnState hook, so a server whose ConnContext is this very
-// function gets such a hook, in front of its own, with its first connection.
-// Where ConnContext is another function that calls this one, and where HTTP/2 is
-// served by others than net/http, Close of the server counts as the client's end:
-// use Lifecycle.Attach.
+// On HTTP/2 lastbyte must also know which side closed the connection first. net/http
+// reports that to the server's ConnState hook. If the server's ConnContext is this
+// function itself, the first connection installs such a hook in front of the
+// server's own. If ConnContext is another function that calls this one, or if
+// HTTP/2 is not served by net/http, a Close of the server counts as the end of the
+// client: use Lifecycle.Attach.
 //
-// On HTTP/2 and TLS a handler around lastbyte that cancels the context without
-// a cause still looks like a client that left; context.WithCancelCause tells
-// them apart. An HTTP/2 connection that was reset may be told as closed.
+// On HTTP/2 and TLS a handler around lastbyte that cancels the context without a
+// cause looks like a client that left; context.WithCancelCause distinguishes them. A
+// reset of an HTTP/2 connection may be reported as [Closed].
 func ConnContext(ctx context.Context, c net.Conn) context.Context {
 	ctx, conn := request.WithConn(ctx, c)
 	conn.HookConnState(ConnContext)

@@ -8,13 +8,15 @@ import (
 )
 
 // Error says why and when the client aborted. It is the cause of the request's
-// cancelled context, and Is [ErrClientAborted].
+// cancelled context, and errors.Is finds [ErrClientAborted] in it. It is not changed
+// after it has been made.
 type Error struct {
 	Reason Reason
-	After  time.Duration // from the request's start
-	Err    error         // what the system or library said; may be nil
+	After  time.Duration // from the start of the request
+	Err    error         // the error of the system or library; may be nil
 }
 
+// Error gives the time, the reason and the text of e.Err.
 func (e *Error) Error() string {
 	s := fmt.Sprintf("lastbyte: client left after %v: %s", e.After.Round(time.Microsecond), e.Reason)
 	if e.Err != nil {
@@ -26,29 +28,28 @@ func (e *Error) Error() string {
 // Is reports whether target is [ErrClientAborted].
 func (e *Error) Is(target error) bool { return target == ErrClientAborted }
 
-// Unwrap gives e.Err.
+// Unwrap returns e.Err.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Reason is how the client left. Several witnesses may speak at once; the
-// reason is the strongest known when the abort is judged, in the order of the
-// constants.
+// Reason says how the client left. If there is evidence for several reasons when the
+// abort is noticed, the reason is the first of them in the order of the constants.
 type Reason string
 
 const (
-	Reset         Reason = "reset"          // RST, or the system gave a silent peer up
-	Closed        Reason = "closed"         // FIN
-	StreamReset   Reason = "stream_reset"   // HTTP/2 RST_STREAM
+	Reset         Reason = "reset"          // the connection is dead: an RST, or the system's timeout for a silent peer
+	Closed        Reason = "closed"         // the connection was closed: a FIN
+	StreamReset   Reason = "stream_reset"   // the HTTP/2 stream was reset: RST_STREAM (RFC 9113, section 6.4)
 	WriteFailed   Reason = "write_failed"   // a write of the response failed
 	BodyTruncated Reason = "body_truncated" // the request body ended early
-	Unverified    Reason = "unverified"     // net/http says so; the socket cannot be asked
+	Unverified    Reason = "unverified"     // net/http ended its context, and no socket can be asked
 )
 
 // The errors of this package.
 var (
-	ErrClientAborted = request.ErrClientAborted // an abort, whatever its reason
-	ErrCheckOff      = request.ErrCheckOff      // no Check around this handler, or Ignore
-	ErrDuplicate     = request.ErrDuplicate     // a second On for this request; the first stands
+	ErrClientAborted = request.ErrClientAborted // the client aborted, for whatever reason
+	ErrCheckOff      = request.ErrCheckOff      // no Check is around this handler, or Ignore is
+	ErrDuplicate     = request.ErrDuplicate     // On was called before for this request; the first callback stays
 	ErrEnded         = request.ErrEnded         // the response is complete
-	ErrNoRequest     = request.ErrNoRequest     // no lastbyte middleware around this handler
-	ErrNilFunc       = request.ErrNilFunc       // On without a function
+	ErrNoRequest     = request.ErrNoRequest     // no lastbyte middleware is around this handler
+	ErrNilFunc       = request.ErrNilFunc       // On was called without a function
 )
