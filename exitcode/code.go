@@ -10,19 +10,20 @@ import (
 	"github.com/lastbyte-go/lastbyte/internal/request"
 )
 
-// Code is what a request exits with: a status from 200 to 999, 0, or -1.
+// Code is what a request exits with: a status from 200 to 999, 0, or -1. Other values
+// are invalid.
 type Code int
 
 const (
-	Error               Code = -1  // drop the connection, no status
-	OK                  Code = 0   // leave this phase, go on
-	Close               Code = 444 // drop the connection, not one byte (on a reused connection Go's client sends a GET again)
-	ClientClosedRequest Code = 499 // recorded, never written
+	Error               Code = -1  // drop the connection; no status is recorded
+	OK                  Code = 0   // leave this phase and continue with the next handler
+	Close               Code = 444 // drop the connection without a byte; on a reused connection, Go's client repeats a GET
+	ClientClosedRequest Code = 499 // drop the connection; the code is recorded, and never sent
 )
 
 func (c Code) valid() bool { return c == Error || c == OK || c >= 200 && c <= 999 }
 
-// String gives the code and its name, such as "404 Not Found" or "444 Close".
+// String returns the code and its name, such as "404 Not Found" or "444 Close".
 func (c Code) String() string {
 	if name := c.name(); name != "" {
 		return strconv.Itoa(int(c)) + " " + name
@@ -44,7 +45,7 @@ func (c Code) name() string {
 	return http.StatusText(int(c))
 }
 
-// Err gives an error that carries c: an [*ExitError], nil for OK.
+// Err returns an error that carries c, an [*ExitError]. For [OK] it returns nil.
 func (c Code) Err() error {
 	if c == OK {
 		return nil
@@ -52,10 +53,11 @@ func (c Code) Err() error {
 	return &ExitError{c}
 }
 
-// ExitError carries a code: from a handler of [Handler], and as the cause of
-// the context of a request that exited.
+// ExitError is an error with a code. A function of [Handler] may return it, and it is
+// the cause of the cancelled context of a request that exited.
 type ExitError struct{ Code Code }
 
+// Error returns the code and its name.
 func (e *ExitError) Error() string { return "exit " + e.Code.String() }
 
 // Is reports whether target is an ExitError with the same code.
@@ -64,7 +66,8 @@ func (e *ExitError) Is(target error) bool {
 	return ok && t.Code == e.Code
 }
 
-// Of gives the code that err carries, at any depth.
+// Of returns the code of the first [*ExitError] that errors.AsType finds in err. The
+// result is false if there is none.
 func Of(err error) (Code, bool) {
 	if e, ok := errors.AsType[*ExitError](err); ok {
 		return e.Code, true
@@ -74,7 +77,8 @@ func Of(err error) (Code, bool) {
 
 func defaultPage(w http.ResponseWriter, r *http.Request, code int) { PlainText(w, r, Code(code)) }
 
-// PlainText is the page "404 Not Found\n".
+// PlainText writes an error page of one line of text, such as "404 Not Found\n". It is
+// the default of [Options].ErrorPage.
 func PlainText(w http.ResponseWriter, _ *http.Request, code Code) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
@@ -82,7 +86,8 @@ func PlainText(w http.ResponseWriter, _ *http.Request, code Code) {
 	fmt.Fprintln(w, code)
 }
 
-// ProblemJSON is the page of RFC 9457: type, title and status.
+// ProblemJSON writes an error page as application/problem+json (RFC 9457) with the
+// members type, title and status. It is for [Options].ErrorPage.
 func ProblemJSON(w http.ResponseWriter, _ *http.Request, code Code) {
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(int(code))
@@ -100,8 +105,8 @@ func ProblemJSON(w http.ResponseWriter, _ *http.Request, code Code) {
 // The errors of this package.
 var (
 	ErrInvalidCode = errors.New("exitcode: invalid code")
-	ErrExited      = request.ErrExited     // an earlier exit won
-	ErrHeaderSent  = request.ErrHeaderSent // the status is on its way
+	ErrExited      = request.ErrExited     // an earlier exit has ended the request
+	ErrHeaderSent  = request.ErrHeaderSent // the header has been sent, so the status cannot be replaced
 	ErrEnded       = request.ErrEnded      // the response is complete
-	ErrNoRequest   = request.ErrNoRequest  // no lastbyte middleware around this handler
+	ErrNoRequest   = request.ErrNoRequest  // no lastbyte middleware is around this handler
 )
