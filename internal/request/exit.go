@@ -33,7 +33,7 @@ type Exit struct {
 }
 
 // Drops reports whether code drops the connection.
-func Drops(code int) bool { return code == -1 || code == 408 || code == 444 || code == 499 }
+func Drops(code int) bool { return lifecycle.ClassOf(code) == lifecycle.Drop }
 
 // Exit ends the request with e, see exitcode.Exit; ctx is the caller's.
 func (r *Request) Exit(ctx context.Context, e *Exit) error {
@@ -43,80 +43,63 @@ func (r *Request) Exit(ctx context.Context, e *Exit) error {
 	return r.exitAs(ctx, e, false)
 }
 
+// exitAs is Exit. filter: e is a HeaderFilter's.
 func (r *Request) exitAs(ctx context.Context, e *Exit, filter bool) error {
-	won, err := r.exitMove(e, filter)
-	if won || r.winner() == lifecycle.Sent {
+	result := r.exitMove(e, filter)
+	if result.Won() || r.winner() == lifecycle.Sent {
 		r.cancel(context.Canceled, e.Cause)
 	}
-	if !won {
-		return err
-	}
-	switch {
-	case Drops(e.Code):
+	switch result {
+	case lifecycle.ExitSecond:
+		return ErrExited
+	case lifecycle.ExitLate, lifecycle.ExitNoted:
+		return ErrEnded
+	case lifecycle.ExitDrops:
 		r.dropNow()
 		r.wake()
-	case err != nil: // the header is sent, the response ends as it stands
-		if err == errStands || kindOf(ctx) == foreign || r.hasAny(lifecycle.Hijacked) {
+	case lifecycle.ExitPage:
+		if kindOf(ctx) == foreign {
+			r.wake()
+		} // else the page is for the handler's next write, or its return
+	case lifecycle.ExitAgrees:
+		r.wake()
+	case lifecycle.ExitStands:
+		if kindOf(ctx) == foreign || r.hasAny(lifecycle.Hijacked) {
 			r.wake()
 		} // else the handler may be about to say that the body is not whole: see finish
-		if err == ErrHeaderSent {
-			r.Log(ctx, fmt.Sprintf("lastbyte: exit with status %d after the header with status %d was sent", e.Code, r.Status()))
-		}
-	case kindOf(ctx) == foreign:
-		r.wake()
+		r.Log(ctx, fmt.Sprintf("lastbyte: exit with status %d after the header with status %d was sent", e.Code, r.Status()))
+		return ErrHeaderSent
 	}
-	if err == errStands {
-		return nil
-	}
-	return err
+	return nil
 }
 
-// errStands: the exit won, and the header that is sent is in its favour.
-var errStands = fmt.Errorf("%w: and stands", ErrHeaderSent)
-
-// exitMove makes e the request's ending. The error of a move that won says that
-// the header is sent already. filter: e is a HeaderFilter's, whose response
-// takes the place of the one that it was shown, also where that has been decided.
-func (r *Request) exitMove(e *Exit, filter bool) (won bool, err error) {
+// exitMove makes e the request's ending, see [lifecycle.State.Exit].
+func (r *Request) exitMove(e *Exit, filter bool) lifecycle.ExitResult {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	s := r.state.Load()
-	top := r.topLocked()
+	var (
+		next     lifecycle.State
+		result   lifecycle.ExitResult
+		s, top   = r.state.Load(), r.topLocked()
+		recorded = r.rare != nil && r.rare.exit != nil
+	)
 	if filter {
 		top = &r.w
+		next, result = s.ExitByFilter(e.Code, recorded)
+	} else {
+		next, result = s.Exit(e.Code, top.saidLocked(), recorded)
 	}
-	if w := s.Winner(); filter && (w == lifecycle.Returned || w == lifecycle.Sent) && s&(lifecycle.Committed|lifecycle.Ended) == 0 {
-		s &^= s.Winner()
-		r.state.Store(s)
+	r.state.Store(next)
+	if result == lifecycle.ExitNoted {
+		r.rareLocked().exit = e
 	}
-	switch w := s.Winner(); {
-	case w == lifecycle.Exited:
-		return false, ErrExited
-	case w == lifecycle.Aborted && (r.rare.exit == nil):
-		r.rare.exit = e // recorded, never acted on
-		return false, ErrEnded
-	case !r.decideLocked(lifecycle.Exited):
-		return false, ErrEnded
+	if result.Won() {
+		x := r.rareLocked()
+		x.exit, x.last = e, top
+		x.open = next.HasAny(lifecycle.Stands) && top.codedLocked()
+		x.idle.Broadcast() // drain may wait for a thread that reads the body
 	}
-	x := r.rareLocked()
-	x.exit, x.last = e, top
-	x.idle.Broadcast() // drain may wait for a thread that reads the body
-	if Drops(e.Code) {
-		r.markLocked(lifecycle.Dropping)
-		return true, nil
-	}
-	said := top.saidLocked()
-	switch {
-	case s&lifecycle.Hijacked != 0 && e.Code < 300, said != 0 && !filter && (e.Code < 300 || e.Code == said):
-		err = errStands
-	case s&(lifecycle.Committed|lifecycle.Hijacked) != 0:
-		err = ErrHeaderSent
-	default:
-		return true, nil
-	}
-	r.markLocked(lifecycle.Stands)
-	x.open = top.codedLocked()
-	return true, err
+	return result
 }
 
 // saidLocked is the status that the handler inside w has said, 0 before.

@@ -1,0 +1,146 @@
+package lifecycle
+
+// decide makes w the ending, if there is none.
+func (s State) decide(w State) (next State, won bool) {
+	if s.Decided() {
+		return s, false
+	}
+	return s | w, true
+}
+
+// Return is the move of a handler that is back, though not everything that it
+// started may be: it panicked, or what stands around it did not wait for it.
+func (s State) Return() (next State, won bool) { return s.decide(Returned) }
+
+// Back notes that the handler has returned. What is still at work decides.
+func (s State) Back() State { return s | HandlerReturned }
+
+// Drain is the move of a handler that is back with everything that it started: no
+// goroutine of the request is left, and none may begin.
+func (s State) Drain() (next State, won bool) {
+	return (s | HandlerReturned | Drained).decide(Returned)
+}
+
+// End says that ServeHTTP of the outermost handler is over. Without Detach the
+// handler is, too, and all that it started.
+func (s State) End(detached bool) State {
+	if detached {
+		return s | Ended
+	}
+	return s | Ended | Done
+}
+
+// Finish says that a detached handler has returned, and all that it started.
+func (s State) Finish() State { return s | Done }
+
+// ExitResult is what came of an exit.
+type ExitResult uint8
+
+// The results of [State.Exit]. The first three say that it has lost.
+const (
+	ExitLate   ExitResult = iota // another ending came first
+	ExitSecond                   // another exit did
+	ExitNoted                    // the client left first; the exit is recorded, and never acted on
+	ExitDrops                    // won: the connection is to be cut
+	ExitPage                     // won: the exit's response takes the place of the handler's
+	ExitAgrees                   // won: the response stands as the handler has begun it, which is what the exit asks for
+	ExitStands                   // won: the response stands, since the header is out
+)
+
+// Won reports whether the exit is the ending.
+func (r ExitResult) Won() bool { return r >= ExitDrops }
+
+// Exit is the move of an exit with code. said is the status that the handler has
+// said, 0 before. recorded: there is an exit already, which an abort has beaten.
+func (s State) Exit(code, said int, recorded bool) (next State, result ExitResult) {
+	next, won := s.decide(Exited)
+	class := ClassOf(code)
+	switch {
+	case s.Winner() == Exited:
+		return s, ExitSecond
+	case s.Winner() == Aborted && !recorded:
+		return s, ExitNoted
+	case !won:
+		return s, ExitLate
+	case class == Drop:
+		return next | Dropping, ExitDrops
+	case s.HasAny(Hijacked) && class == Bare, said != 0 && (class == Bare || code == said):
+		return next | Stands, ExitAgrees
+	case s.HasAny(Committed | Hijacked):
+		return next | Stands, ExitStands
+	}
+	return next, ExitPage
+}
+
+// ExitByFilter is the move of a HeaderFilter's exit. Its response takes the place of
+// the one that the filter was shown, also where that one has been decided: nothing
+// of it is out yet.
+func (s State) ExitByFilter(code int, recorded bool) (next State, result ExitResult) {
+	if w := s.Winner(); (w == Returned || w == Sent) && !s.HasAny(Committed) {
+		s &^= winnerMask
+	}
+	return s.Exit(code, 0, recorded)
+}
+
+// AbortResult is what came of an abort.
+type AbortResult uint8
+
+// The results of [State.Abort].
+const (
+	AbortLate   AbortResult = iota // there is an ending, or the client has left before
+	AbortCalls                     // the client left; what that comes to is the callback's to say
+	AbortSpares                    // the client left, and the response is as its handler wanted it
+	AbortWins                      // the client left, and that is the ending
+)
+
+// Abort is the move of a client that has left. callback: one is registered. alone:
+// no goroutine of the request is at work, but the handler.
+func (s State) Abort(callback, alone bool) (next State, result AbortResult) {
+	switch {
+	case s.Decided() || s.HasAny(ClientGone):
+		return s, AbortLate
+	case callback:
+		return s | ClientGone, AbortCalls
+	case s.HasAny(HandlerReturned) && s.HasAny(Committed) && alone:
+		return s | ClientGone, AbortSpares
+	}
+	return s | ClientGone | Aborted, AbortWins
+}
+
+// SendResult is what came of a Send.
+type SendResult uint8
+
+// The results of [State.Send].
+const (
+	SendLate       SendResult = iota // another ending came first
+	SendAfterExit                    // an exit did
+	SendAfterAbort                   // the client has left
+	SendAttached                     // there is no Detach around the handler
+	SendHijacked                     // the connection is the handler's
+	SendInFilter                     // a HeaderFilter runs, in the middle of a write
+	SendWins
+)
+
+// Send is the move of eof.Send.
+func (s State) Send(detached bool) (next State, result SendResult) {
+	switch {
+	case s.Winner() == Exited:
+		return s, SendAfterExit
+	case s.HasAny(ClientGone):
+		return s, SendAfterAbort
+	case s.Decided():
+		return s, SendLate
+	case !detached:
+		return s, SendAttached
+	case s.HasAny(Hijacked):
+		return s, SendHijacked
+	case s.HasAny(Filtering):
+		return s, SendInFilter
+	}
+	return s | Sent, SendWins
+}
+
+// MayRegister reports whether a callback for an abort may still be registered.
+func (s State) MayRegister() bool {
+	return !s.HasAny(Drained) && (!s.Decided() || s.Winner() == Aborted)
+}
