@@ -3,13 +3,13 @@ package eof
 import (
 	"cmp"
 	"container/list"
-	"context"
 	"fmt"
 	"net/http"
 	"sync"
 	"time"
 
 	"github.com/lastbyte-go/lastbyte/internal/request"
+	"github.com/lastbyte-go/lastbyte/internal/work"
 )
 
 // Options are the settings of a [Background].
@@ -53,19 +53,16 @@ type Options struct {
 type Background struct {
 	o      Options
 	config *request.Config
-	bubble bool // it was made in a testing/synctest bubble
 
-	mu         sync.Mutex // guards what follows
-	stats      Stats
-	workers    workers
-	handlers   int                   // goroutines of Detach, whether their response has ended or not
-	goroutines int                   // those at work and those that are parked
-	queue      list.List             // of *task: due, all Running are taken
-	timers     map[*task]*time.Timer // After tasks that are not due yet
-	runs       runs                  // what runs
-	draining   bool                  // Shutdown was called
-	forced     bool                  // a Shutdown has given up
-	idle       chan struct{}         // closed when there is no work; made by Shutdown
+	mu       sync.Mutex // guards what follows
+	stats    Stats
+	workers  workers               // all goroutines
+	queue    list.List             // of *task: due, all Running are taken
+	timers   map[*task]*time.Timer // After tasks that are not due yet
+	runs     work.List             // what runs
+	draining bool                  // Shutdown was called
+	forced   bool                  // a Shutdown has given up
+	idle     chan struct{}         // closed when there is no work; made by Shutdown
 }
 
 // Stats are the counts of a [Background].
@@ -86,7 +83,8 @@ func New(o Options) *Background {
 	o.Running = cmp.Or(o.Running, 256)
 	o.Pending = cmp.Or(o.Pending, 1024)
 	o.Detached = cmp.Or(o.Detached, 4096)
-	b := &Background{o: o, timers: make(map[*task]*time.Timer), bubble: request.InBubble()}
+	b := &Background{o: o, timers: make(map[*task]*time.Timer)}
+	b.workers = workers{mu: &b.mu, over: b.endedLocked, bubble: work.InBubble()}
 	b.config = &request.Config{Owner: (*owner)(b)}
 	return b
 }
@@ -121,92 +119,23 @@ func (b *Background) Stats() Stats {
 	return b.stats
 }
 
-// Drain begins what Shutdown waits for: tasks of [After] that are not due run
-// at once, and no new ones are accepted. It does not wait.
-func (b *Background) Drain() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.draining = true
-	for t, timer := range b.timers {
-		if timer.Stop() {
-			t.premature = true
-			b.startLocked(t)
-		}
-		delete(b.timers, t)
-	}
-}
-
-// Shutdown waits for the work to end: running and waiting tasks, detached
-// handlers, abort callbacks. It begins with [Background.Drain]; tasks of [Defer]
-// are still accepted. If ctx ends first, it cancels what is left
-// with [ErrShuttingDown], drops what waits, and gives an error that says how
-// much and Is the error of ctx. It may be called at any time, twice, and at
-// once; each call waits.
-//
-// When it has returned nil, the goroutines of that work have ended. To know, it
-// looks at the traces of all goroutines, which stops the process for a moment. In
-// a process with more than 10,000 goroutines it does not look, and the last of them
-// may still be returning.
-//
-// Call it after http.Server.Shutdown, which does not know of this work.
-func (b *Background) Shutdown(ctx context.Context) error {
-	b.Drain()
-	b.mu.Lock()
-	if b.idle == nil {
-		b.idle = make(chan struct{})
-	}
-	idle := b.idle
-	b.endedLocked()
-	b.mu.Unlock()
-
-	select {
-	case <-idle:
-		request.Gone()
-		return nil
-	case <-ctx.Done():
-	}
-	select {
-	case <-idle:
-		request.Gone()
-		return nil
+// countLocked counts work that is over.
+func (b *Background) countLocked(w work.Work, panicked bool) {
+	switch {
+	case w.Entry().Lost:
+	case panicked:
+		b.stats.Panicked++
 	default:
-		return b.giveUp(ctx)
+		b.stats.Done++
 	}
-}
-
-// giveUp cancels what runs and drops what waits.
-func (b *Background) giveUp(ctx context.Context) error {
-	b.mu.Lock()
-	b.forced = true
-	left := b.stats.Running + b.stats.Pending + b.stats.Detached
-	b.stats.Lost += uint64(b.stats.Pending)
-	b.stats.Pending = 0
-	b.queue.Init()
-	var given []request.Work
-	for e := b.runs.first; e != nil; e = e.Next {
-		if !e.Lost {
-			e.Lost = true
-			given = append(given, e.Work)
-			if !e.Other {
-				b.stats.Lost++
-			}
-		}
-	}
+	b.runs.Remove(w)
 	b.endedLocked()
-	b.mu.Unlock()
-	for _, w := range given {
-		w.Cancel(context.Canceled, ErrShuttingDown)
-	}
-	return fmt.Errorf("eof: shutdown gave up %d tasks and handlers: %w", left, ctx.Err())
 }
 
-// endedLocked wakes Shutdown if there is no work.
+// endedLocked wakes Shutdown if there is no work and no goroutine is left.
 func (b *Background) endedLocked() {
-	if b.idle != nil && b.handlers == 0 && b.stats.Pending == 0 && b.runs.first == nil {
-		b.workers.closeLocked()
-		if b.goroutines == 0 {
-			close(b.idle)
-			b.idle = nil
-		}
+	if b.idle != nil && b.stats.Pending == 0 && b.runs.Empty() && b.workers.closedLocked() {
+		close(b.idle)
+		b.idle = nil
 	}
 }

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/lastbyte-go/lastbyte/internal/request"
+	"github.com/lastbyte-go/lastbyte/internal/work"
 )
 
 // task is a function of Defer or After. Its way is reserve, due, start, run;
@@ -18,13 +19,13 @@ type task struct {
 	delay     time.Duration
 	premature bool                    // written before start
 	cancel    context.CancelCauseFunc // written before run
-	entry     request.Entry
+	entry     work.Entry
 }
 
-// Entry is the Background's, see request.Work.
-func (t *task) Entry() *request.Entry { return &t.entry }
+// Entry is the Background's, see work.Work.
+func (t *task) Entry() *work.Entry { return &t.entry }
 
-// Cancel gives t up, see request.Work.
+// Cancel gives t up, see work.Work.
 func (t *task) Cancel(_, cause error) { t.cancel(cause) }
 
 // reserve takes a place for t among those that wait.
@@ -78,9 +79,8 @@ func (b *Background) runLocked(t *task) {
 	b.stats.Pending--
 	b.stats.Running++
 	t.ctx, t.cancel = context.WithCancelCause(t.ctx)
-	b.runs.add(t)
-	b.goroutines++
-	request.Go(func() { b.run(t) }, (*owner)(b).left)
+	b.runs.Add(t)
+	b.workers.goLocked(func() { b.run(t) })
 }
 
 // run is a task's goroutine. What is done at its end is deferred, so that

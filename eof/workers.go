@@ -3,51 +3,89 @@ package eof
 import (
 	"context"
 	"runtime/pprof"
+	"sync"
 	"time"
 
-	"github.com/lastbyte-go/lastbyte/internal/request"
+	"github.com/lastbyte-go/lastbyte/internal/work"
 )
 
-// workers are the goroutines of detached handlers. A goroutine begins with a
-// small stack, and a handler that calls deep pays for growing it; so one that is
-// done waits for the next handler, the last to come first to go, unless that
-// handler has left it locked to its thread. Those that
-// nobody needed for idleTime end, all do when the Background has shut down.
-// Background.mu guards them.
+// workers are the goroutines of a Background. A goroutine begins with a small
+// stack, and a handler with deep calls pays for growing it; so the goroutine of a
+// detached handler that has returned waits for the next handler, unless that
+// handler has left it locked to its thread. The one that has waited the shortest is
+// the first to go on. Those that nobody needed for idleTime end; all of them do when
+// the Background has shut down. A task has a goroutine of its own.
 type workers struct {
-	idle   []*worker // parked, the newest last
-	unused int       // the fewest that were parked since the last look
-	look   *time.Timer
-	closed bool // none parks any more
+	bubble bool   // the Background was made in a testing/synctest bubble
+	over   func() // called with mu held when a handler has returned or a goroutine is about to end
+
+	mu         *sync.Mutex // Background.mu, which guards what follows
+	handlers   int         // detached handlers that have not returned
+	goroutines int         // those at work and those that are parked
+	parked     []*worker   // the newest last
+	unused     int         // the fewest that were parked since the last look
+	look       *time.Timer
+	closed     bool // none parks any more
 }
 
 // worker is a goroutine that is parked, or at work.
 type worker struct {
-	next chan request.Job // closed: end
-	head [96]byte         // for unlocked
+	next chan work.Job // closed: end
+	head [96]byte      // for unlocked
 }
 
 const idleTime = 10 * time.Second
 
+// run runs j, a detached handler.
+func (p *workers) run(j work.Job) {
+	own := work.InBubble() == p.bubble
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.handlers++
+	if !own {
+		p.goLocked(func() { p.workOnce(j) })
+		return
+	}
+	if w := p.takeLocked(); w != nil {
+		w.next <- j // there is room: w is parked, and only who took it sends
+		return
+	}
+	p.goLocked(func() { p.work(&worker{next: make(chan work.Job, 1)}, j) })
+}
+
+// goLocked runs f on a goroutine of its own.
+func (p *workers) goLocked(f func()) {
+	p.goroutines++
+	work.Go(f, p.left)
+}
+
+// left is the last call on a goroutine of the Background.
+func (p *workers) left() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.goroutines--
+	p.over()
+}
+
 // takeLocked takes a worker that is parked; nil: none is.
 func (p *workers) takeLocked() *worker {
-	n := len(p.idle) - 1
+	n := len(p.parked) - 1
 	if n < 0 {
 		return nil
 	}
-	w := p.idle[n]
-	p.idle[n] = nil
-	p.idle = p.idle[:n]
+	w := p.parked[n]
+	p.parked[n] = nil
+	p.parked = p.parked[:n]
 	p.unused = min(p.unused, n)
 	return w
 }
 
 // work is a worker's goroutine. A job that calls runtime.Goexit ends it.
-func (b *Background) work(w *worker, job request.Job) {
+func (p *workers) work(w *worker, job work.Job) {
 	atWork := true
 	defer func() {
 		if atWork {
-			b.finished(nil)
+			p.finished(nil)
 		}
 	}()
 	for ok := true; ok; job, ok = <-w.next {
@@ -58,10 +96,10 @@ func (b *Background) work(w *worker, job request.Job) {
 		job = nil // not to be kept alive by a parked worker
 		atWork = false
 		if !unlocked(&w.head) {
-			b.finished(nil) // the goroutine ends, and its thread with it
+			p.finished(nil) // the goroutine ends, and its thread with it
 			return
 		}
-		if !b.finished(w) {
+		if !p.finished(w) {
 			return
 		}
 	}
@@ -72,44 +110,43 @@ func (b *Background) work(w *worker, job request.Job) {
 // the bubble that it was started in for good, and so do the channels and wait
 // groups that it uses: none may wait for a job from elsewhere, nor be left over
 // when the bubble ends.
-func (b *Background) workOnce(job request.Job) {
-	defer b.finished(nil)
+func (p *workers) workOnce(job work.Job) {
+	defer p.finished(nil)
 	pprof.SetGoroutineLabels(job.Context())
 	job.Run()
 }
 
-// finished says that a job is over, and parks w. False: w has to end.
-func (b *Background) finished(w *worker) bool {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	b.handlers--
-	parked := w != nil && !b.workers.closed
-	if parked {
-		b.parkLocked(w)
+// finished notes that a job is over, and parks w. It reports whether w is to wait
+// for another job; if not, w has to end.
+func (p *workers) finished(w *worker) bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.handlers--
+	parks := w != nil && !p.closed
+	if parks {
+		p.parkLocked(w)
 	}
-	b.endedLocked() // ends w with the others
-	return parked
+	p.over() // may end w, together with the others
+	return parks
 }
 
-func (b *Background) parkLocked(w *worker) {
-	p := &b.workers
-	p.idle = append(p.idle, w)
+func (p *workers) parkLocked(w *worker) {
+	p.parked = append(p.parked, w)
 	if p.look == nil {
 		p.unused = 0
-		p.look = time.AfterFunc(idleTime, b.retire)
+		p.look = time.AfterFunc(idleTime, p.retire)
 	}
 }
 
 // retire ends the workers that were parked all the time since the last look.
-func (b *Background) retire() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	p := &b.workers
+func (p *workers) retire() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if p.closed {
 		return
 	}
 	p.endLocked(p.unused)
-	p.unused = len(p.idle)
+	p.unused = len(p.parked)
 	if p.unused == 0 {
 		p.look = nil
 		return
@@ -119,19 +156,24 @@ func (b *Background) retire() {
 
 // endLocked ends the n workers that have been parked the longest.
 func (p *workers) endLocked(n int) {
-	for _, w := range p.idle[:n] {
+	for _, w := range p.parked[:n] {
 		close(w.next)
 	}
-	kept := copy(p.idle, p.idle[n:])
-	clear(p.idle[kept:])
-	p.idle = p.idle[:kept]
+	kept := copy(p.parked, p.parked[n:])
+	clear(p.parked[kept:])
+	p.parked = p.parked[:kept]
 }
 
-// closeLocked ends those that are parked now, and the others when they are done.
-func (p *workers) closeLocked() {
+// closedLocked ends the parked workers if no handler is at work, and has none park
+// from then on. It reports whether no goroutine is left.
+func (p *workers) closedLocked() bool {
+	if p.handlers > 0 {
+		return false
+	}
 	p.closed = true
 	if p.look != nil {
 		p.look.Stop()
 	}
-	p.endLocked(len(p.idle))
+	p.endLocked(len(p.parked))
+	return p.goroutines == 0
 }

@@ -68,7 +68,7 @@ func TestWorkers_Labels(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
-				const worker = "lastbyte-go/lastbyte/eof.(*Background).work"
+				const worker = "lastbyte-go/lastbyte/eof.(*workers).work"
 				wait, at := make(chan struct{}), make(chan string, 1)
 				b := background(t, eof.Options{OnPanic: func(any, []byte) {}})
 				wrap := func(next http.Handler) http.Handler { return labelled(b.Detach(next)) }

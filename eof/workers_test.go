@@ -63,7 +63,7 @@ func (c *crew) end(handlers ...int) {
 func (c *crew) workers() (n int) {
 	c.t.Helper()
 	for _, g := range bubbleStacks(c.t) {
-		if strings.Contains(g, "lastbyte-go/lastbyte/eof.(*Background).work") {
+		if strings.Contains(g, "lastbyte-go/lastbyte/eof.(*workers).work") {
 			n++
 		}
 	}

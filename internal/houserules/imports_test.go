@@ -20,6 +20,7 @@ func TestImports_PointDown(t *testing.T) {
 		"internal/nethttp":   {},
 		"internal/peer":      {},
 		"internal/verdict":   {"internal/nethttp", "internal/peer"},
+		"internal/work":      {},
 	}
 	core := slices.Sorted(maps.Keys(helpers))
 	below := map[string][]string{".": {}, "internal/request": core}

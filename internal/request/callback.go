@@ -3,6 +3,8 @@ package request
 import (
 	"context"
 	"runtime/pprof"
+
+	"github.com/lastbyte-go/lastbyte/internal/work"
 )
 
 // call runs the abort callback on a goroutine of its own, which the end of the
@@ -37,9 +39,9 @@ func (r *Request) call(check *Check, f func(context.Context)) {
 // callback is a running callback, for a shutdown that gives up.
 type callback struct {
 	cancel context.CancelCauseFunc
-	entry  Entry
+	entry  work.Entry
 }
 
-func (c *callback) Entry() *Entry { return &c.entry }
+func (c *callback) Entry() *work.Entry { return &c.entry }
 
 func (c *callback) Cancel(_, cause error) { c.cancel(cause) }

@@ -8,14 +8,6 @@ var epoch = time.Now()
 
 func now() time.Duration { return time.Since(epoch) }
 
-// InBubble reports whether the caller runs in a testing/synctest bubble. That
-// package does not tell, but the times of a bubble have no monotonic clock reading
-// (time_now of package runtime, Go 1.26 and 1.27).
-func InBubble() bool {
-	t := time.Now()
-	return t == t.Round(0)
-}
-
 // date is the time at which now gave d. The dates of one d are Equal, though
 // the system's clock may have been set in between.
 func date(d time.Duration) time.Time {

@@ -4,7 +4,8 @@ import (
 	"cmp"
 	"context"
 	"net/http"
-	"time"
+
+	"github.com/lastbyte-go/lastbyte/internal/work"
 )
 
 // Config says what a middleware switches on for the handlers inside it. It is
@@ -15,7 +16,7 @@ type Config struct {
 	Default  bool     // Check is for where nothing outside says Check or Ignore
 	Page     PageFunc // the page of an exit; nil: as outside
 	Filter   FilterFunc
-	Owner    Owner
+	Owner    work.Owner
 	Observer Observer
 }
 
@@ -84,49 +85,6 @@ func Resume(h http.Handler) {
 	if h, ok := h.(*handler); ok && h.cfg.Owner != nil {
 		h.cfg.Owner.Resume()
 	}
-}
-
-// Owner is a Background as the request sees it.
-type Owner interface {
-	// Admit gives nil for a handler that may run detached, else the exit that
-	// refuses its request.
-	Admit() *Exit
-	// Go runs j on a goroutine that a shutdown waits for.
-	Go(j Job)
-	// Sent says that w, a detached handler, works on without a client; Over, that
-	// it has ended. An error is the cause to cancel w with: it is too late.
-	Sent(w Work) error
-	Over(w Work, panicked bool)
-	// OnPanic is told of a panic that has no client to hear of it; nil: it is logged.
-	OnPanic() func(v any, stack []byte)
-	// Resume ends a drain, also one that has given up.
-	Resume()
-	// Track has w given up together with the rest, until Untrack.
-	Track(w Work)
-	Untrack(w Work)
-}
-
-// Job is a detached handler as what runs it sees it.
-type Job interface {
-	Run()                     // it does not panic, but may call runtime.Goexit
-	Context() context.Context // whose pprof labels apply
-}
-
-// Work is something that an Owner can give up.
-type Work interface {
-	// Cancel ends the work's context; the work ends when it notices.
-	Cancel(err, cause error)
-	// Entry is the owner's: what it knows of the work, and its place in a list.
-	Entry() *Entry
-}
-
-// Entry is part of a Work, so that to know of one costs the owner no memory.
-type Entry struct {
-	Work       Work
-	Prev, Next *Entry
-	Timer      *time.Timer // of a detached handler's Timeout; nil: none
-	Other      bool        // an abort callback: cancelled, but not counted
-	Lost       bool        // a shutdown has given it up, and counted it
 }
 
 // Observer is a Lifecycle as the request sees it.

@@ -14,6 +14,7 @@ import (
 
 	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
 	"github.com/lastbyte-go/lastbyte/internal/nethttp"
+	"github.com/lastbyte-go/lastbyte/internal/work"
 )
 
 // Detached runs the rest of the handler chain on a goroutine of its own, so
@@ -51,9 +52,9 @@ type Detached struct {
 	form     *multipart.Form // parsed by the handler that is back; set before wake
 	panicked *any            // if that was the ending, with what; nil for runtime.Goexit. Set before wake
 
-	entry Entry // the owner's
-	back  bool  // under Request.mu: the handler is
-	alone bool  // under Request.mu: it works on without a client, and the owner knows
+	entry work.Entry // the owner's
+	back  bool       // under Request.mu: the handler is
+	alone bool       // under Request.mu: it works on without a client, and the owner knows
 }
 
 // Detach is the middleware of cfg, with Send for the handlers inside.
@@ -103,9 +104,7 @@ func (d *Detached) init(r *Request, ctx context.Context, h *handler, out *http.R
 
 // ServeHTTP is the serving goroutine's part.
 func (d *Detached) ServeHTTP(w http.ResponseWriter, req *http.Request) {
-	if e := d.owner().Admit(); e != nil {
-		w.Header().Set("Retry-After", "1")
-		_ = d.req.Exit(req.Context(), e) // an earlier ending is an answer as well
+	if d.refuses(w, req) {
 		return
 	}
 	d.w.inner = w
@@ -140,7 +139,7 @@ func (d *Detached) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 }
 
-func (d *Detached) owner() Owner { return d.h.cfg.Owner }
+func (d *Detached) owner() work.Owner { return d.h.cfg.Owner }
 
 // shut closes the gates in front of writer and body. Here, and nowhere else,
 // are Send, Exit and return put in an order with the handler's own calls.
@@ -282,10 +281,10 @@ func (d *Detached) over(panicked bool) {
 	}
 }
 
-// Entry is for the owner, see Work.
-func (d *Detached) Entry() *Entry { return &d.entry }
+// Entry is for the owner, see work.Work.
+func (d *Detached) Entry() *work.Entry { return &d.entry }
 
-// Cancel gives the handler up, see Work.
+// Cancel gives the handler up, see work.Work.
 func (d *Detached) Cancel(err, cause error) {
 	e := newEnding(err, cause)
 	d.node.cancel(e)

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
+	"github.com/lastbyte-go/lastbyte/internal/work"
 )
 
 // hold keeps the request from ending until release. It fails once the last
@@ -29,7 +30,7 @@ func (r *Request) release() {
 // goLocked runs f on a goroutine that the end of the request waits for.
 func (r *Request) goLocked(f func()) {
 	r.goroutines++
-	Go(func() { r.managed(f) }, r.release)
+	work.Go(func() { r.managed(f) }, r.release)
 }
 
 // managed is the goroutine of goLocked; beside looks for its name.
@@ -116,4 +117,4 @@ func (r *Request) Defer(f func()) {
 }
 
 // Owner is the Background around the handler, nil if there is none.
-func (r *Request) Owner() Owner { return r.cfg.Load().Owner }
+func (r *Request) Owner() work.Owner { return r.cfg.Load().Owner }

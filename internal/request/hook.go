@@ -13,6 +13,7 @@ import (
 
 	"github.com/lastbyte-go/lastbyte/internal/nethttp"
 	"github.com/lastbyte-go/lastbyte/internal/peer"
+	"github.com/lastbyte-go/lastbyte/internal/work"
 )
 
 // On HTTP/2 net/http closes its own descriptor when it has met the end of the
@@ -137,7 +138,7 @@ func (c *Conn) beganToClose() bool {
 		return false
 	}
 	answer := make(chan bool, 1)
-	Go(func() { answer <- nethttp.ClosingTLS(t) }, func() {})
+	work.Go(func() { answer <- nethttp.ClosingTLS(t) }, func() {})
 	patience := time.NewTimer(5 * time.Millisecond)
 	defer patience.Stop()
 	select {

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"log"
 	"net/http"
+
+	"github.com/lastbyte-go/lastbyte/internal/work"
 )
 
 // Log logs what went wrong in the request: to the Lifecycle's logger, else where
@@ -50,7 +52,7 @@ func loggerFailed(v any, text string) {
 // is what it panicked with, nil for runtime.Goexit.
 func apart(f func()) (v any, ok bool) {
 	over := make(chan struct{})
-	Go(func() {
+	work.Go(func() {
 		defer func() { v = recover() }()
 		f()
 		ok = true
