@@ -24,7 +24,7 @@ func (r *Request) commit(status int) error {
 		// client may have shut down its sending side alone. The end will tell.
 		r.outerEnded()
 	}
-	h := r.w.inner.Header
+	h := r.w.wrapped.Header
 	r.carryEarly(r.body.from, r.body.to, &r.node)
 	if r.endsAt(&r.w) && r.noted(headerTaken) {
 		r.heldMove(&r.w, status, h(), r.w.stood())
@@ -56,7 +56,7 @@ func (r *Request) commit(status int) error {
 // what http.MaxBytesReader asks of net/http's own writer, and cannot behind
 // another. Where that writer is hidden the header has to do.
 func (r *Request) tooLarge(h http.Header) {
-	if r.http1() && !nethttp.CloseAfterResponse(r.w.inner) {
+	if r.http1() && !nethttp.CloseAfterResponse(r.w.wrapped) {
 		h.Set("Connection", "close")
 	}
 }
@@ -148,13 +148,13 @@ func (w *Writer) superfluous() bool {
 // refusesHijacked reports whether the connection is hijacked, and does for a write
 // of n bytes what superfluous does for a status.
 func (w *Writer) refusesHijacked(n int) bool {
-	return w.lay == nil && w.req.hasAny(lifecycle.Hijacked) && nethttp.IsOwn(w.inner) &&
+	return w.lay == nil && w.req.hasAny(lifecycle.Hijacked) && nethttp.IsOwn(w.wrapped) &&
 		(n == 0 || w.misused("response.Write on hijacked connection"))
 }
 
 func (w *Writer) misused(what string) bool {
 	srv := w.req.server()
-	if srv == nil || !nethttp.IsOwn(w.inner) {
+	if srv == nil || !nethttp.IsOwn(w.wrapped) {
 		return false
 	}
 	printf := log.Printf

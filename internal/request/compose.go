@@ -63,21 +63,21 @@ func methods(w http.ResponseWriter) (set int) {
 // nothing the writer below lacks; an http.ResponseController still reaches the
 // rest.
 func (w *Writer) view() http.ResponseWriter {
-	w.speaks = nethttp.Of(w.inner)
+	w.speaks = nethttp.Of(w.wrapped)
 	switch w.speaks {
 	case nethttp.HTTP1:
 		return (*h1)(w)
 	case nethttp.HTTP2:
 		return (*h2)(w)
 	}
-	if _, w.speaks = nethttp.Server(w.inner); w.speaks == nethttp.Unknown && w.lay == nil {
+	if _, w.speaks = nethttp.Server(w.wrapped); w.speaks == nethttp.Unknown && w.lay == nil {
 		w.req.warnHidden()
 	}
 	return compose(w)
 }
 
 func compose(w *Writer) http.ResponseWriter {
-	p, set := (*plain)(w), methods(w.inner)
+	p, set := (*plain)(w), methods(w.wrapped)
 	has := func(want int) bool { return set&want == want }
 	switch {
 	case has(hasFlush | hasHijack | hasReadFrom | hasNotify):

@@ -18,7 +18,7 @@ func (w *Writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if err := w.refused(); err != nil && w.req.winner() != lifecycle.Aborted { // a dead connection harms nobody
 		return nil, nil, err
 	}
-	c, rw, err := http.NewResponseController(w.inner).Hijack()
+	c, rw, err := http.NewResponseController(w.wrapped).Hijack()
 	if err == nil && w.lay == nil {
 		w.req.hijackMove(c)
 	}
@@ -33,7 +33,7 @@ func (w *Writer) flushes() bool {
 		return true
 	}
 	defer w.gate.Leave(w.req)
-	return nethttp.Any(w.inner, func(in http.ResponseWriter) bool {
+	return nethttp.Any(w.wrapped, func(in http.ResponseWriter) bool {
 		if v, ok := in.(view); ok {
 			return v.writer().flushes()
 		}
@@ -50,7 +50,7 @@ func (w *Writer) Push(target string, o *http.PushOptions) error {
 		return w.req.refusal()
 	}
 	defer w.leave()
-	if p, ok := w.inner.(http.Pusher); ok {
+	if p, ok := w.wrapped.(http.Pusher); ok {
 		return p.Push(target, o)
 	}
 	return http.ErrNotSupported
@@ -62,7 +62,7 @@ func (w *Writer) CloseNotify() <-chan bool {
 	}
 	defer w.leave()
 	w.req.note(closeNotifyTaken)
-	return w.inner.(nethttp.CloseNotifier).CloseNotify()
+	return w.wrapped.(nethttp.CloseNotifier).CloseNotify()
 }
 
 func (w *Writer) SetReadDeadline(t time.Time) error {
@@ -92,5 +92,5 @@ func (w *Writer) control(f func(*http.ResponseController) error) error {
 		return w.req.refusal()
 	}
 	defer w.leave()
-	return f(http.NewResponseController(w.inner))
+	return f(http.NewResponseController(w.wrapped))
 }

@@ -107,7 +107,7 @@ func (d *Detached) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	if d.refuses(w, req) {
 		return
 	}
-	d.w.inner = w
+	d.w.wrapped = w
 	d.body.req, d.body.from = d.req, req
 	d.body.send(d.body.to, &d.node)
 	if form := req.MultipartForm; form != nil { // see keepFiles

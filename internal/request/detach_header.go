@@ -15,7 +15,7 @@ func (d *Detached) header() http.Header {
 	}
 	if d.own == nil {
 		if d.w.gate.Enter() {
-			d.own = d.w.inner.Header().Clone() // all of it: outer handlers may go on to write to theirs
+			d.own = d.w.wrapped.Header().Clone() // all of it: outer handlers may go on to write to theirs
 			d.w.gate.Leave(d.req)
 		}
 		if d.own == nil {
@@ -66,7 +66,7 @@ func (d *Detached) stopped(status int) error {
 	if err != nil && d.own != nil && !d.req.hasAny(lifecycle.Woken) {
 		entry := d.w.stood()
 		if !d.synced {
-			entry = header.OfBody(d.w.inner.Header())
+			entry = header.OfBody(d.w.wrapped.Header())
 		}
 		if d.req.heldMove(&d.w, status, d.own, entry) {
 			return nil
@@ -114,7 +114,7 @@ func (d *Detached) sync() {
 	if d.own == nil {
 		return
 	}
-	h := d.w.inner.Header()
+	h := d.w.wrapped.Header()
 	if !d.synced {
 		d.synced = true
 		if d.w.stood() == nil {
@@ -131,7 +131,7 @@ func (d *Detached) settle() {
 		d.sync()
 	} else if d.own != nil {
 		d.carryLate()
-		header.CarryTrailers(d.w.inner.Header(), d.own, d.trailer)
+		header.CarryTrailers(d.w.wrapped.Header(), d.own, d.trailer)
 	}
 	if p := d.body.to.Pattern; p != "" {
 		d.body.from.Pattern = p

@@ -65,7 +65,7 @@ func (r *Request) sever() (certain bool) {
 	own := r.ownConn(func(c *Conn) {
 		nc := c.peer.NetConn()
 		defer closeWriter(nc, idle)()
-		server, _ := nethttp.Server(r.w.inner)
+		server, _ := nethttp.Server(r.w.wrapped)
 		if server == nil || r.bodyUnread() { // else net/http waits for the client's end
 			_ = nc.SetReadDeadline(past)
 		}
@@ -80,10 +80,10 @@ func (r *Request) sever() (certain bool) {
 	}
 	r.interruptRead() // what is left of the body is of no use
 	type deadline interface{ SetWriteDeadline(time.Time) error }
-	if server, _ := nethttp.Server(r.w.inner); server != nil && server.(deadline).SetWriteDeadline(past) == nil {
+	if server, _ := nethttp.Server(r.w.wrapped); server != nil && server.(deadline).SetWriteDeadline(past) == nil {
 		return true
 	}
-	_ = http.NewResponseController(r.w.inner).SetWriteDeadline(past) // a Write that is stuck may return
+	_ = http.NewResponseController(r.w.wrapped).SetWriteDeadline(past) // a Write that is stuck may return
 	return false
 }
 
@@ -148,9 +148,9 @@ func (r *Request) drop(code int) (stop bool) {
 	}
 	if !said && code > 0 {
 		if r.http1() {
-			r.w.inner.Header().Set("Connection", "close") // or net/http reads up to 256 KB of body first
+			r.w.wrapped.Header().Set("Connection", "close") // or net/http reads up to 256 KB of body first
 		}
-		r.w.inner.WriteHeader(code)
+		r.w.wrapped.WriteHeader(code)
 	}
 	if r.winner() == lifecycle.Aborted && !r.http1() {
 		return false // the stream is reset already; a second reset is noise on the connection
@@ -178,12 +178,12 @@ func (r *Request) dropInWords(code int) {
 	if code <= 0 {
 		code = http.StatusInternalServerError
 	}
-	h := r.w.inner.Header()
+	h := r.w.wrapped.Header()
 	header.DropBody(h, true, r.w.stood())
 	h.Set("Content-Length", "0")
 	r.mu.Lock()
 	r.markLocked(lifecycle.Committed)
 	r.w.status = int16(code)
 	r.mu.Unlock()
-	r.w.inner.WriteHeader(code)
+	r.w.wrapped.WriteHeader(code)
 }

@@ -72,7 +72,7 @@ func (d *Detached) changedAfterSend() []string {
 // holdsBack reports whether somebody outside of Detach may send the header later
 // than the handler says the status: a buffer, a compressor, http.TimeoutHandler.
 func (d *Detached) holdsBack() bool {
-	return d.req.direct(d.w.inner) != &d.req.w || nethttp.Of(d.req.w.inner) == nethttp.Unknown
+	return d.req.direct(d.w.wrapped) != &d.req.w || nethttp.Of(d.req.w.wrapped) == nethttp.Unknown
 }
 
 // noteSaid notes the headers of the moment at which the status was said.
@@ -89,7 +89,7 @@ func (d *Detached) carryLate() {
 	if d.late == nil {
 		return
 	}
-	d.late.said = header.CarryChanges(d.w.inner.Header(), d.own, d.late.said)
+	d.late.said = header.CarryChanges(d.w.wrapped.Header(), d.own, d.late.said)
 }
 
 // carryLateNow is carryLate before a write that may be the one at which the header

@@ -48,7 +48,7 @@ func (r *Request) inside(next http.Handler, w http.ResponseWriter, req *http.Req
 		return
 	}
 	l := &layer{stood: header.OfBody(w.Header())}
-	l.w.inner, l.w.req, l.w.lay = w, r, l
+	l.w.wrapped, l.w.req, l.w.lay = w, r, l
 	r.openMove(l)
 	defer r.closeMove(l)
 	view := l.w.view()
@@ -98,14 +98,14 @@ func (w *Writer) inside(o *Writer) bool {
 // final status passes.
 func (l *layer) begin(status int) error {
 	w, r := &l.w, l.w.req
-	if err := w.refused(); err != nil && !r.heldMove(w, status, w.inner.Header(), w.stood()) {
+	if err := w.refused(); err != nil && !r.heldMove(w, status, w.wrapped.Header(), w.stood()) {
 		r.answerNow(w)
 		return err
 	}
 	if l.begun.Load() {
 		return nil
 	}
-	coded := header.Encoded(w.inner.Header(), w.stood())
+	coded := header.Encoded(w.wrapped.Header(), w.stood())
 	r.mu.Lock()
 	passes := r.passesLocked(w)
 	if passes {
@@ -201,17 +201,17 @@ func (r *Request) answer(w *Writer, flush bool) {
 		return
 	case e == nil:
 		if code > 0 {
-			w.inner.WriteHeader(code)
+			w.wrapped.WriteHeader(code)
 		}
 		return
 	}
 	status, body := r.page(w, e)
-	w.inner.WriteHeader(status)
+	w.wrapped.WriteHeader(status)
 	if r.body.from.Method != http.MethodHead && len(body) > 0 {
-		_, _ = w.inner.Write(body) // nobody is left to hear of an error
+		_, _ = w.wrapped.Write(body) // nobody is left to hear of an error
 	}
 	if flush {
-		_ = http.NewResponseController(w.inner).Flush()
+		_ = http.NewResponseController(w.wrapped).Flush()
 	}
 }
 
@@ -248,7 +248,7 @@ func (r *Request) answerMove(w *Writer) (code int, e *Exit, ok bool) {
 		if o.lay.begun.Load() {
 			return 0, nil, false
 		}
-		given = given || r.mayGiveUp(o.inner)
+		given = given || r.mayGiveUp(o.wrapped)
 	}
 	switch {
 	case s&lifecycle.Stands != 0:

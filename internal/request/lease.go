@@ -30,7 +30,7 @@ func (r *Request) interruptRead() {
 	}
 	var err error
 	if !r.w.ownHTTP1() || !r.ownConn(func(c *Conn) { err = c.peer.NetConn().SetReadDeadline(past) }) {
-		err = http.NewResponseController(r.w.inner).SetReadDeadline(past)
+		err = http.NewResponseController(r.w.wrapped).SetReadDeadline(past)
 	}
 	if err == nil { // unsupported: the read has to end by itself
 		r.note(noReuse)
@@ -44,7 +44,7 @@ func (r *Request) interruptRead() {
 func (r *Request) endLease() (stop bool) {
 	// A short response: net/http keeps no connection behind one, and would not have
 	// it reset, see cutShort.
-	if !r.noted(noReuse) || r.truncated() || !r.http1() || r.overtaken() || nethttp.CloseAfterResponse(r.w.inner) || r.uncuttable() {
+	if !r.noted(noReuse) || r.truncated() || !r.http1() || r.overtaken() || nethttp.CloseAfterResponse(r.w.wrapped) || r.uncuttable() {
 		return false
 	}
 	r.mu.Lock()
@@ -57,10 +57,10 @@ func (r *Request) endLease() (stop bool) {
 	}
 	// Behind a wrapper that passes deadlines on, but hides net/http's writer.
 	if !r.hasAny(lifecycle.Committed) {
-		r.w.inner.Header().Set("Connection", "close")
+		r.w.wrapped.Header().Set("Connection", "close")
 		return false
 	}
-	_ = http.NewResponseController(r.w.inner).Flush() // the response is whole but for its end
+	_ = http.NewResponseController(r.w.wrapped).Flush() // the response is whole but for its end
 	return true
 }
 

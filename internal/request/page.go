@@ -18,7 +18,7 @@ func (r *Request) render(flush bool) {
 	}
 	defer r.w.gate.Leave(r)
 	status, body := r.page(&r.w, r.exit())
-	h := r.w.inner.Header()
+	h := r.w.wrapped.Header()
 	if status == http.StatusRequestEntityTooLarge {
 		r.tooLarge(h)
 	}
@@ -36,19 +36,19 @@ func (r *Request) render(flush bool) {
 	}
 	r.w.status = int16(status)
 	r.mu.Unlock()
-	r.w.inner.WriteHeader(status)
+	r.w.wrapped.WriteHeader(status)
 	if r.body.from.Method != http.MethodHead && len(body) > 0 {
-		n, _ := r.w.inner.Write(body) // nobody is left to hear of an error
+		n, _ := r.w.wrapped.Write(body) // nobody is left to hear of an error
 		r.size.Add(int64(n))
 	}
 	if flush {
-		_ = http.NewResponseController(r.w.inner).Flush()
+		_ = http.NewResponseController(r.w.wrapped).Flush()
 	}
 }
 
 // page gives the response of e, and sets its headers in the map below w.
 func (r *Request) page(w *Writer, e *Exit) (status int, body []byte) {
-	h := w.inner.Header()
+	h := w.wrapped.Header()
 	entry := w.entryOf(h)
 	p := &pageWriter{header: h, status: e.Code}
 	whole := e.Code >= 300 && e.Code != http.StatusNotModified

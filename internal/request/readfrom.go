@@ -42,7 +42,7 @@ func (w *Writer) readFrom(src io.Reader, failed func() bool) (n int64, err error
 		return 0, err
 	}
 	defer w.leave()
-	n, err = w.inner.(io.ReaderFrom).ReadFrom(src)
+	n, err = w.wrapped.(io.ReaderFrom).ReadFrom(src)
 	var s *sourceError
 	if err != nil && (errors.As(err, &s) || failed()) {
 		_ = w.wrote(n, nil)

@@ -110,7 +110,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 func (r *Request) init(w http.ResponseWriter, req *http.Request) {
 	r.start = now()
 	r.node.parent, r.node.judge = req.Context(), r
-	r.w.inner, r.w.req = w, r
+	r.w.wrapped, r.w.req = w, r
 	r.body.req, r.body.from = r, req
 	c := r.conn()
 	switch {

@@ -55,7 +55,7 @@ func (r *Request) sentMove() (*Detached, error) {
 // complete gives the writer below all that is left to give. The gate is shut
 // and the serving goroutine asleep: nobody else touches the writer.
 func (d *Detached) complete() error {
-	w := d.w.inner
+	w := d.w.wrapped
 	d.settle()
 	d.req.answerFirst()
 	if !d.begun.Load() {

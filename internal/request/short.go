@@ -23,8 +23,8 @@ func (r *Request) cutShort() (stop bool) {
 		return false
 	}
 	defer r.w.gate.Leave(r)
-	rc := http.NewResponseController(r.w.inner)
-	if _, known := nethttp.Server(r.w.inner); known == nethttp.Unknown {
+	rc := http.NewResponseController(r.w.wrapped)
+	if _, known := nethttp.Server(r.w.wrapped); known == nethttp.Unknown {
 		return r.cutHidden(rc)
 	}
 	_ = rc.Flush()
@@ -60,7 +60,7 @@ func (r *Request) cutHidden(rc *http.ResponseController) (stop bool) {
 // of the body: HTTP/1.0, where an outer layer, a compressor, took the length
 // away. The caller is inside the gate.
 func (r *Request) unframed() bool {
-	return !r.body.from.ProtoAtLeast(1, 1) && r.w.inner.Header()["Content-Length"] == nil
+	return !r.body.from.ProtoAtLeast(1, 1) && r.w.wrapped.Header()["Content-Length"] == nil
 }
 
 // spoilEnd keeps net/http from an orderly close behind a body that has no other
@@ -70,12 +70,12 @@ func (r *Request) unframed() bool {
 // connection can be had from net/http itself, which may log that a layer around
 // lastbyte writes to it afterwards.
 func (r *Request) spoilEnd(rc *http.ResponseController) {
-	_, _ = r.w.inner.Write([]byte{0})
+	_, _ = r.w.wrapped.Write([]byte{0})
 	_ = rc.Flush()
 	if r.ownConn(func(c *Conn) { resetOnClose(c.peer.NetConn()) }) || r.conn() != nil || r.body.from.TLS != nil {
 		return
 	}
-	server, _ := nethttp.Server(r.w.inner)
+	server, _ := nethttp.Server(r.w.wrapped)
 	if h, ok := server.(http.Hijacker); ok {
 		if c, _, err := h.Hijack(); err == nil {
 			resetOnClose(c)

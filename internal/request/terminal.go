@@ -30,7 +30,7 @@ func (p flushError) FlushError() error                 { return p.v.FlushError()
 // unwraps to the end to use it.
 func (w *Writer) terminal() http.ResponseWriter {
 	t := (*terminal)(w)
-	switch nethttp.Of(w.inner) {
+	switch nethttp.Of(w.wrapped) {
 	case nethttp.HTTP1:
 		return struct {
 			*terminal
@@ -67,5 +67,5 @@ func (w *Writer) below() http.ResponseWriter {
 		return w.terminal()
 	}
 	defer w.leave()
-	return w.inner
+	return w.wrapped
 }

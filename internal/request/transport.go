@@ -25,7 +25,7 @@ func (r *Request) http3() bool {
 // ownHTTP1 reports whether w leads to the writer that net/http's HTTP/1 server
 // made for this request.
 func (w *Writer) ownHTTP1() bool {
-	server, _ := nethttp.Server(w.inner)
+	server, _ := nethttp.Server(w.wrapped)
 	return server != nil && nethttp.IsOwn(server)
 }
 

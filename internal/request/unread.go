@@ -36,9 +36,9 @@ func (r *Request) answerFirst() {
 		return
 	}
 	defer r.w.gate.Leave(r)
-	if _, known := nethttp.Server(r.w.inner); known == nethttp.Unknown {
-		if nethttp.HasReadDeadline(r.w.inner) {
-			r.w.inner.Header().Set("Connection", "close")
+	if _, known := nethttp.Server(r.w.wrapped); known == nethttp.Unknown {
+		if nethttp.HasReadDeadline(r.w.wrapped) {
+			r.w.wrapped.Header().Set("Connection", "close")
 		}
 		return
 	}
@@ -48,8 +48,8 @@ func (r *Request) answerFirst() {
 	case !r.noted(noReuse) && !nethttp.AtEnd(r.body.from):
 		r.readArrived()
 	}
-	if r.noted(noReuse) && !nethttp.CloseAfterResponse(r.w.inner) {
-		r.w.inner.Header().Set("Connection", "close") // it comes too late after WriteHeader
+	if r.noted(noReuse) && !nethttp.CloseAfterResponse(r.w.wrapped) {
+		r.w.wrapped.Header().Set("Connection", "close") // it comes too late after WriteHeader
 	}
 }
 

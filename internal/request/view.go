@@ -92,7 +92,7 @@ func (w *Writer) leadsToHijacker() bool {
 		return false
 	}
 	defer w.leave()
-	return nethttp.Any(w.inner, func(in http.ResponseWriter) bool {
+	return nethttp.Any(w.wrapped, func(in http.ResponseWriter) bool {
 		_, ok := in.(http.Hijacker)
 		return ok
 	})

@@ -167,7 +167,7 @@ func (r *Request) heard(wait bool) (heard, known bool) {
 		if !r.w.gate.Enter() {
 			return false, true
 		}
-		heard, known = nethttp.Notified(r.w.inner)
+		heard, known = nethttp.Notified(r.w.wrapped)
 		heard = heard || known && r.noted(closeNotifyTaken)
 		r.w.gate.Leave(r)
 		if heard || !known || !wait || pause > 40*time.Millisecond {

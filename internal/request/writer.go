@@ -17,13 +17,13 @@ import (
 // All its methods may be called from any goroutine at any time; what net/http
 // leaves to the caller, not to write from two goroutines at once, it leaves too.
 type Writer struct {
-	inner http.ResponseWriter
+	wrapped http.ResponseWriter
 	req   *Request
 	lay   *layer // nil: the request's own writer
 	gate  gate.Gate
 
 	status int16            // the request's own: recorded; a layer's: said by its handler, 0 before. Under Request.mu
-	speaks nethttp.Protocol // what inner speaks, as view found it; set before the handler runs
+	speaks nethttp.Protocol // the protocol of wrapped, as view found it; set before the handler runs
 }
 
 // det gives the Detached that w is of, nil for any other Writer.
@@ -45,7 +45,7 @@ func (w *Writer) Header() http.Header {
 		return make(http.Header)
 	}
 	defer w.leave()
-	h := w.inner.Header()
+	h := w.wrapped.Header()
 	if w.lay == nil && !w.req.noted(headerTaken) {
 		w.req.noteEntry(h)
 	}
@@ -114,7 +114,7 @@ func (w *Writer) WriteHeader(status int) {
 			return
 		}
 		if r.http1() {
-			w.inner.Header().Set("Connection", "close") // see drop
+			w.wrapped.Header().Set("Connection", "close") // see drop
 		}
 	case status < 100 || status > 999: // net/http panics; its words are as good as ours
 	default:
@@ -122,7 +122,7 @@ func (w *Writer) WriteHeader(status int) {
 			return
 		}
 	}
-	w.inner.WriteHeader(status)
+	w.wrapped.WriteHeader(status)
 }
 
 func (w *Writer) Write(p []byte) (int, error) {
@@ -135,7 +135,7 @@ func (w *Writer) Write(p []byte) (int, error) {
 		return 0, http.ErrHijacked
 	}
 	w.headerGoesOut(len(p))
-	n, err := w.inner.Write(p)
+	n, err := w.wrapped.Write(p)
 	return n, w.wrote(int64(n), err)
 }
 
@@ -149,7 +149,7 @@ func (w *Writer) WriteString(s string) (int, error) {
 		return 0, http.ErrHijacked
 	}
 	w.headerGoesOut(len(s))
-	n, err := io.WriteString(w.inner, s)
+	n, err := io.WriteString(w.wrapped, s)
 	return n, w.wrote(int64(n), err)
 }
 
@@ -209,5 +209,5 @@ func (w *Writer) FlushError() error {
 	if w.lay == nil && !w.req.noted(flushed) {
 		w.req.note(flushed)
 	}
-	return w.wrote(0, http.NewResponseController(w.inner).Flush())
+	return w.wrote(0, http.NewResponseController(w.wrapped).Flush())
 }
