@@ -33,16 +33,15 @@ type Detached struct {
 	body  body
 	route *chi.Context // the handler's copy; nil without chi
 
-	own      http.Header  // the handler's map; nil before it asked
-	synced   bool         // it has reached the one below
-	unsaid   bool         // Send came before a status or a byte
-	late     *late        // what happened to it since
-	dropped  atomic.Int64 // bytes that were written after Send
-	trailer  []string     // the Trailer header of that moment
-	declared int64        // Content-Length said, plus 1; 0: none
-	written  atomic.Int64
-
-	truncated atomic.Bool // Send found fewer bytes than declared. Who reads it may be the serving goroutine ahead of Send's
+	own       http.Header  // the handler's map; nil before it asked
+	synced    bool         // it has reached the one below
+	unsaid    bool         // Send came before a status or a byte
+	truncated atomic.Bool  // Send found fewer bytes than declared. Who reads it may be the serving goroutine ahead of Send's
+	late      *late        // what happened to it since
+	dropped   atomic.Int64 // bytes that were written after Send
+	trailer   []string     // the Trailer header of that moment
+	declared  int64        // Content-Length said, plus 1; 0: none
+	written   atomic.Int64
 
 	decided sync.WaitGroup // one: the ending is decided
 	closed  sync.Once      // the gates
