@@ -12,44 +12,49 @@ import (
 	"github.com/lastbyte-go/lastbyte/internal/work"
 )
 
-// Options are the settings of a [Background].
+// Options are the settings of a [Background]. The zero value has the limits that the
+// fields name.
 type Options struct {
-	// Running is how many tasks run at once; more wait. 0: 256. Detached handlers
-	// are not counted. It is lua_max_running_timers.
+	// Running is the number of tasks that may run at once; others wait. 0 means 256.
+	// Detached handlers are not counted. It is lua_max_running_timers of ngx_lua.
 	Running int
 
-	// Pending is how many tasks wait at once, those of After and those whose
-	// response has not ended included; one more is refused. 0: 1024. It is
-	// lua_max_pending_timers.
+	// Pending is the number of tasks that may wait at once, including those of After
+	// and those whose response has not ended. One more is refused. 0 means 1024. It is
+	// lua_max_pending_timers of ngx_lua.
 	Pending int
 
-	// Detached is how many handlers work without a client: after Send or an exit.
-	// At the limit Detach answers 503 with Retry-After: 1 before the handler runs;
-	// the page is that of exitcode.New, if there is one. Handlers that run already
-	// may exceed the limit. 0: 4096.
+	// Detached is the number of handlers that may run without a client, after Send or
+	// an exit. At the limit Detach answers 503 with Retry-After: 1 and does not run the
+	// handler; the page is that of exitcode.New, if there is one. Handlers that run
+	// already may exceed the limit. 0 means 4096.
 	Detached int
 
-	// Timeout is the longest run of a task, or of a detached handler counted from
-	// Send; then its context ends. 0: none. A function that does not look at its
-	// context runs on.
+	// Timeout is the longest time that a task, or a detached handler counted from Send,
+	// may take before its context ends. 0 means no limit. A function that ignores its
+	// context keeps running.
 	Timeout time.Duration
 
-	// OnPanic is told of a panic of a task, or of a handler whose response has
-	// ended; nil: the panic is logged with its stack, by the Lifecycle that is around
-	// the handler, else by http.Server.ErrorLog. It is called on the panicking
-	// goroutine. A panic of its own is logged in the same way.
+	// OnPanic receives the value and the stack of a panic of a task, or of a handler
+	// whose response has ended. If it is nil, the panic is logged with its stack by the
+	// Lifecycle around the handler, or by http.Server.ErrorLog. OnPanic is called on the
+	// goroutine that panicked. If OnPanic panics, that is logged in the same way.
 	OnPanic func(v any, stack []byte)
 }
 
-// A Background owns the work that outlives responses: it limits, logs, recovers
-// and drains it. All its methods may be called from any goroutine. It starts no
-// goroutine before there is work. Those of detached handlers wait for the next
-// one and end when nobody needs them for 10 seconds, or with [Background.Shutdown]:
-// a testing/synctest bubble with a Background of its own in which Detach was used
-// has to call that. A Background that was made outside of all bubbles, in a
-// package's variable for instance, may be used in and outside of them, and leaves
-// no goroutine in a bubble; its work has to end before the bubble does, and
-// Shutdown is for the outside.
+// A Background owns the work that continues after responses. It limits the work, logs
+// and recovers its panics, and waits for it at a shutdown. All its methods may be called
+// from any goroutine. Make one with [New]; the zero value is not usable.
+//
+// A Background starts no goroutine before there is work. The goroutines of detached
+// handlers are reused. They end when they have been idle for 10 to 20 seconds, or with
+// [Background.Shutdown].
+//
+// A testing/synctest bubble that makes its own Background and uses Detach must call
+// Shutdown before it ends. A Background that was made outside of all bubbles, in a
+// package variable for instance, may be used in bubbles and outside, and leaves no
+// goroutine in a bubble. The work of a bubble must end before the bubble does, and
+// Shutdown must then be called outside of bubbles.
 type Background struct {
 	o      Options
 	config *request.Config
@@ -65,14 +70,20 @@ type Background struct {
 	idle     chan struct{}         // closed when there is no work; made by Shutdown
 }
 
-// Stats are the counts of a [Background].
+// Stats are the counts of a [Background], taken at one moment.
 type Stats struct {
-	Running, Pending, Detached     int64  // now: tasks running, tasks waiting, handlers at work after Send
-	Done, Panicked, Rejected, Lost uint64 // in all: tasks and detached handlers that returned, that panicked, tasks refused, work given up at a forced shutdown
-	Refused                        uint64 // in all: requests that Detach answered 503
+	// Now: tasks that run, tasks that wait, handlers that run after Send or an exit.
+	Running, Pending, Detached int64
+
+	// In total: tasks and detached handlers that returned, those that panicked, tasks
+	// that were refused, and work that a forced shutdown gave up.
+	Done, Panicked, Rejected, Lost uint64
+
+	// In total: requests that Detach answered with 503.
+	Refused uint64
 }
 
-// New makes a Background. It panics if a number in o is negative.
+// New makes a Background with the settings o. It panics if a number in o is negative.
 func New(o Options) *Background {
 	if o.Running < 0 || o.Pending < 0 || o.Timeout < 0 {
 		panic(fmt.Sprintf("eof.New: negative option, got Running %d, Pending %d, Timeout %v", o.Running, o.Pending, o.Timeout))
@@ -89,30 +100,33 @@ func New(o Options) *Background {
 	return b
 }
 
-// Handler enables [Defer] and [After] in the handlers inside.
+// Handler is a middleware that enables [Defer] and [After] in the handlers inside it.
 func (b *Background) Handler(next http.Handler) http.Handler {
 	return request.Handler(b.config, next)
 }
 
-// Detach is Handler, and enables [Send] too: next runs on a goroutine of its
-// own. While Options.Detached others work without a client, it answers 503 in
-// place of next. The handler's header map is then its own, its context has no Deadline
-// (an outer one works by cancellation, until Send), and a ResponseWriter's
-// Unwrap gives nil. Inside another Detach it is Handler. Mount it inside the
-// routing (chi's With): around it (Use), outer handlers do not see the route of
-// a request that an exit from beside the handler ended early.
+// Detach is Handler, and enables [Send] as well. It runs next on a separate goroutine, so
+// that ServeHTTP can return before next does. While Options.Detached handlers run without
+// a client, Detach answers 503 and does not run next. Inside another Detach, it is
+// Handler.
 //
-// Detach returns before the handler does, so everything between Detach and the
-// handler must leave alone what the handler still uses. gin and echo do not: an
-// adapter around gin's c.Next and echo.WrapMiddleware give the context object
-// (*gin.Context, echo.Context) to the next request when the middleware returns, and
-// the handler goes on with another client's data. With them Detach goes around the
-// whole engine: it is the handler of the http.Server, and the engine is inside.
+// Inside Detach the handler has a separate header map. Its context has no Deadline; the
+// deadline of an outer context works by cancellation, until Send. Mount Detach inside
+// the router, with chi's With. If it is around the router (chi's Use), and an exit from
+// another goroutine than the handler's ends the request early, outer handlers do not see
+// its route.
+//
+// Detach may return before the handler does, so everything between Detach and the
+// handler must leave alone what the handler still uses. gin and echo do not: an adapter
+// around gin's c.Next and echo.WrapMiddleware give the context object (*gin.Context,
+// echo.Context) to the next request when the middleware returns, and the handler
+// continues with the data of another client. With these frameworks Detach must be
+// around the whole engine, as the handler of the http.Server.
 func (b *Background) Detach(next http.Handler) http.Handler {
 	return request.Detach(b.config, next)
 }
 
-// Stats gives the counts of now.
+// Stats returns the current counts.
 func (b *Background) Stats() Stats {
 	b.mu.Lock()
 	defer b.mu.Unlock()

@@ -1,12 +1,12 @@
-// Package eof ends the response before the handler ends.
+// Package eof ends the response before the handler returns.
 //
-// In net/http a response is complete when its handler returns: work after the
-// answer keeps the client waiting, or moves to a goroutine that nobody counts,
-// limits, recovers or waits for at shutdown, and whose request is recycled
-// under it. Inside [Background.Detach], [Send] completes the response; the
-// handler works on as the Background's, and the connection takes its next
-// request. Inside [Background.Handler], [Defer] and [After] run functions once
-// the response has ended.
+// In net/http a response is complete when its handler returns. Work after that either
+// keeps the client waiting, or moves to a goroutine that is not counted or limited, whose
+// panics end the process, that no shutdown waits for, and whose request is no longer
+// valid. Inside [Background.Detach], [Send] completes the response: the connection
+// serves its next request while the handler keeps running, and the Background limits
+// it, recovers its panics and waits for it. Inside [Background.Handler], [Defer] and
+// [After] run functions after the response has ended.
 //
 //	r.With(background.Detach).Post("/tasks", func(w http.ResponseWriter, r *http.Request) {
 //		fmt.Fprintln(w, "got the task!")
@@ -16,10 +16,10 @@
 //
 // # Limits
 //
-// The work lives in this process and dies with it: what must not be lost
-// belongs into a job engine. A compressor has to be outside of Detach: what one
-// inside still holds back at Send is lost. A context derived by a middleware between
-// lastbyte's outermost and Detach is cancelled when the response ends.
+// The work is lost if the process ends: what must not be lost belongs in a job engine.
+// A compressor must be outside of Detach: what a compressor inside has not written at
+// Send is lost. A context that a middleware between the outermost lastbyte middleware
+// and Detach has derived is cancelled when the response ends.
 package eof
 
 import (
@@ -31,27 +31,29 @@ import (
 	"github.com/lastbyte-go/lastbyte/internal/request"
 )
 
-// Send ends the response now: all that was written, trailers, then the last
-// chunk (HTTP/1.1), the close (HTTP/1.0) or END_STREAM (HTTP/2). It is ngx.eof.
-// The handler runs on; the connection is free for its next request.
+// Send ends the response now. It sends everything that was written and the trailers,
+// and then the last chunk (HTTP/1.1, RFC 9112, section 7.1), the close of the connection
+// (HTTP/1.0) or END_STREAM (HTTP/2, RFC 9113, section 8.1). The handler keeps running,
+// and the connection is free for its next request. Send is ngx.eof of ngx_lua. It may
+// be called from any goroutine of the request.
 //
-// After it, writes fail with [ErrEnded] and change nothing, reads of the
-// request body fail, and a client that leaves is no abort. ctx lives on until
-// the handler returns, the Background's Timeout or a forced shutdown. Uploaded
-// files of the handler's request are removed when it returns.
+// After Send, writes fail with [ErrEnded] and change nothing, reads of the request body
+// fail, and a client that leaves is no abort. ctx stays alive until the handler
+// returns, for Options.Timeout, or until a forced shutdown. Uploaded files of the
+// request are removed when the handler returns.
 //
-// What is written after it, and headers that are set, are dropped, and one line of
-// the log says so. A compressor or a session middleware inside Detach gives its part
-// when the handler returns: it has to stand outside.
+// Bytes that are written and headers that are set after Send are dropped, and one log
+// line says so. A compressor or a session middleware inside Detach writes its part when
+// the handler returns, which is too late: it must be outside.
 //
-// Send hands the header map over as a Write does: a thread that calls it must
-// not race with the handler's use of the map.
+// Send sends the header map as a Write does: a thread that calls Send must not do so
+// while the handler uses the map.
 //
-// Errors: [ErrEnded] (a second call), [ErrNotDetached] (logged, too),
-// [ErrShortBody] (fewer bytes than the declared Content-Length: what was
-// written goes out, then the connection is cut), http.ErrHijacked,
-// [ErrExited], [ErrClientAborted] as an *abort.Error, [ErrNoRequest]; and one
-// while a HeaderFilter runs. After any but ErrShortBody nothing has changed.
+// Errors: [ErrEnded] (this is the second call), [ErrNotDetached] (which is also logged),
+// [ErrShortBody] (fewer bytes were written than the declared Content-Length; what was
+// written is sent, and then the response is cut), http.ErrHijacked, [ErrExited],
+// [ErrClientAborted] as an *abort.Error, [ErrNoRequest], and another error while a
+// HeaderFilter runs. After every error but ErrShortBody nothing has changed.
 func Send(ctx context.Context) error {
 	if r, ok := request.From(ctx); ok {
 		return r.Send(ctx)
@@ -59,24 +61,26 @@ func Send(ctx context.Context) error {
 	return ErrNoRequest
 }
 
-// Defer runs fn once the response has ended, however it ended. It is
-// ngx.timer.at(0). Ended means: its last byte was handed to the socket (HTTP/1
-// with ConnState, which middleware.Lifecycle.Attach sets), else the outermost
-// lastbyte handler has returned, microseconds before. Called after that, by a
-// task or a detached handler, fn runs at once.
+// Defer runs fn on a separate goroutine after the response has ended, however it ended.
+// It is ngx.timer.at of ngx_lua with a delay of 0. On HTTP/1 with the ConnState hook of
+// middleware.Lifecycle.Attach, the response has ended when its last byte was handed to
+// the socket; otherwise when the outermost lastbyte handler has returned, which is
+// microseconds earlier. If the response has ended before the call, in a task or a
+// detached handler, fn runs at once.
 //
-// fn's ctx has the values of ctx, route parameters included, and nothing of its
-// cancellation; it ends when fn returns, at Options.Timeout or in a forced
+// The context of fn has the values of ctx, route parameters included, but is not
+// cancelled with ctx. It ends when fn returns, after Options.Timeout, or in a forced
 // shutdown. A panic of fn goes to Options.OnPanic.
 //
-// Errors: [ErrTooManyPending], [ErrShuttingDown] (after a forced shutdown),
-// [ErrOff], [ErrNoRequest], [ErrNilFunc]; fn then does not run.
+// Errors: [ErrTooManyPending], [ErrShuttingDown] (after a forced shutdown), [ErrOff],
+// [ErrNoRequest] and [ErrNilFunc]. After an error fn does not run.
 func Defer(ctx context.Context, fn func(context.Context)) error {
 	return after(ctx, 0, fn, "eof.Defer")
 }
 
-// After is [Defer], d later; a shutdown runs fn early, see [Premature]. Once a
-// shutdown has begun it gives [ErrShuttingDown] for a d above 0.
+// After is [Defer] with a delay of d after the end of the response. A shutdown runs fn
+// early, see [Premature]. Once a shutdown has begun, After returns [ErrShuttingDown] if
+// d is greater than 0. It is ngx.timer.at of ngx_lua.
 func After(ctx context.Context, d time.Duration, fn func(context.Context)) error {
 	return after(ctx, d, fn, "eof.After")
 }
@@ -103,8 +107,8 @@ func after(ctx context.Context, d time.Duration, fn func(context.Context), name 
 	return nil
 }
 
-// Premature reports, in a task of [After], that it runs early because the
-// server is shutting down.
+// Premature reports whether the task of [After] that ctx belongs to runs early because
+// the server is shutting down. It is the argument premature of an ngx_lua timer.
 func Premature(ctx context.Context) bool {
 	if ctx == nil {
 		return false
@@ -117,12 +121,12 @@ func Premature(ctx context.Context) bool {
 var (
 	ErrClientAborted  = request.ErrClientAborted // the client left before Send
 	ErrEnded          = request.ErrEnded         // the response is complete
-	ErrExited         = request.ErrExited        // an exit came before Send
-	ErrNotDetached    = request.ErrNotDetached   // no Detach around this handler
-	ErrShortBody      = request.ErrShortBody     // fewer bytes than the declared Content-Length
+	ErrExited         = request.ErrExited        // the request exited before Send
+	ErrNotDetached    = request.ErrNotDetached   // no Detach is around this handler
+	ErrShortBody      = request.ErrShortBody     // fewer bytes were written than the declared Content-Length
 	ErrTooManyPending = errors.New("eof: too many pending tasks")
 	ErrShuttingDown   = errors.New("eof: shutting down") // a shutdown has begun; also the cause of contexts that a forced shutdown cancels
 	ErrOff            = errors.New("eof: no Background around this handler")
-	ErrNoRequest      = request.ErrNoRequest // no lastbyte middleware around this handler
-	ErrNilFunc        = request.ErrNilFunc   // Defer or After without a function
+	ErrNoRequest      = request.ErrNoRequest // no lastbyte middleware is around this handler
+	ErrNilFunc        = request.ErrNilFunc   // Defer or After was called without a function
 )
