@@ -50,36 +50,34 @@ func (r *Request) judge(reason string, err error) bool {
 	return r.hasAny(lifecycle.ClientGone)
 }
 
-// abortMove records that the client left. Without a callback that is the
-// request's ending.
+// abortMove records that the client left, see [lifecycle.State.Abort].
 func (r *Request) abortMove(check *Check, reason string, err error) {
 	r.mu.Lock()
-	s := r.state.Load()
-	if s.Winner() != lifecycle.Serving || s&(lifecycle.ClientGone|lifecycle.Ended|lifecycle.Dropping) != 0 {
+	f := r.callback
+	next, result := r.state.Load().Abort(f != nil, r.goroutines == 0)
+	if result == lifecycle.AbortLate {
 		r.mu.Unlock()
 		return
 	}
 	x := r.rareLocked()
 	cause := check.NewError(reason, r.Age(), err)
 	x.abort = cause
-	r.markLocked(lifecycle.ClientGone)
-	f := r.callback
-	if f == nil {
-		if s&lifecycle.HandlerReturned != 0 && s&lifecycle.Committed != 0 && r.goroutines == 0 {
-			r.mu.Unlock()
-			return // the response is as its handler wanted it
-		}
+	r.state.Store(next)
+	switch result {
+	case lifecycle.AbortCalls:
+		r.goLocked(func() { r.call(check, f) })
+	case lifecycle.AbortWins:
 		x.last = r.topLocked()
-		r.decideLocked(lifecycle.Aborted)
-		r.mu.Unlock()
-		r.cancel(context.Canceled, cause)
-		if r.http1() && r.w.gate.Busy() {
-			r.dropNow() // a Write that is stuck has nobody to wait for
-		}
-		return // under Detach, too, ServeHTTP waits for the handler: see Detached.wake
 	}
-	r.goLocked(func() { r.call(check, f) })
 	r.mu.Unlock()
+	if result != lifecycle.AbortWins {
+		return
+	}
+	r.cancel(context.Canceled, cause)
+	if r.http1() && r.w.gate.Busy() {
+		r.dropNow() // a Write that is stuck has nobody to wait for
+	}
+	// Under Detach, too, ServeHTTP waits for the handler: see Detached.wake.
 }
 
 // On registers f, see abort.On.
@@ -91,9 +89,8 @@ func (r *Request) On(ctx context.Context, f func(context.Context)) error {
 	}
 	r.mu.Lock()
 	s := r.state.Load()
-	w := s.Winner()
 	switch {
-	case w == lifecycle.Returned, w == lifecycle.Sent, w == lifecycle.Exited, s&(lifecycle.Drained|lifecycle.Done) != 0, s&lifecycle.Ended != 0 && s&lifecycle.ClientGone == 0:
+	case !s.MayRegister():
 		r.mu.Unlock()
 		return ErrEnded
 	case check == nil:
@@ -107,7 +104,7 @@ func (r *Request) On(ctx context.Context, f func(context.Context)) error {
 	if on != nil {
 		r.rareLocked().on = on
 	}
-	late := s&lifecycle.ClientGone != 0
+	late := s.HasAny(lifecycle.ClientGone)
 	if late {
 		r.goLocked(func() { r.call(check, f) })
 	}
@@ -127,7 +124,7 @@ func (r *Request) Abort(err error) (error, bool) {
 	if r.check() == nil {
 		return nil, false
 	}
-	if s := r.state.Load(); s&(lifecycle.ClientGone|lifecycle.Ended) == 0 && s.Winner() == lifecycle.Serving {
+	if s := r.state.Load(); !s.HasAny(lifecycle.ClientGone) && !s.Decided() {
 		r.node.poll()
 		if !r.hasAny(lifecycle.ClientGone) {
 			r.lookAtPeer() // who asks gets an answer, also where net/http waits for nothing

@@ -169,7 +169,7 @@ func (d *Detached) finish(l Left) {
 	var ending bool
 	if panicked {
 		d.node.cancel(handlerReturned)
-		ending = r.returnedMove()
+		ending = r.returnMove()
 	} else {
 		if r.winner() == lifecycle.Exited {
 			d.exitBack()
@@ -261,7 +261,7 @@ func (d *Detached) over(panicked bool) {
 	d.node.detach()
 	d.node.cancel(handlerReturned)
 	r.mu.Lock()
-	r.markLocked(lifecycle.Done)
+	r.state.Store(r.state.Load().Finish())
 	d.back = true
 	shields := r.shieldsLocked()
 	alone, obs := d.alone, r.cfg.Load().Observer

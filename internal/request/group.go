@@ -41,7 +41,9 @@ func (r *Request) managed(f func()) { f() }
 // the last thread still counts. It reports whether that is the ending.
 func (r *Request) drain() bool {
 	if r.node.parent.Err() != nil || r.hasAny(lifecycle.Hijacked) || r.bodyUnread() {
-		r.mark(lifecycle.HandlerReturned)
+		r.mu.Lock()
+		r.state.Store(r.state.Load().Back())
+		r.mu.Unlock()
 		r.look() // a client that left unnoticed still has a callback to run
 		if !r.hasAny(lifecycle.ClientGone) {
 			r.awaitFIN()
@@ -50,7 +52,7 @@ func (r *Request) drain() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for r.goroutines > 0 {
-		r.markLocked(lifecycle.HandlerReturned)
+		r.state.Store(r.state.Load().Back())
 		if r.det.Load() == nil && r.winner() == lifecycle.Exited && !r.body.gate.Closed() {
 			// A thread that waits for the client in a read of the body would be
 			// waited for in turn. This is the serving goroutine.
@@ -61,7 +63,9 @@ func (r *Request) drain() bool {
 		}
 		r.rareLocked().idle.Wait()
 	}
-	return r.decideAndMarkLocked(lifecycle.Returned, lifecycle.HandlerReturned|lifecycle.Drained)
+	next, won := r.state.Load().Drain()
+	r.state.Store(next)
+	return won
 }
 
 // Spawn runs f on a goroutine of the request, see thread.Spawn, and then over
@@ -73,7 +77,7 @@ func (r *Request) Spawn(ctx context.Context, f func(), over func(Left)) error {
 	switch {
 	case s.Winner() == lifecycle.Exited:
 		return ErrExited
-	case s&(lifecycle.Drained|lifecycle.Done) != 0:
+	case s.HasAny(lifecycle.Drained):
 		return ErrEnded
 	}
 	r.goLocked(func() {

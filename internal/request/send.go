@@ -14,7 +14,7 @@ func (r *Request) Send(ctx context.Context) error {
 		return ErrEnded
 	}
 	r.node.poll()
-	d, err := r.sentMove()
+	d, err := r.sendMove()
 	if err != nil {
 		if err == ErrNotDetached {
 			r.Log(ctx, "lastbyte: eof.Send: "+err.Error())
@@ -27,27 +27,27 @@ func (r *Request) Send(ctx context.Context) error {
 	return d.complete()
 }
 
-// sentMove makes Send the request's ending.
-func (r *Request) sentMove() (*Detached, error) {
+// sendMove makes Send the request's ending, see [lifecycle.State.Send].
+func (r *Request) sendMove() (*Detached, error) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	d := r.det.Load()
-	s := r.state.Load()
-	switch w := s.Winner(); {
-	case w == lifecycle.Exited:
+	next, result := r.state.Load().Send(d != nil)
+	r.state.Store(next)
+	switch result {
+	case lifecycle.SendAfterExit:
 		return nil, ErrExited
-	case s&lifecycle.ClientGone != 0:
+	case lifecycle.SendAfterAbort:
 		return nil, r.rare.abort
-	case w != lifecycle.Serving, s&(lifecycle.Ended|lifecycle.Done) != 0:
+	case lifecycle.SendLate:
 		return nil, ErrEnded
-	case d == nil:
+	case lifecycle.SendAttached:
 		return nil, ErrNotDetached
-	case s&lifecycle.Hijacked != 0:
+	case lifecycle.SendHijacked:
 		return nil, http.ErrHijacked
-	case s&lifecycle.Filtering != 0:
+	case lifecycle.SendInFilter:
 		return nil, errInFilter
 	}
-	r.decideLocked(lifecycle.Sent)
 	d.eof = max(r.Age(), 1) // 0: no Send
 	return d, nil
 }

@@ -64,7 +64,7 @@ func (r *Request) complete(panicked bool) (cut bool) {
 	case r.det.Load() == nil:
 		r.drain()
 	case r.winner() == lifecycle.Serving:
-		r.returnedMove()
+		r.returnMove()
 	}
 	r.carryEarly(r.body.from, r.body.to, &r.node)
 	return r.respond(panicked)
@@ -87,12 +87,10 @@ func (r *Request) end() (cut bool) {
 	if x := r.rare; x != nil {
 		deferred, x.deferred = x.deferred, nil
 	}
+	r.state.Store(r.state.Load().End(d != nil))
 	if d == nil {
-		r.markLocked(lifecycle.Ended | lifecycle.Done)
 		shields = r.shieldsLocked()
-	} else {
-		r.markLocked(lifecycle.Ended) // what Shield gave ends with the handler
-	}
+	} // else what Shield gave ends with the handler
 	obs := r.cfg.Load().Observer
 	var out Outcome
 	if obs != nil {

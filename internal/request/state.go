@@ -19,19 +19,6 @@ func (r *Request) winner() lifecycle.State           { return r.state.Load().Win
 // Decided reports whether the request has its ending.
 func (r *Request) Decided() bool { return r.state.Load().Decided() }
 
-// decideLocked makes w the request's one ending.
-func (r *Request) decideLocked(w lifecycle.State) bool { return r.decideAndMarkLocked(w, 0) }
-
-// decideAndMarkLocked is decideLocked, and notes facts whether w wins or not.
-func (r *Request) decideAndMarkLocked(w, facts lifecycle.State) (won bool) {
-	s := r.state.Load()
-	if won = !s.Decided(); won {
-		s |= w
-	}
-	r.state.Store(s | facts)
-	return won
-}
-
 // markLocked notes facts; it reports whether any of them is new.
 func (r *Request) markLocked(facts lifecycle.State) bool {
 	s := r.state.Load()
@@ -46,13 +33,13 @@ func (r *Request) mark(facts lifecycle.State) bool {
 	return r.markLocked(facts)
 }
 
-// returnedMove: the handler is back, though not everything that it started may
-// be: it panicked, or runs behind a handler that did not wait for it. The other
-// way to that ending is drain.
-func (r *Request) returnedMove() bool {
+// returnMove: see [lifecycle.State.Return].
+func (r *Request) returnMove() (won bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.decideLocked(lifecycle.Returned)
+	next, won := r.state.Load().Return()
+	r.state.Store(next)
+	return won
 }
 
 // commitMove: status goes out, unless an ending that replaces it came first.
