@@ -1,24 +1,24 @@
-// Package lastbyte says what happens at the end of an HTTP request: when the
-// client leaves early, when the handler decides, and when the response is
-// complete but the work is not.
+// Package lastbyte controls how an HTTP request ends: when the client leaves early,
+// when the handler decides to end it, and when the response is complete but the work is
+// not.
 //
-// net/http has one ending, the return of ServeHTTP. A handler that wants
-// another, or wants to know of one, has to combine contexts, panics, hijacked
-// connections and goroutines of its own. Here are three verbs instead, for
-// plain net/http and its routers, over HTTP/1 and HTTP/2:
+// In net/http a request ends when ServeHTTP returns. A handler that needs another
+// ending, or must be told of one, has to combine contexts, panics, hijacked connections
+// and its own goroutines. lastbyte offers three packages instead, for plain net/http and
+// its routers, over HTTP/1 and HTTP/2:
 //
-//   - [github.com/lastbyte-go/lastbyte/abort]: the client left. abort.On
-//     registers a callback for it, abort.Cause tells whether, why and when.
-//   - [github.com/lastbyte-go/lastbyte/exitcode]: the handler decides.
-//     exitcode.Exit ends the request with a code: a status and its page, or a
-//     connection that is dropped without a byte.
-//   - [github.com/lastbyte-go/lastbyte/eof]: the response is complete. eof.Send
-//     ends it now, the client has all of it, and the handler runs on; eof.Defer
-//     leaves work for afterwards.
+//   - [github.com/lastbyte-go/lastbyte/abort]: the client left. abort.On registers a
+//     callback for that, and abort.Cause reports whether, why and when.
+//   - [github.com/lastbyte-go/lastbyte/exitcode]: the handler decides. exitcode.Exit ends
+//     the request with a code: a status with its page, or a connection that is dropped
+//     without a byte.
+//   - [github.com/lastbyte-go/lastbyte/eof]: the response is complete. eof.Send ends it
+//     now, so that the client has the whole response, and the handler keeps running.
+//     eof.Defer starts work after the response.
 //
-// Package [github.com/lastbyte-go/lastbyte/thread] adds goroutines that belong
-// to a request, and package [github.com/lastbyte-go/lastbyte/middleware] puts
-// all of it into one r.Use, with one outcome and one log line per request:
+// Package [github.com/lastbyte-go/lastbyte/thread] adds goroutines that belong to a
+// request. Package [github.com/lastbyte-go/lastbyte/middleware] combines all of them in
+// one r.Use, with one outcome and one log line per request:
 //
 //	life := middleware.New(middleware.Options{Logger: log})
 //
@@ -33,30 +33,31 @@
 //	srv := &http.Server{Addr: ":8080", Handler: r}
 //	life.Attach(srv)
 //
-// # How they compose
+// # How they work together
 //
-// A request has one ending. The first of abort, exit, Send and return decides
-// it, the later ones are recorded and change nothing. What a later call is told
-// is in its error: a Send after the client left fails with
-// abort.ErrClientAborted, an Exit after Send cancels the work that is left and
-// nothing else. docs/lifecycle.md draws the states and lists every move.
+// A request has one ending. The first of abort, exit, Send and return decides it. Later
+// ones are recorded and do not change the response, and the error of the call says what
+// decided before: a Send after the client left fails with abort.ErrClientAborted. An Exit
+// after Send fails with ErrEnded and cancels the work that is left. docs/lifecycle.md
+// describes all states and transitions.
 //
-// An abort cancels the request's context. With a callback registered, the
-// callback decides instead: it can end the request with exitcode.Exit, or let
-// the handler finish what it began. After Send a client that leaves is no abort.
+// An abort cancels the request's context. If a callback is registered, the callback
+// decides instead: it can end the request with exitcode.Exit, or let the handler finish.
+// After Send a client that leaves is no abort.
 //
-// Every verb takes the request's context and may be called anywhere below the
-// middleware. Above it nothing happens, and the result says so: ErrNoRequest.
+// The functions of lastbyte take the request's context and may be called anywhere inside
+// a lastbyte middleware. Outside they do nothing, and those that return an error return
+// ErrNoRequest.
 //
 // # Limits
 //
-// A framework that has a context object of its own and uses it again, as gin and
-// echo do, takes it back when a middleware around its handler returns. Detach
-// returns before the handler does, so there it goes around the whole engine, see
-// eof.Background.Detach.
+// gin and echo reuse their context objects, and take the object of a request back when a
+// middleware around its handler returns. Detach may return before the handler does, so
+// with these frameworks it must be around the whole engine, see eof.Background.Detach.
 //
-// This package has no API of its own. Without ConnContext, which
-// middleware.Lifecycle.Attach sets, an abort is seen as late as net/http sees
-// it: not while the request body is unread, bytes of a next request wait or the
-// connection is hijacked.
+// Without ConnContext, which middleware.Lifecycle.Attach installs, an abort is noticed
+// only when net/http notices it: not while the request body is unread, while bytes of a
+// next request wait, or after the connection was hijacked.
+//
+// This package has no API of its own.
 package lastbyte

@@ -45,7 +45,7 @@ func (a *app) configure(srv *http.Server) {
 
 func (a *app) routes() http.Handler {
 	r := chi.NewRouter()
-	r.Get("/ready", a.readiness) // outside of the Lifecycle: probes need no log line
+	r.Get("/ready", a.readiness) // outside of the Lifecycle, because probes need no log line
 	r.Group(func(r chi.Router) {
 		r.Use(a.life.Handler)
 		r.Get("/long", a.longWork)
@@ -59,7 +59,7 @@ func (a *app) routes() http.Handler {
 	return r
 }
 
-// readiness is what a load balancer asks.
+// readiness answers the probe of a load balancer.
 func (a *app) readiness(w http.ResponseWriter, _ *http.Request) {
 	if !a.ready.Load() {
 		http.Error(w, "draining", http.StatusServiceUnavailable)

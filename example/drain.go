@@ -10,9 +10,9 @@ import (
 
 var errShutdown = errors.New("the server shuts down")
 
-// drain stops srv in the order of docs/shutdown.md, and says what it waits for.
-// Halfway through the grace period the requests still at work are told; at three
-// quarters they are cut off, so that something is left for background work.
+// drain stops srv in the order of docs/shutdown.md, and logs what it waits for. At half
+// of the grace period it tells the requests that still run. At three quarters it cuts
+// them off, so that time is left for background work.
 func (a *app) drain(srv *http.Server) error {
 	began := time.Now()
 	grace, cancel := context.WithDeadline(context.Background(), began.Add(a.grace))
@@ -21,7 +21,7 @@ func (a *app) drain(srv *http.Server) error {
 	// 1. New requests go elsewhere, once the load balancer has noticed.
 	a.ready.Store(false)
 	a.tell("not ready any more")
-	_ = sleep(grace, a.lag) // what follows knows that there is no time left
+	_ = sleep(grace, a.lag) // if grace has ended, the steps below return at once
 
 	// 2. The port closes; requests end.
 	a.tell("waiting for requests")
@@ -35,16 +35,16 @@ func (a *app) drain(srv *http.Server) error {
 		err = fmt.Errorf("%d requests were still at work: %w", left, errors.Join(err, srv.Close()))
 	}
 
-	// 3. Work that has outlived its response ends. There is no one to bring more.
+	// 3. Work that continues after responses ends. There are no requests left to add more.
 	a.tell("waiting for background work")
 	err = errors.Join(err, a.life.Shutdown(grace))
 
-	// 4. Here go the things that they used: databases, job engines, the tracer.
+	// 4. Close here what the handlers used: databases, job engines, the tracer.
 	a.log.Info().Stringer("took", time.Since(began).Round(time.Millisecond)).Msg("drain: over")
 	return err
 }
 
-// tell logs what the drain does, and what there is still to wait for.
+// tell logs a step of the drain, and how much work is left.
 func (a *app) tell(what string) {
 	now := a.life.Stats()
 	tasks := now.Background.Running + now.Background.Pending

@@ -1,10 +1,9 @@
-// Package main is a server with one route for each thing that lastbyte does. It
-// prints the curl commands that show them; its log, on stderr, has the other
-// half of the story.
+// Package main is a server with one route per feature of lastbyte. It prints curl
+// commands to try, and its log on stderr shows what happens in the server.
 //
 //	go run ./example
 //
-// It speaks HTTP/1.1 and unencrypted HTTP/2. Ctrl-C drains it in the order of
+// It serves HTTP/1.1 and unencrypted HTTP/2. Ctrl-C shuts it down in the order of
 // docs/shutdown.md.
 package main
 
@@ -25,7 +24,7 @@ import (
 )
 
 func main() {
-	zerolog.TimeFieldFormat = "2006-01-02T15:04:05.000Z07:00" // milliseconds tell the story
+	zerolog.TimeFieldFormat = "2006-01-02T15:04:05.000Z07:00" // the log needs milliseconds
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the process at once
 	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
@@ -38,8 +37,8 @@ type settings struct {
 	long, work, step, lag, grace time.Duration
 }
 
-// run is main with its surroundings as parameters: the server stops when ctx
-// ends. The result is the exit status.
+// run is main with its environment as parameters. The server stops when ctx ends. The
+// result is the exit status of the process.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	s, err := parse(args, stdout)
 	if errors.Is(err, flag.ErrHelp) {
@@ -57,7 +56,7 @@ func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 
 func parse(args []string, stdout io.Writer) (s settings, err error) {
 	f := flag.NewFlagSet("example", flag.ContinueOnError)
-	f.SetOutput(io.Discard) // an error has one message, not the usage as well
+	f.SetOutput(io.Discard) // an error prints one message, without the usage
 	f.StringVar(&s.addr, "addr", ":8080", "`address` to listen on")
 	f.BoolVar(&s.json, "json", false, "log JSON instead of text")
 	f.DurationVar(&s.long, "long", 30*time.Second, "how long /long works")

@@ -30,14 +30,14 @@ func (a *app) longWork(w http.ResponseWriter, r *http.Request) {
 	a.log.Info().Stringer("for", a.long).Msg("long: working")
 	if err := sleep(ctx, a.long); err != nil {
 		a.log.Info().AnErr("cause", err).Msg("long: stopped")
-		// A shutdown, or the callback has exited: then this one comes too late.
+		// Either the server shuts down, or the callback has exited; then this exit has no effect.
 		_ = exitcode.Exit(ctx, http.StatusServiceUnavailable)
 		return
 	}
 	fmt.Fprintln(w, "done, nothing to roll back")
 }
 
-// rewrite is the first phase: it may change what the later ones see.
+// rewrite is the first phase. It may change the request for the later ones.
 func (a *app) rewrite(w http.ResponseWriter, r *http.Request) exitcode.Code {
 	w.Header().Add("X-Phase", "rewrite")
 	user := r.URL.Query().Get("user")
@@ -48,7 +48,7 @@ func (a *app) rewrite(w http.ResponseWriter, r *http.Request) exitcode.Code {
 	return exitcode.OK
 }
 
-// access is the second: it lets the request pass, or ends it.
+// access is the second phase. It lets the request pass or ends it.
 func (a *app) access(w http.ResponseWriter, r *http.Request) exitcode.Code {
 	w.Header().Add("X-Phase", "access")
 	switch r.Header.Get("X-User") {
@@ -60,7 +60,7 @@ func (a *app) access(w http.ResponseWriter, r *http.Request) exitcode.Code {
 	return exitcode.OK
 }
 
-// content is for those who passed.
+// content answers the requests that have passed the phases.
 func (a *app) content(w http.ResponseWriter, r *http.Request) {
 	w.Header().Add("X-Phase", "content")
 	fmt.Fprintf(w, "hello, %s\n", r.Header.Get("X-User"))
@@ -84,7 +84,7 @@ func (a *app) exit(_ http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// async answers, and works on.
+// async responds, and keeps running.
 func (a *app) async(w http.ResponseWriter, r *http.Request) {
 	ctx := r.Context()
 	fmt.Fprintln(w, "got the task!")
@@ -100,7 +100,7 @@ func (a *app) async(w http.ResponseWriter, r *http.Request) {
 	a.log.Info().Msg("async: done")
 }
 
-// deferred leaves work for after the response.
+// deferred starts work after the response.
 func (a *app) deferred(w http.ResponseWriter, r *http.Request) {
 	ctx := r.Context()
 	err := eof.Defer(ctx, func(context.Context) {
@@ -117,7 +117,7 @@ func (a *app) deferred(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintln(w, "two tasks are left for later, see the log")
 }
 
-// fanout asks several at once, takes the first answer and calls the rest off.
+// fanout asks three sources at once, takes the first answer and cancels the others.
 func (a *app) fanout(w http.ResponseWriter, r *http.Request) {
 	ctx := r.Context()
 	ask := func(takes time.Duration) *thread.Thread {
@@ -132,7 +132,7 @@ func (a *app) fanout(w http.ResponseWriter, r *http.Request) {
 
 	first, err := thread.WaitAny(ctx, cache, replica, primary)
 	if err != nil {
-		exitcode.Throw(ctx, http.StatusServiceUnavailable) // a shutdown, or nobody is left to hear it
+		exitcode.Throw(ctx, http.StatusServiceUnavailable) // the server shuts down, or the client has left
 	}
 	fmt.Fprintf(w, "%s has answered\n", names[first])
 	for _, t := range []*thread.Thread{cache, replica, primary} {

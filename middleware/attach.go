@@ -10,10 +10,10 @@ import (
 	"github.com/lastbyte-go/lastbyte/internal/request"
 )
 
-// servers counts the attached servers that are not shutting down. A server whose
-// Close is called without Shutdown says so to nobody, and stays in the count.
+// servers counts the attached servers that are not shutting down. net/http does not
+// report a Close without Shutdown, so such a server stays in the count.
 type servers struct {
-	mu sync.Mutex // held while a drain begins or ends, so that the last of two counts
+	mu sync.Mutex // held while a drain begins or ends, so that the later of two events decides
 	n  int
 }
 
@@ -32,20 +32,23 @@ func (s *servers) remove(l *Lifecycle) {
 	}
 }
 
-// Attach makes srv tell l of its connections: it installs ConnContext and
-// ConnState hooks in front of srv's own, which stay in place, and counts srv. When
-// http.Server.Shutdown has been called on the last server that is attached, the
-// Background drains, as Shutdown has it; a server that is attached after that ends
-// the drain. Call it before srv serves, once for each server.
+// Attach connects l with the connections of srv: it installs ConnContext and ConnState
+// hooks, which call the hooks that srv already has. Call it before srv serves, once for
+// each server.
 //
-// A ConnState hook that is set later should call the one that Attach has installed,
-// for every state. Where it calls it for none, deferred functions run as soon as the
-// outermost lastbyte handler has returned, and on HTTP/2 Server.Close may be taken
-// for the client.
+// When http.Server.Shutdown is called on the last of the attached servers, the
+// Background drains, see eof.Background.Drain. Attaching a server after that ends the
+// drain. A server that is closed with Close, without Shutdown, still counts as one that
+// serves.
+//
+// A ConnState hook that is set later should call the one that Attach has installed, for
+// every state. If it does not, deferred functions run as soon as the outermost lastbyte
+// handler has returned, and on HTTP/2 a Close of the server may be mistaken for the
+// client.
 func (l *Lifecycle) Attach(srv *http.Server) {
 	ownContext := srv.ConnContext
 	hook := request.NewHook(request.KnowServer(srv))
-	var first sync.Once // the connections of a listener are of one kind
+	var first sync.Once // all connections of a listener have the same type
 	srv.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
 		ctx, conn := request.WithConn(ctx, c)
 		first.Do(func() {
@@ -64,7 +67,7 @@ func (l *Lifecycle) Attach(srv *http.Server) {
 	srv.ConnState = hook.Before(srv.ConnState)
 }
 
-// sayNoSocket says in the server's log what is missing without a socket.
+// sayNoSocket logs, in the server's ErrorLog, what does not work without a socket.
 func sayNoSocket(srv *http.Server, c net.Conn) {
 	printf := log.Printf
 	if srv.ErrorLog != nil {

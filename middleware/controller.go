@@ -12,16 +12,16 @@ import (
 	"github.com/lastbyte-go/lastbyte/thread"
 )
 
-// Controller is a request's: the verbs of the other packages as methods, for
-// the context that [From] was given. They may be called from any goroutine at
-// any time.
+// Controller offers functions of the other packages as methods, for the request of the
+// context that was passed to [From]. Its methods may be called from any goroutine at any
+// time.
 type Controller struct {
 	ctx context.Context
 	r   *request.Request
 }
 
-// From returns the Controller of the request that ctx belongs to; false if no
-// lastbyte middleware is around the handler.
+// From returns the Controller of the request that ctx belongs to. The result is false if
+// no lastbyte middleware is around the handler.
 func From(ctx context.Context) (*Controller, bool) {
 	r, ok := request.From(ctx)
 	if !ok {
@@ -30,42 +30,45 @@ func From(ctx context.Context) (*Controller, bool) {
 	return &Controller{ctx, r}, true
 }
 
-// OnAbort is [abort.On].
+// OnAbort calls [abort.On].
 func (c *Controller) OnAbort(callback func(context.Context)) error { return abort.On(c.ctx, callback) }
 
-// Exit is [exitcode.Exit].
+// Exit calls [exitcode.Exit].
 func (c *Controller) Exit(code exitcode.Code) error { return exitcode.Exit(c.ctx, code) }
 
-// EOF is [eof.Send].
+// EOF calls [eof.Send].
 func (c *Controller) EOF() error { return eof.Send(c.ctx) }
 
-// Defer is [eof.Defer].
+// Defer calls [eof.Defer].
 func (c *Controller) Defer(fn func(context.Context)) error { return eof.Defer(c.ctx, fn) }
 
-// Spawn is [thread.Spawn].
+// Spawn calls [thread.Spawn].
 func (c *Controller) Spawn(fn func(context.Context) error) (*thread.Thread, error) {
 	return thread.Spawn(c.ctx, fn)
 }
 
-// Outcome is how the request ended, or stands now.
+// Outcome returns how the request ended, or its state so far.
 func (c *Controller) Outcome() Outcome { return outcome(c.r.Outcome()) }
 
-// Outcome is how a request ended. It is a zerolog.LogObjectMarshaler and a
+// Outcome says how a request ended. It is a zerolog.LogObjectMarshaler and a
 // slog.LogValuer.
 type Outcome struct {
-	Status int // recorded: 499 for an abort before the header, 444, what Exit said, 101 hijacked, 500 panicked
-	// before the header, else what was sent
-	Sent     int           // the status handed to net/http for the wire; 0 if none
-	Bytes    int64         // body bytes
-	Start    time.Time     // when the outermost lastbyte middleware got it
-	Duration time.Duration // to the end of the response; without a Lifecycle around the handler, to now
-	Exit     exitcode.Code // with Exited
-	Exited   bool
-	Abort    *abort.Error  // nil: the client stayed
-	EOF      time.Duration // when Send ended the response; 0 if it did not
-	Hijacked bool
-	Panicked bool // not by http.ErrAbortHandler
-	Cut      bool // the handler broke the response off with http.ErrAbortHandler, while the client was there
+	// Status is the recorded status: the code of an exit before the header (0 for -1),
+	// 499 for an abort before the header, 500 for a panic before the header, 101 if the
+	// connection was hijacked, otherwise the status that was sent.
+	Status int
+
+	Sent     int           // the status that was passed to net/http to be sent; 0 if there was none
+	Bytes    int64         // the bytes of the body that were written
+	Start    time.Time     // when the outermost lastbyte middleware received the request
+	Duration time.Duration // from Start to the end of the response; without a Lifecycle around the handler, to now
+	Exit     exitcode.Code // the code of the exit, if Exited
+	Exited   bool          // the request exited
+	Abort    *abort.Error  // the client's abort; nil if there was none
+	EOF      time.Duration // from Start to the end of the response by eof.Send; 0 without it
+	Hijacked bool          // the handler has hijacked the connection
+	Panicked bool          // the handler panicked, with another value than http.ErrAbortHandler
+	Cut      bool          // the handler panicked with http.ErrAbortHandler while the client was there
 }
 
 func outcome(o request.Outcome) Outcome {
@@ -74,7 +77,7 @@ func outcome(o request.Outcome) Outcome {
 	return out
 }
 
-// known is all of an Outcome but its Start, which takes a look at the clock.
+// known returns an Outcome without its Start, which needs a look at the clock.
 func known(o request.Outcome) Outcome {
 	out := Outcome{
 		Status: o.Status, Sent: o.Sent, Bytes: o.Bytes, Duration: o.Duration,
@@ -87,7 +90,8 @@ func known(o request.Outcome) Outcome {
 	return out
 }
 
-// LogValue gives o's fields under the names of the log line.
+// LogValue returns the fields of o under the names of the log line, see
+// [Outcome.MarshalZerologObject].
 func (o Outcome) LogValue() slog.Value {
 	attrs := []slog.Attr{
 		slog.Int("status", o.Status), slog.Int("sent", o.Sent),

@@ -1,5 +1,5 @@
-// Package middleware composes lastbyte: abort, exitcode, eof and thread in one
-// middleware, with a controller for each request, its outcome and a log line.
+// Package middleware combines abort, exitcode, eof and thread in one middleware, with a
+// controller, an outcome and a log line for each request.
 //
 //	life := middleware.New(middleware.Options{Logger: log})
 //
@@ -13,10 +13,11 @@
 //
 // # Limits
 //
-// PathValues that are set inside are not visible outside: a request's copy is
-// handed down. A ResponseWriter of an unknown kind keeps those of its optional
-// interfaces that net/http knows, and Unwrap. The Connection: close of
-// http.MaxBytesReader gets lost behind any other writer; it is set on a 413.
+// PathValues that are set inside are not visible outside, because a copy of the request
+// is handed down. A ResponseWriter of an unknown type keeps only the optional interfaces
+// that net/http defines, and Unwrap. http.MaxBytesReader cannot set Connection: close
+// behind another writer than net/http's; lastbyte sets it on a 413. docs/transparency.md
+// lists what else a handler can observe.
 package middleware
 
 import (
@@ -36,25 +37,25 @@ import (
 
 // Options are the settings of a [Lifecycle].
 type Options struct {
-	// Logger gets one line per request, one more when detached work ends, and what
-	// goes wrong in between and afterwards, at level error: panics that have no
-	// client to hear of them with their stack. Each line has method, path, route and
-	// request id. Zero value: silent, and what goes wrong is logged by
-	// http.Server.ErrorLog. A panic of the Logger goes to the standard logger.
+	// Logger writes one line per request and one more when detached work ends. It also
+	// writes problems during a request and after it at level error, such as the panics
+	// of tasks and detached handlers, with their stacks. Each line has method, path,
+	// route and request id. The zero value writes nothing, and problems are logged by
+	// http.Server.ErrorLog. A panic of the Logger is logged by the standard logger.
 	Logger zerolog.Logger
 
 	Abort      abort.Options
 	Exit       exitcode.Options
 	Background eof.Options
 
-	// OnEnd is called after each response, on the serving goroutine, with how it
-	// ended. nil: not called. It delays net/http's last write of the response. A
-	// panic of it is one of the handler's.
+	// OnEnd is called after each response with its outcome, on the serving goroutine,
+	// before net/http's last write of the response. nil means no call. A panic of OnEnd
+	// has the effect of a panic of the handler.
 	OnEnd func(Outcome)
 }
 
-// Lifecycle is lastbyte, composed. All its methods may be called from any
-// goroutine.
+// Lifecycle combines the middlewares of lastbyte. Make one with [New]; the zero value is
+// not usable. All its methods may be called from any goroutine.
 type Lifecycle struct {
 	onEnd      func(Outcome)
 	log        zerolog.Logger
@@ -70,12 +71,17 @@ type Lifecycle struct {
 
 // Stats are the counts of a [Lifecycle].
 type Stats struct {
-	Active                        int64  // requests now
-	Requests, Aborts, Exits, EOFs uint64 // in all
-	Background                    eof.Stats
+	// Now: requests that are being served.
+	Active int64
+
+	// In total: requests, and those of them that the client aborted, that exited, and
+	// that eof.Send ended. Aborts, exits and EOFs are counted when the response ends.
+	Requests, Aborts, Exits, EOFs uint64
+
+	Background eof.Stats
 }
 
-// New makes a Lifecycle. It panics where abort.New and eof.New do.
+// New makes a Lifecycle with the settings o. It panics if abort.New or eof.New does.
 func New(o Options) *Lifecycle {
 	l := &Lifecycle{
 		onEnd:      o.OnEnd,
@@ -91,17 +97,17 @@ func New(o Options) *Lifecycle {
 	return l
 }
 
-// Handler switches on the check for aborts, the exit settings, Defer and After,
-// Outcome and the log line: r.Use(life.Handler).
+// Handler is a middleware that switches on the check for aborts, the exit settings, Defer
+// and After, the Outcome and the log line: r.Use(life.Handler).
 func (l *Lifecycle) Handler(next http.Handler) http.Handler {
 	return request.Handler(l.config, l.check(l.settings(l.background.Handler(next))))
 }
 
-// Detach is Handler, but leaves the check for aborts as it is set outside, and
-// enables eof.Send in the handlers inside, which run on
-// goroutines of their own, see eof.Background.Detach:
-// r.With(life.Detach).Post("/tasks", h). With gin and echo it goes around the whole
-// engine, never into an adapter for single routes: see there.
+// Detach is Handler, and enables eof.Send in the handlers inside, which run on separate
+// goroutines, see eof.Background.Detach: r.With(life.Detach).Post("/tasks", h). If a check
+// for aborts is set outside, or abort.Ignore is, Detach leaves that as it is. With gin and
+// echo, Detach must be around the whole engine and not in an adapter for single routes,
+// see eof.Background.Detach.
 func (l *Lifecycle) Detach(next http.Handler) http.Handler {
 	return request.Handler(l.config, request.CheckByDefault(l.check(l.settings(l.background.Detach(next)))))
 }
@@ -113,12 +119,12 @@ func (l *Lifecycle) settings(next http.Handler) http.Handler {
 	return next
 }
 
-// Shutdown waits for the work that outlives responses, see
-// eof.Background.Shutdown. Call it after http.Server.Shutdown, which does not
-// know of this work.
+// Shutdown waits for the work that continues after responses, see
+// eof.Background.Shutdown. Call it after http.Server.Shutdown, which does not wait for this
+// work.
 func (l *Lifecycle) Shutdown(ctx context.Context) error { return l.background.Shutdown(ctx) }
 
-// Stats gives the counts of now.
+// Stats returns the current counts.
 func (l *Lifecycle) Stats() Stats {
 	ended := l.ended.Load() // before requests: there are never more
 	requests := l.requests.Load()
@@ -132,7 +138,7 @@ func (l *Lifecycle) Stats() Stats {
 	}
 }
 
-// observer is a Lifecycle as the request sees it.
+// observer is the view of a Lifecycle that a request has.
 type observer Lifecycle
 
 func (o *observer) Begin(*request.Request) {
@@ -173,10 +179,10 @@ func (o *observer) Log(ctx context.Context, r *request.Request, text string, sta
 	return !l.silent
 }
 
-// guarded runs f, which calls the logger, and takes a panic of the logger for a
-// problem of its own: there may be nobody else on this goroutine.
+// guarded runs f, which calls the logger. A panic of the logger is logged and not passed
+// on, because this goroutine may have no caller that recovers it.
 func guarded(f func()) {
-	defer func() { _ = recover() }() // of the standard logger: there is nobody left to tell
+	defer func() { _ = recover() }() // a panic of the standard logger cannot be logged
 	defer func() {
 		if v := recover(); v != nil {
 			log.Printf("lastbyte: panic of the logger: %q", fmt.Sprint(v))

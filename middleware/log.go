@@ -10,18 +10,18 @@ import (
 	"github.com/rs/zerolog"
 )
 
-// silent reports whether nobody would read what log writes.
+// silent reports whether log writes nothing.
 func silent(log zerolog.Logger) bool {
 	return log.GetLevel() == zerolog.Disabled || reflect.ValueOf(log).IsZero()
 }
 
-// line logs a request. The route and the request id are those that handlers
-// outside of the Lifecycle, and chi's router, have left.
+// line logs a request. The route and the request id come from chi's router and from
+// handlers outside of the Lifecycle.
 func (l *Lifecycle) line(r *request.Request, end request.Outcome) {
 	req := r.HTTP()
 	e := l.log.Info()
 	if e == nil {
-		return // of no interest at this level
+		return // the level is off
 	}
 	about(e, req.Context(), r)
 	e.Str("proto", req.Proto)
@@ -29,7 +29,7 @@ func (l *Lifecycle) line(r *request.Request, end request.Outcome) {
 	e.Msg("request")
 }
 
-// about says which request a line is about. ctx has the route and the request id.
+// about adds the fields that identify a request. ctx has the route and the request id.
 func about(e *zerolog.Event, ctx context.Context, r *request.Request) {
 	req := r.HTTP()
 	e.Str("method", req.Method).Str("path", req.URL.Path)
@@ -55,7 +55,7 @@ func (l *Lifecycle) doneLine(ctx context.Context, r *request.Request) {
 	e.Msg("detached work ended")
 }
 
-// problem logs what went wrong in a request, with the stack if it was a panic.
+// problem logs text at level error, with the stack of a panic if there is one.
 func (l *Lifecycle) problem(ctx context.Context, r *request.Request, text string, stack []byte) {
 	e := l.log.Error()
 	if e == nil {
@@ -68,12 +68,12 @@ func (l *Lifecycle) problem(ctx context.Context, r *request.Request, text string
 	e.Msg(text)
 }
 
-// ms is d in milliseconds, as the log has it: the unit is in the field's name.
+// ms returns d in milliseconds, for fields whose names end in _ms.
 func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
-// MarshalZerologObject adds o's fields to e: status, sent, size and duration_ms;
-// and, where they apply, exit, aborted, abort_reason, abort_after_ms, eof_ms,
-// hijacked, panicked, cut.
+// MarshalZerologObject adds the fields of o to e: status, sent, size (in bytes) and
+// duration_ms, and where they apply exit, aborted, abort_reason, abort_after_ms, eof_ms,
+// hijacked, panicked and cut. Fields whose names end in _ms are milliseconds as floats.
 func (o Outcome) MarshalZerologObject(e *zerolog.Event) {
 	e.Int("status", o.Status).Int("sent", o.Sent).Int64("size", o.Bytes).Float64("duration_ms", ms(o.Duration))
 	if o.Exited {

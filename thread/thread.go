@@ -1,8 +1,8 @@
 // Package thread runs managed goroutines inside one request.
 //
-// A handler that starts goroutines has to wait for them, recover their panics
-// and keep them off the ResponseWriter once it has returned. Here the request
-// does that: it ends after its last thread.
+// A handler that starts goroutines itself must wait for them, recover their panics, and
+// make sure that they do not use the ResponseWriter after it has returned. The threads
+// of this package are managed by the request, which ends after its last thread:
 //
 //	t, err := thread.Spawn(ctx, func(ctx context.Context) error { return fetch(ctx) })
 //	...
@@ -17,8 +17,8 @@ import (
 	"github.com/lastbyte-go/lastbyte/internal/request"
 )
 
-// Thread is a goroutine of a request. All its methods may be called from any
-// goroutine, also after the request.
+// Thread is a goroutine of a request, made by [Spawn]. All its methods may be called
+// from any goroutine, also after the request has ended.
 type Thread struct {
 	cancel  context.CancelCauseFunc
 	done    chan struct{}
@@ -27,14 +27,19 @@ type Thread struct {
 }
 
 // Spawn runs fn on a goroutine of the request that ctx belongs to. It is
-// ngx.thread.spawn. The request ends after its last thread; after eof.Send they
-// belong to the detached work. The ctx that fn gets is a child of ctx that
-// [Thread.Kill] cancels; of the context that another thread was given it takes
-// Kill alone, not the end of that thread. A panic of fn is logged and becomes the thread's
-// error, a [*PanicError]; that of a thread which left by exitcode.Throw is
-// [ErrExited].
+// ngx.thread.spawn of ngx_lua. It may be called from any goroutine.
 //
-// Errors: [ErrEnded], [ErrExited], [ErrNoRequest], [ErrNilFunc]; fn then does
+// The request ends after its last thread. After eof.Send, threads belong to the detached
+// work. The context of fn is derived from ctx and ends with the request, or when
+// [Thread.Kill] is called. If ctx is the context of another thread, Kill of that thread
+// cancels the new thread too, but the return of that thread does not. fn must not use
+// the ResponseWriter while the handler does.
+//
+// A panic of fn is logged and becomes the error of the thread, a [*PanicError]. A panic
+// with http.ErrAbortHandler is not logged. The error of a thread that exitcode.Throw ended
+// is [ErrExited].
+//
+// Errors: [ErrEnded], [ErrExited], [ErrNoRequest] and [ErrNilFunc]. After an error fn does
 // not run.
 func Spawn(ctx context.Context, fn func(context.Context) error) (*Thread, error) {
 	r, ok := request.From(ctx)
@@ -100,8 +105,9 @@ func thrown(l request.Left) error {
 // errGoexit is the error of a thread that called runtime.Goexit.
 var errGoexit = errors.New("thread: runtime.Goexit was called")
 
-// Wait gives fn's error, a [*PanicError] if it panicked, or the error of ctx if
-// that ends first.
+// Wait waits for the thread to end and returns its error, which is a [*PanicError] if fn
+// panicked. If ctx ends first, Wait returns the error of ctx. It may be called more than
+// once. It is ngx.thread.wait of ngx_lua for one thread.
 func (t *Thread) Wait(ctx context.Context) error {
 	select {
 	case <-t.done:
@@ -116,19 +122,20 @@ func (t *Thread) Wait(ctx context.Context) error {
 	}
 }
 
-// Kill cancels the thread's context with [ErrKilled] as the cause. It does not
-// wait; fn decides when it ends.
+// Kill cancels the context of the thread with [ErrKilled] as the cause, and does not wait:
+// a function that ignores its context keeps running. It is ngx.thread.kill of ngx_lua.
 func (t *Thread) Kill() { t.cancel(ErrKilled) }
 
 // PanicError is the error of a thread that panicked.
 type PanicError struct {
-	Value any
-	Stack []byte
+	Value any    // the value that the thread panicked with
+	Stack []byte // the stack of the thread, as of runtime/debug.Stack
 }
 
+// Error gives the text of e.Value.
 func (e *PanicError) Error() string { return fmt.Sprintf("thread: panic: %v", e.Value) }
 
-// Unwrap gives Value if it is an error.
+// Unwrap returns e.Value if it is an error, otherwise nil.
 func (e *PanicError) Unwrap() error {
 	err, _ := e.Value.(error)
 	return err
@@ -138,8 +145,8 @@ func (e *PanicError) Unwrap() error {
 var (
 	ErrKilled    = errors.New("thread: killed")
 	ErrNoThreads = errors.New("thread: no threads to wait for")
-	ErrEnded     = request.ErrEnded     // the request's last goroutine has returned
+	ErrEnded     = request.ErrEnded     // the last goroutine of the request has returned
 	ErrExited    = request.ErrExited    // the request has exited
-	ErrNoRequest = request.ErrNoRequest // no lastbyte middleware around this handler
-	ErrNilFunc   = request.ErrNilFunc   // Spawn without a function
+	ErrNoRequest = request.ErrNoRequest // no lastbyte middleware is around this handler
+	ErrNilFunc   = request.ErrNilFunc   // Spawn was called without a function
 )

@@ -5,24 +5,25 @@ import (
 	"sync"
 )
 
-// waiters are those who wait for a thread together with others.
+// waiters are the calls of WaitAny that wait for a thread among others.
 type waiters struct {
 	mu    sync.Mutex
 	first *place
-	ended bool // none is told any more: who comes now looks at Thread.done
+	ended bool // the thread has ended: no call enters any more
 }
 
 // place is one call of WaitAny among the waiters of one thread.
 type place struct {
 	thread     *Thread
-	told       chan<- *Thread // of the call: it has room for the first thread that ends
+	told       chan<- *Thread // the channel of the call; it has room for the first thread that ends
 	prev, next *place
 }
 
-// WaitAny gives the first of threads to end and its error; nil and the error of
-// ctx if that ends first. Of several that have ended already it gives any.
-// Without threads it gives [ErrNoThreads]. The cost of a call grows with the
-// number of threads, which has no limit.
+// WaitAny waits for the first of threads to end, and returns it with its error. If
+// several have ended already, it returns any of them. If ctx ends first, WaitAny returns nil
+// and the error of ctx. Without threads it returns [ErrNoThreads]. The cost of a call
+// grows with the number of threads, which is not limited. It is ngx.thread.wait of ngx_lua
+// for several threads.
 func WaitAny(ctx context.Context, threads ...*Thread) (*Thread, error) {
 	if len(threads) == 0 {
 		return nil, ErrNoThreads
@@ -63,8 +64,8 @@ func WaitAny(ctx context.Context, threads ...*Thread) (*Thread, error) {
 	}
 }
 
-// enter has p told of the thread's end. False: the thread has ended, and its
-// error may be read.
+// enter registers p, so that p is told when the thread ends. If it returns false, the
+// thread has ended, and its error may be read: tell locked w.mu after it was written.
 func (w *waiters) enter(p *place) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -78,7 +79,7 @@ func (w *waiters) enter(p *place) bool {
 	return true
 }
 
-// leave takes p out again; it may never have entered.
+// leave removes p, which need not have entered.
 func (p *place) leave() {
 	if p.thread == nil {
 		return
@@ -96,8 +97,8 @@ func (p *place) leave() {
 	}
 }
 
-// tell says that t has ended, once its error is written. It waits for nobody:
-// a call of WaitAny has room for the first end, and has no use for another.
+// tell reports that t has ended, after its error was written. It never blocks: a call of
+// WaitAny has room for the first thread that ends, and needs no other.
 func (w *waiters) tell(t *Thread) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
