@@ -33,6 +33,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/lastbyte-go/lastbyte/internal/conn"
 	"github.com/lastbyte-go/lastbyte/internal/request"
 )
 
@@ -192,7 +193,7 @@ func Shield(ctx context.Context) context.Context {
 // cause looks like a client that left; context.WithCancelCause distinguishes them. A
 // reset of an HTTP/2 connection may be reported as [Closed].
 func ConnContext(ctx context.Context, c net.Conn) context.Context {
-	ctx, conn := request.WithConn(ctx, c)
-	conn.HookConnState(ConnContext)
+	ctx, known := conn.With(ctx, c)
+	known.HookConnState(ConnContext)
 	return ctx
 }

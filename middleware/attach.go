@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"sync"
 
+	"github.com/lastbyte-go/lastbyte/internal/conn"
 	"github.com/lastbyte-go/lastbyte/internal/request"
 )
 
@@ -47,16 +48,16 @@ func (s *servers) remove(l *Lifecycle) {
 // client.
 func (l *Lifecycle) Attach(srv *http.Server) {
 	ownContext := srv.ConnContext
-	hook := request.NewHook(request.KnowServer(srv))
+	hook := conn.NewHook(conn.KnowServer(srv))
 	var first sync.Once // all connections of a listener have the same type
 	srv.ConnContext = func(ctx context.Context, c net.Conn) context.Context {
-		ctx, conn := request.WithConn(ctx, c)
+		ctx, known := conn.With(ctx, c)
 		first.Do(func() {
-			if !conn.HasSocket() {
+			if !known.HasSocket() {
 				sayNoSocket(srv, c)
 			}
 		})
-		hook.Expect(conn)
+		hook.Expect(known)
 		if ownContext != nil {
 			ctx = ownContext(ctx, c)
 		}

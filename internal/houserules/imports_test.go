@@ -14,6 +14,7 @@ var verbs = []string{"abort", "exitcode", "eof", "thread"}
 func TestImports_PointDown(t *testing.T) {
 	t.Parallel()
 	helpers := map[string][]string{
+		"internal/conn":      {"internal/nethttp", "internal/peer"},
 		"internal/gate":      {},
 		"internal/header":    {},
 		"internal/lifecycle": {},

@@ -7,6 +7,7 @@ import (
 	"net/http"
 	"os"
 
+	"github.com/lastbyte-go/lastbyte/internal/conn"
 	"github.com/lastbyte-go/lastbyte/internal/gate"
 	"github.com/lastbyte-go/lastbyte/internal/peer"
 	"github.com/lastbyte-go/lastbyte/internal/verdict"
@@ -17,7 +18,7 @@ import (
 type body struct {
 	req      *Request
 	gate     gate.Gate
-	lease    uint32        // on the connection, see Conn.lease; of the request's own alone
+	turn     conn.Turn     // on the connection, see Request.lease; of the request's own body alone
 	from, to *http.Request // the request handed to lastbyte, and its copy
 }
 

@@ -7,6 +7,7 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
+	"github.com/lastbyte-go/lastbyte/internal/conn"
 	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
 )
 
@@ -89,7 +90,7 @@ type carried struct {
 
 func (c *carried) Value(key any) any {
 	switch key.(type) {
-	case requestKey, scopeKey, connKey, *int: // *int: package context's own key, for cancellation
+	case requestKey, scopeKey, conn.Key, *int: // *int: package context's own key, for cancellation
 		return c.Context.Value(key)
 	}
 	if key != chi.RouteCtxKey { // a copy, inside

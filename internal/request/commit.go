@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"strings"
 
+	"github.com/lastbyte-go/lastbyte/internal/conn"
 	"github.com/lastbyte-go/lastbyte/internal/header"
 	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
 	"github.com/lastbyte-go/lastbyte/internal/nethttp"
@@ -131,7 +132,7 @@ func (r *Request) hijackMove(c net.Conn) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	x := r.rareLocked()
-	x.conn, x.local = c, ownAddr(local)
+	x.conn, x.local = c, conn.UniqueAddr(local)
 	r.markLocked(lifecycle.Hijacked)
 }
 

@@ -5,13 +5,11 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/lastbyte-go/lastbyte/internal/conn"
 	"github.com/lastbyte-go/lastbyte/internal/header"
 	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
 	"github.com/lastbyte-go/lastbyte/internal/nethttp"
-	"github.com/lastbyte-go/lastbyte/internal/peer"
 )
-
-var past = time.Unix(1, 0)
 
 // dropNow cuts the connection or stream while the handler may be at work, even
 // stuck in a Write.
@@ -62,14 +60,13 @@ func (r *Request) sever() (certain bool) {
 	if r.overtaken() {
 		return true // its response is out
 	}
-	own := r.ownConn(func(c *Conn) {
-		nc := c.peer.NetConn()
-		defer closeWriter(nc, idle)()
+	own := r.ownConn(func(nc net.Conn) {
+		defer conn.CloseWriter(nc, idle)()
 		server, _ := nethttp.Server(r.w.wrapped)
 		if server == nil || r.bodyUnread() { // else net/http waits for the client's end
-			_ = nc.SetReadDeadline(past)
+			_ = nc.SetReadDeadline(conn.Past)
 		}
-		if certain = nc.SetWriteDeadline(past) == nil; certain && server == nil {
+		if certain = nc.SetWriteDeadline(conn.Past) == nil; certain && server == nil {
 			r.mu.Lock()
 			r.rare.byHandle = true
 			r.mu.Unlock()
@@ -80,51 +77,11 @@ func (r *Request) sever() (certain bool) {
 	}
 	r.interruptRead() // what is left of the body is of no use
 	type deadline interface{ SetWriteDeadline(time.Time) error }
-	if server, _ := nethttp.Server(r.w.wrapped); server != nil && server.(deadline).SetWriteDeadline(past) == nil {
+	if server, _ := nethttp.Server(r.w.wrapped); server != nil && server.(deadline).SetWriteDeadline(conn.Past) == nil {
 		return true
 	}
-	_ = http.NewResponseController(r.w.wrapped).SetWriteDeadline(past) // a Write that is stuck may return
+	_ = http.NewResponseController(r.w.wrapped).SetWriteDeadline(conn.Past) // a Write that is stuck may return
 	return false
-}
-
-// closeWriter ends the server's side of nc, so that the client sees it at once;
-// net/http closes it when the handler is back. What has to wait for the deadline
-// is done by the result. idle: no Write to nc is under way. One that is may be
-// stuck, and over TLS it holds a lock that CloseWrite would wait for: then the
-// socket below ends, without a close_notify.
-func closeWriter(nc net.Conn, idle bool) (finish func()) {
-	if t, secure := peer.As[nethttp.TLSState](nc); secure && !idle {
-		return func() { endWriting(peer.Below(t)) }
-	}
-	if _, ok := peer.As[halfCloser](nc); !ok {
-		return func() { endWriting(nc) } // what is closed takes no deadline
-	}
-	endWriting(nc)
-	return func() {}
-}
-
-type halfCloser interface{ CloseWrite() error }
-
-// patience is how long a close_notify may take that a full buffer holds up. It
-// has gone out before, or does not: crypto/tls would try for five seconds
-// (closeNotify in conn.go).
-const patience = 20 * time.Millisecond
-
-// endWriting closes c for writing. A connection that cannot be half closed, as a
-// net.Pipe, is closed. That of a socket waits for no Write, and over TLS none is
-// under way.
-func endWriting(c net.Conn) {
-	if c == nil {
-		return
-	}
-	w, ok := peer.As[halfCloser](c)
-	if !ok {
-		_ = c.Close() // a second Close, of net/http's, fails unseen
-		return
-	}
-	giveUp := time.AfterFunc(patience, func() { _ = c.SetWriteDeadline(past) })
-	defer giveUp.Stop()
-	_ = w.CloseWrite() // it fails where there is nobody left to tell
 }
 
 // drop ends the request without a byte, on the serving goroutine. Outer

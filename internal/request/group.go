@@ -100,7 +100,7 @@ func (r *Request) submit(fns []func()) {
 			f()
 		}
 	}
-	if c := r.conn(); c != nil && r.http1() && !r.hasAny(lifecycle.Hijacked) && c.onIdle(r.body.lease, run) {
+	if !r.hasAny(lifecycle.Hijacked) && r.lease().WhenIdle(run) {
 		return
 	}
 	run()

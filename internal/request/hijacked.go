@@ -43,18 +43,3 @@ func (r *Request) localAddr() net.Addr {
 	defer r.mu.Unlock()
 	return r.rare.local
 }
-
-// ownAddr gives a copy of a that compares equal to no other address.
-func ownAddr(a net.Addr) net.Addr {
-	switch a := a.(type) {
-	case nil:
-		return nil
-	case *net.TCPAddr:
-		b := *a
-		return &b
-	case *net.UnixAddr:
-		b := *a
-		return &b
-	}
-	return &struct{ net.Addr }{a}
-}

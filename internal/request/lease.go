@@ -1,10 +1,10 @@
 package request
 
 import (
-	"crypto/tls"
 	"net"
 	"net/http"
 
+	"github.com/lastbyte-go/lastbyte/internal/conn"
 	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
 	"github.com/lastbyte-go/lastbyte/internal/nethttp"
 	"github.com/lastbyte-go/lastbyte/internal/peer"
@@ -29,8 +29,8 @@ func (r *Request) interruptRead() {
 		return
 	}
 	var err error
-	if !r.w.ownHTTP1() || !r.ownConn(func(c *Conn) { err = c.peer.NetConn().SetReadDeadline(past) }) {
-		err = http.NewResponseController(r.w.wrapped).SetReadDeadline(past)
+	if !r.w.ownHTTP1() || !r.ownConn(func(nc net.Conn) { err = nc.SetReadDeadline(conn.Past) }) {
+		err = http.NewResponseController(r.w.wrapped).SetReadDeadline(conn.Past)
 	}
 	if err == nil { // unsupported: the read has to end by itself
 		r.note(noReuse)
@@ -52,7 +52,7 @@ func (r *Request) endLease() (stop bool) {
 	r.mu.Unlock()
 	if x != nil && x.byHandle {
 		// Nothing is sent on it any more; a second Close of net/http's fails, unseen.
-		r.ownConn(func(c *Conn) { _ = c.peer.NetConn().Close() })
+		r.ownConn(func(nc net.Conn) { _ = nc.Close() })
 		return false
 	}
 	// Behind a wrapper that passes deadlines on, but hides net/http's writer.
@@ -64,86 +64,48 @@ func (r *Request) endLease() (stop bool) {
 	return true
 }
 
+// conn is the request's connection, nil if abort.ConnContext is not installed.
+func (r *Request) conn() *conn.Conn { return conn.Of(r.node.parent) }
+
+// lease is what r may act on its connection by: the zero Lease where there is no
+// connection, or one that several requests share.
+func (r *Request) lease() conn.Lease {
+	if !r.http1() {
+		return conn.Lease{}
+	}
+	return r.conn().Lease(r.body.turn)
+}
+
 // ownConn has act run on the connection of the request while it is proven to be
-// still its own, and reports whether it ran. It does not if abort.ConnContext is
-// not installed, the connection has several streams, or may be that of another
-// request. Nobody acts on a connection but through it; what only asks the socket
-// need not. The caller is inside the writer's gate, or has shut it and not
-// returned.
-//
-// With a lease that is exact: the server's ConnState hook waits for act before it
-// ends the lease, so no other request begins meanwhile. act must not call what may
-// wait for the client or for the end of the request. Where the connection is of a
-// foreign type, its methods run without the lock, right after the look.
-func (r *Request) ownConn(act func(c *Conn)) (own bool) {
-	c := r.conn()
-	if c == nil || !r.http1() || r.body.lease == 0 && r.outlived() {
-		return false
-	}
-	return c.withLease(r.body.lease, act)
-}
-
-// withLease is ownConn for a request that is not outlived, or has a lease.
-func (c *Conn) withLease(lease uint32, act func(c *Conn)) (own bool) {
-	if lease == 0 {
-		act(c)
-		return true
-	}
-	c.mu.Lock()
-	if c.turn.Load() != lease {
-		c.mu.Unlock()
-		return false
-	}
-	if !standard(c.peer.NetConn()) {
-		c.mu.Unlock()
-		act(c)
-		return true
-	}
-	defer c.mu.Unlock()
-	act(c)
-	return true
-}
-
-// standard reports whether the methods of nc are those of the standard library,
-// and none of what it wraps is foreign.
-func standard(nc net.Conn) bool {
-	for range 2 {
-		switch c := nc.(type) {
-		case *net.TCPConn, *net.UnixConn:
-			return true
-		case *tls.Conn:
-			nc = c.NetConn()
-		}
-	}
-	return false
+// still its own, and reports whether it ran. The proof is the lease, or, where that
+// is not bounded, that the request is not outlived. act must not call what may wait
+// for the client or for the end of the request. The caller is inside the writer's
+// gate, or has shut it and not returned.
+func (r *Request) ownConn(act func(nc net.Conn)) (own bool) {
+	l := r.lease()
+	return (l.Bounded() || l != conn.Lease{} && !r.outlived()) && l.Act(act)
 }
 
 // overtaken reports whether net/http is known to be through with the request,
 // whose handler is not: behind an http.TimeoutHandler that gave up, or a wrapper
 // that does not wait for it. The connection, and the writer that net/http made,
 // may be in use for another request then, and a cut or a page would hit that one.
-func (r *Request) overtaken() bool {
-	if r.body.lease == 0 {
-		return false
-	}
-	c := r.conn()
-	return c.turn.Load() != r.body.lease && r.http1()
-}
+func (r *Request) overtaken() bool { return r.body.turn != 0 && r.lease().Over() }
 
 // outlived reports whether net/http may be through with the request while its
-// handler is not. With a lease it is known; else the outer context has ended, the
-// writer does not lead to net/http's, and nobody says that the client left, for
-// then no other request comes. The caller is inside the writer's gate, or has shut
-// it and not returned.
+// handler is not. With a bounded lease it is known; else the outer context has
+// ended, the writer does not lead to net/http's, and nobody says that the client
+// left, for then no other request comes. The caller is inside the writer's gate, or
+// has shut it and not returned.
 func (r *Request) outlived() bool {
-	if r.body.lease != 0 && r.http1() {
-		return r.overtaken()
+	if l := r.lease(); l.Bounded() {
+		return l.Over()
 	}
 	if r.node.parent.Err() == nil || r.w.ownHTTP1() {
 		return false
 	}
 	if c := r.conn(); c != nil && r.mayHaveLeft() {
-		if s := c.peer.State(); s == peer.Closed || s == peer.Reset {
+		if s := c.Peer(); s == peer.Closed || s == peer.Reset {
 			return false
 		}
 	}

@@ -6,6 +6,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"time"
+
+	"github.com/lastbyte-go/lastbyte/internal/conn"
 )
 
 // Node is a context whose end lastbyte decides: its values are its parent's,
@@ -63,7 +65,7 @@ func (n *Node) Value(key any) any {
 		switch key {
 		case requestKey{}:
 			return n.judge
-		case scopeKey{}, connKey{}:
+		case scopeKey{}, conn.Key{}:
 			return nil // they say nothing of a request that is served inside this one
 		case http.LocalAddrContextKey:
 			if a := n.judge.localAddr(); a != nil {
@@ -160,14 +162,14 @@ func (n *Node) follow() {
 // may be another request's by now. It is a witness also where the parent has
 // ended, or never will.
 func (n *Node) followPeer() {
-	conn := n.judge.conn()
-	if conn == nil || n.judge.outlivedNow() {
+	c := n.judge.conn()
+	if c == nil || n.judge.outlivedNow() {
 		return
 	}
 	n.mu.Lock()
 	defer n.mu.Unlock()
 	if !n.watches(unhooked) {
-		n.judge.watchPeer(conn)
+		n.judge.watchPeer(c)
 	}
 }
 
@@ -209,6 +211,6 @@ func (n *Node) detach() {
 		stop()
 	}
 	if watched {
-		n.judge.conn().peer.Unwatch(n.judge)
+		n.judge.conn().Unwatch(n.judge)
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"time"
 
 	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
-	"github.com/lastbyte-go/lastbyte/internal/nethttp"
 	"github.com/lastbyte-go/lastbyte/internal/peer"
 	"github.com/lastbyte-go/lastbyte/internal/verdict"
 )
@@ -16,7 +15,7 @@ func (r *Request) PeerGone(s peer.State) {
 	switch {
 	case r.hasAny(lifecycle.Drained):
 	case s == peer.Closed && r.hasAny(lifecycle.Hijacked):
-		r.lookLater(moment, !r.conn().unread())
+		r.lookLater(moment, !r.conn().Unread())
 	default:
 		r.goLocked(r.lookAtPeer)
 	}
@@ -39,7 +38,7 @@ func (r *Request) lookLater(wait time.Duration, empty bool) {
 		defer r.release()
 		switch {
 		case r.hasAny(lifecycle.ClientGone|lifecycle.HandlerReturned) || r.winner() != lifecycle.Serving:
-		case r.conn().unread():
+		case r.conn().Unread():
 			r.lookLater(min(2*wait, 8*moment), false)
 		case !empty:
 			r.lookLater(moment, true)
@@ -49,23 +48,9 @@ func (r *Request) lookLater(wait time.Duration, empty bool) {
 	})
 }
 
-// unread reports whether something has arrived that nobody has read. Over TLS a
-// client that closes says close_notify first, a record of a few bytes, which is
-// no less unread: what is not larger counts for nothing.
-func (c *Conn) unread() bool {
-	n := c.peer.Unread()
-	if n == 0 {
-		return false
-	}
-	if t, secure := c.tls(); secure {
-		return n > nethttp.AlertSize(t)
-	}
-	return true
-}
-
 // Unread: a handler that is back reads no more.
 func (f facts) Unread() bool {
-	return f.c != nil && f.r.hasAny(lifecycle.Hijacked) && !f.r.hasAny(lifecycle.HandlerReturned) && f.c.unread()
+	return f.c != nil && f.r.hasAny(lifecycle.Hijacked) && !f.r.hasAny(lifecycle.HandlerReturned) && f.c.Unread()
 }
 
 // lookAtPeer asks the socket alone.
@@ -74,7 +59,7 @@ func (r *Request) lookAtPeer() {
 	if c == nil || !r.http1() || r.overtaken() {
 		return
 	}
-	switch c.peer.State() {
+	switch c.Peer() {
 	case peer.Closed:
 		r.judge(verdict.Closed, nil)
 	case peer.Reset:
@@ -89,13 +74,10 @@ func (r *Request) awaitFIN() {
 		return
 	}
 	c := r.conn()
-	if c == nil {
+	if c == nil || !c.IsTLS() {
 		return
 	}
-	if _, secure := c.tls(); !secure {
-		return
-	}
-	for wait := 100 * time.Microsecond; wait < 10*time.Millisecond && c.peer.State() == peer.Alive; wait *= 2 {
+	for wait := 100 * time.Microsecond; wait < 10*time.Millisecond && c.Peer() == peer.Alive; wait *= 2 {
 		time.Sleep(wait)
 	}
 	r.lookAtPeer()

@@ -117,7 +117,7 @@ func (r *Request) init(w http.ResponseWriter, req *http.Request) {
 	case r.node.parent.Err() != nil: // it may have begun too late, behind an http.TimeoutHandler
 		r.note(parentEndedEarly)
 	case c != nil && req.ProtoMajor == 1:
-		r.body.lease = c.lease()
+		r.body.turn = c.Begin()
 	}
 }
 
@@ -127,9 +127,9 @@ func (r *Request) enableFirst(cfg *Config, req *http.Request) {
 	r.applyLocked(cfg, req)
 	if cfg.Check != nil && req.ProtoMajor == 2 && req.TLS == nil {
 		// Before the handler runs: net/http may close a connection without TLS ahead of
-		// all that could tell why, see Conn.leftFirst.
+		// all that could tell why, see conn.Conn.LeftFirst.
 		if c := r.conn(); c != nil {
-			c.note()
+			c.KeepWatched()
 		}
 	}
 	if cfg.Observer != nil {

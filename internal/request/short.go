@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/http"
 
+	"github.com/lastbyte-go/lastbyte/internal/conn"
 	"github.com/lastbyte-go/lastbyte/internal/nethttp"
 	"github.com/lastbyte-go/lastbyte/internal/peer"
 )
@@ -28,7 +29,7 @@ func (r *Request) cutShort() (stop bool) {
 		return r.cutHidden(rc)
 	}
 	_ = rc.Flush()
-	_ = rc.SetWriteDeadline(past)
+	_ = rc.SetWriteDeadline(conn.Past)
 	if r.unframed() {
 		r.spoilEnd(rc)
 	}
@@ -42,17 +43,17 @@ func (r *Request) cutHidden(rc *http.ResponseController) (stop bool) {
 	if r.unframed() {
 		// What is kept back is all that can show the cut, unless the connection is
 		// reset.
-		if r.ownConn(func(c *Conn) { certain = resetOnClose(c.peer.NetConn()) }); !certain {
+		if r.ownConn(func(nc net.Conn) { certain = conn.ResetOnClose(nc) }); !certain {
 			return r.recovers()
 		}
 		_ = rc.Flush()
-		r.ownConn(func(c *Conn) {
-			_ = peer.Innermost(c.peer.NetConn()).Close() // net/http's close would begin with a close_notify over TLS
+		r.ownConn(func(nc net.Conn) {
+			_ = peer.Innermost(nc).Close() // net/http's close would begin with a close_notify over TLS
 		})
 		return false
 	}
 	_ = rc.Flush()
-	r.ownConn(func(c *Conn) { certain = c.peer.NetConn().SetWriteDeadline(past) == nil })
+	r.ownConn(func(nc net.Conn) { certain = nc.SetWriteDeadline(conn.Past) == nil })
 	return !certain && r.recovers()
 }
 
@@ -72,20 +73,14 @@ func (r *Request) unframed() bool {
 func (r *Request) spoilEnd(rc *http.ResponseController) {
 	_, _ = r.w.wrapped.Write([]byte{0})
 	_ = rc.Flush()
-	if r.ownConn(func(c *Conn) { resetOnClose(c.peer.NetConn()) }) || r.conn() != nil || r.body.from.TLS != nil {
+	if r.ownConn(func(nc net.Conn) { conn.ResetOnClose(nc) }) || r.conn() != nil || r.body.from.TLS != nil {
 		return
 	}
 	server, _ := nethttp.Server(r.w.wrapped)
 	if h, ok := server.(http.Hijacker); ok {
-		if c, _, err := h.Hijack(); err == nil {
-			resetOnClose(c)
-			_ = c.Close()
+		if nc, _, err := h.Hijack(); err == nil {
+			conn.ResetOnClose(nc)
+			_ = nc.Close()
 		}
 	}
-}
-
-// resetOnClose has the close of c send a reset instead of an orderly end.
-func resetOnClose(c net.Conn) bool {
-	tcp, ok := peer.As[interface{ SetLinger(sec int) error }](c)
-	return ok && tcp.SetLinger(0) == nil
 }

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"time"
 
+	"github.com/lastbyte-go/lastbyte/internal/conn"
 	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
 	"github.com/lastbyte-go/lastbyte/internal/nethttp"
 	"github.com/lastbyte-go/lastbyte/internal/peer"
@@ -22,7 +23,7 @@ func (r *Request) verdict(reason string, err error) (string, verdict.Party) {
 // facts answers the questions of a verdict about r.
 type facts struct {
 	r *Request
-	c *Conn // nil: abort.ConnContext is not installed
+	c *conn.Conn // nil: abort.ConnContext is not installed
 }
 
 var _ verdict.Case = facts{}
@@ -48,18 +49,16 @@ func (f facts) ClosedHere() bool {
 	if !own {
 		return false
 	}
-	closed := false
-	f.c.withLease(f.r.body.lease, func(c *Conn) { closed = c.peer.ClosedHere() })
-	return closed
+	return f.r.lease().ClosedHere()
 }
 
-func (f facts) Told() bool { return f.c != nil && f.c.told.Load() }
+func (f facts) Told() bool { return f.c != nil && f.c.Hooked() }
 
-func (f facts) LeftFirst() peer.State { return f.c.leftFirst() }
+func (f facts) LeftFirst() peer.State { return f.c.LeftFirst() }
 func (f facts) ShuttingDown() bool {
-	return f.c != nil && f.c.server().isDown()
+	return f.c != nil && f.c.ShuttingDown()
 }
-func (f facts) BeganToClose() bool   { return f.c.beganToClose() }
+func (f facts) BeganToClose() bool   { return f.c.BeganToClose() }
 func (f facts) DeadlinePassed() bool { return f.r.pastDeadline() }
 func (f facts) DrainTimedOut() bool {
 	return f.r.http1() && f.r.bodyUnread() && f.r.readTimeoutPassed()
@@ -72,18 +71,12 @@ func (f facts) WriteTimedOut() bool {
 	return f.r.noted(writeTimedOut) || f.r.http1() && f.Peer() == peer.Unknown && f.r.writeOverdue()
 }
 
-func (f facts) Secure() bool {
-	if f.c == nil {
-		return false
-	}
-	_, secure := f.c.tls()
-	return secure
-}
+func (f facts) Secure() bool { return f.c != nil && f.c.IsTLS() }
 
-func (f facts) Deaf() bool { return f.c != nil && f.c.deaf.Load() }
+func (f facts) Deaf() bool { return f.c != nil && f.c.ReaderEnded() }
 func (f facts) Deafen() {
 	if f.c != nil {
-		f.c.deaf.Store(true)
+		f.c.MarkReaderEnded()
 	}
 }
 
@@ -91,17 +84,13 @@ func (f facts) Peer() peer.State {
 	if f.c == nil {
 		return peer.Unknown
 	}
-	return f.c.peer.State()
+	return f.c.Peer()
 }
 
 // Closing: what was hijacked is closed by the handler, whose doing is no answer
 // to anything.
 func (f facts) Closing() bool {
-	if f.c == nil || f.r.hasAny(lifecycle.Hijacked) {
-		return false
-	}
-	t, secure := f.c.tls()
-	return secure && nethttp.ClosingTLS(t)
+	return f.c != nil && !f.r.hasAny(lifecycle.Hijacked) && f.c.Closing()
 }
 
 func (f facts) IgnoreHalfClose() bool {
@@ -191,16 +180,12 @@ func (f facts) Watch() bool {
 
 // watchPeer has the request told when the peer goes, as long as that can be
 // known. It runs under the Node's mutex.
-func (r *Request) watchPeer(c *Conn) {
+func (r *Request) watchPeer(c *conn.Conn) {
 	switch {
 	case r.node.watches(thePeer) || r.check() == nil:
 	case !r.http1():
-		c.note() // each stream's context is its witness; the reason is the connection's
-	default:
-		c.withLease(r.body.lease, func(*Conn) {
-			if c.peer.Watch(r) {
-				r.node.watch.Or(thePeer)
-			}
-		})
+		c.KeepWatched() // each stream's context is its witness; the reason is the connection's
+	case r.lease().Watch(r):
+		r.node.watch.Or(thePeer)
 	}
 }

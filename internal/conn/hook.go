@@ -1,4 +1,4 @@
-package request
+package conn
 
 import (
 	"net"
@@ -7,6 +7,8 @@ import (
 	"sync"
 	"sync/atomic"
 	"weak"
+
+	"github.com/lastbyte-go/lastbyte/internal/peer"
 )
 
 // Hook is a server's ConnState hook, and what it knows of the connections.
@@ -19,7 +21,7 @@ type Hook struct {
 	server *Server
 	defers bool        // deferred functions may wait for StateIdle
 	failed atomic.Bool // states are missing
-	conns  sync.Map    // ConnKey to *Conn: those that are open, and of which StateNew was told
+	conns  sync.Map    // peer.Key to *Conn: those that are open, and of which StateNew was told
 
 	mu    sync.Mutex
 	fresh []weak.Pointer[Conn] // between ConnContext and StateNew, or never told of
@@ -46,7 +48,7 @@ func (h *Hook) Before(own func(net.Conn, http.ConnState)) func(net.Conn, http.Co
 // connection whose key is nil cannot be found again.
 func (h *Hook) Expect(c *Conn) {
 	c.hook = h
-	if ConnKey(c.peer.NetConn()) == nil {
+	if c.key() == nil {
 		return
 	}
 	h.mu.Lock()
@@ -62,7 +64,7 @@ func (h *Hook) take(key any) *Conn {
 	h.mu.Lock()
 	defer h.mu.Unlock()
 	for i, p := range slices.Backward(h.fresh) {
-		if c := p.Value(); c != nil && ConnKey(c.peer.NetConn()) == key {
+		if c := p.Value(); c != nil && c.key() == key {
 			h.fresh = slices.Delete(h.fresh, i, i+1)
 			return c
 		}
@@ -71,7 +73,7 @@ func (h *Hook) take(key any) *Conn {
 }
 
 func (h *Hook) changed(nc net.Conn, state http.ConnState) {
-	key := ConnKey(nc)
+	key := peer.Key(nc)
 	if key == nil || h.failed.Load() {
 		return
 	}
@@ -89,7 +91,7 @@ func (h *Hook) changed(nc net.Conn, state http.ConnState) {
 	}
 	c.stateChanged(state)
 	if h.defers && state != http.StateNew {
-		c.idleNow(!over)
+		c.runIdle(!over)
 	}
 	if over {
 		h.conns.Delete(key)

@@ -1,4 +1,4 @@
-package request
+package conn
 
 import (
 	"runtime"
@@ -8,13 +8,13 @@ import (
 	"github.com/lastbyte-go/lastbyte/internal/peer"
 )
 
-// leftFirst says how the client left a connection that this process has closed,
+// LeftFirst says how the client left a connection that this process has closed,
 // or begun to, if it did so before; peer.Unknown if not. Where net/http cannot
 // write a frame it closes the connection at once (wroteFrame in h2_bundle.go),
 // before it has read the client's end; and it ends the contexts of several
 // streams one after the other, and calls the hook with the last. So what the hook
 // has not noted is asked here.
-func (c *Conn) leftFirst() peer.State {
+func (c *Conn) LeftFirst() peer.State {
 	c.end.mu.Lock()
 	if c.left.Load() == uint32(peer.Unknown) && c.server().takeLostPing() {
 		c.left.Store(uint32(peer.Closed))
@@ -49,7 +49,7 @@ func (c *Conn) leftBeforeClose() peer.State {
 	return peer.Unknown
 }
 
-// closing is what leftFirst has to go by. Its mutex is held for one question to
+// closing is what LeftFirst has to go by. Its mutex is held for one question to
 // the socket, and never while another is taken.
 type closing struct {
 	mu     sync.Mutex
@@ -69,7 +69,7 @@ type kept struct {
 // hook. It is done for connections whose end somebody waits for. Where somebody
 // has replaced the hook meanwhile, the garbage collector closes the descriptor.
 func (c *Conn) keepSocket() {
-	if _, secure := c.tls(); secure || !c.told.Load() {
+	if c.IsTLS() || !c.hooked.Load() {
 		return
 	}
 	c.end.mu.Lock()

@@ -1,4 +1,4 @@
-package request_test
+package conn_test
 
 import (
 	"crypto/tls"
@@ -7,8 +7,8 @@ import (
 	"net/http/httptest"
 	"testing"
 
+	"github.com/lastbyte-go/lastbyte/internal/conn"
 	"github.com/lastbyte-go/lastbyte/internal/peer"
-	"github.com/lastbyte-go/lastbyte/internal/request"
 )
 
 // TestA8_LeftBeforeTheClose: where net/http cannot write a frame of HTTP/2, it
@@ -34,10 +34,10 @@ func TestA8_LeftBeforeTheClose(t *testing.T) {
 			t.Run(map[bool]string{false: "plain ", true: "TLS "}[secure]+c.name, func(t *testing.T) {
 				t.Parallel()
 				server, client := pair(t, secure)
-				_, conn := request.WithConn(t.Context(), server)
-				request.StateChanged(conn, http.StateActive)
-				request.Note(conn)
-				defer request.StateChanged(conn, http.StateClosed)
+				_, k := conn.With(t.Context(), server)
+				conn.StateChanged(k, http.StateActive)
+				k.KeepWatched()
+				defer conn.StateChanged(k, http.StateClosed)
 				leave := func() {
 					if c.reset {
 						_ = client.SetLinger(0)
@@ -52,13 +52,13 @@ func TestA8_LeftBeforeTheClose(t *testing.T) {
 				}
 				server.Close() // as net/http does after that
 				if c.hooked {
-					request.StateChanged(conn, http.StateIdle)
+					conn.StateChanged(k, http.StateIdle)
 				}
 				if !c.client && c.hooked {
-					request.StateChanged(conn, http.StateClosed) // from here on the client hears of it
+					conn.StateChanged(k, http.StateClosed) // from here on the client hears of it
 					leave()
 				}
-				if got := request.LeftFirst(conn); (got != peer.Unknown) != c.client {
+				if got := k.LeftFirst(); (got != peer.Unknown) != c.client {
 					t.Errorf("the client left %v, want that it left first: %v", got, c.client)
 				}
 			})
