@@ -1,46 +1,91 @@
 package houserules_test
 
 import (
-	"maps"
 	"slices"
 	"strings"
 	"testing"
 )
 
-var verbs = []string{"abort", "exitcode", "eof", "thread"}
+// A room is a package of this module, and which others of the module its code
+// imports, its tests left aside.
+type room struct{ pkg, imports string }
 
-// Imports point down only: middleware, the four verbs, internal/request and its
-// helpers, which know nothing of a request.
+// house has all rooms. It is read from the top down: a package imports only what
+// stands below it.
+var house = slices.Concat([]room{
+	{".", ""},
+	{"example", "abort eof exitcode middleware thread"},
+	{"middleware", "abort eof exitcode thread " + core},
+
+	{"abort", core},
+	{"eof", core},
+	{"exitcode", core},
+	{"thread", core},
+
+	{"internal/request", list(helpers)},
+}, helpers, []room{ // what only tests import
+	{"internal/bench", ""},
+	{"internal/comparison", ""},
+	{"internal/houserules", ""},
+	{"internal/pipenet", ""},
+	{"internal/stress", ""},
+	{"internal/testkit", ""},
+})
+
+var core = "internal/request " + list(helpers)
+
+// helpers know nothing of a request.
+var helpers = []room{
+	{"internal/conn", "internal/nethttp internal/peer"},
+	{"internal/verdict", "internal/nethttp internal/peer"},
+	{"internal/gate", ""},
+	{"internal/header", ""},
+	{"internal/lifecycle", ""},
+	{"internal/nethttp", ""},
+	{"internal/peer", ""},
+	{"internal/work", ""},
+}
+
+func list(rooms []room) string {
+	var pkgs []string
+	for _, r := range rooms {
+		pkgs = append(pkgs, r.pkg)
+	}
+	return strings.Join(pkgs, " ")
+}
+
+// Imports point down only.
 func TestImports_PointDown(t *testing.T) {
 	t.Parallel()
-	helpers := map[string][]string{
-		"internal/conn":      {"internal/nethttp", "internal/peer"},
-		"internal/gate":      {},
-		"internal/header":    {},
-		"internal/lifecycle": {},
-		"internal/nethttp":   {},
-		"internal/peer":      {},
-		"internal/verdict":   {"internal/nethttp", "internal/peer"},
-		"internal/work":      {},
-	}
-	core := slices.Sorted(maps.Keys(helpers))
-	below := map[string][]string{".": {}, "internal/request": core}
-	maps.Copy(below, helpers)
-	core = append(slices.Clip(core), "internal/request")
-	for _, v := range verbs {
-		below[v] = core
-	}
-	below["middleware"] = append(slices.Clip(core), verbs...)
-	deps := goList(t, "Deps")
-	for pkg, want := range below {
-		list, ok := deps[pkg]
-		if !ok {
-			t.Errorf("there is no package %s, want one", pkg)
-		}
-		for _, dep := range list {
-			if strings.HasPrefix(dep, module) && !slices.Contains(want, inside(dep)) {
-				t.Errorf("%s depends on %s, want only %q", pkg, dep, want)
+	allowed := map[string][]string{}
+	for i, row := range house {
+		allowed[row.pkg] = strings.Fields(row.imports)
+		for _, above := range house[:i+1] {
+			if slices.Contains(allowed[row.pkg], above.pkg) {
+				t.Errorf("the table has %s import %s, which does not stand below it", row.pkg, above.pkg)
 			}
+		}
+	}
+	there := map[string]bool{}
+	for _, s := range sources(t) {
+		if s.nested || s.test() {
+			continue
+		}
+		there[s.pkg()] = true
+		want, known := allowed[s.pkg()]
+		if !known {
+			t.Errorf("%s: package %s has no row in the table, want one", s.path, s.pkg())
+			allowed[s.pkg()] = nil
+		}
+		for _, p := range s.imports() {
+			if _, ours := allowed[p]; ours && !slices.Contains(want, p) {
+				t.Errorf("%s imports %s, want only %q", s.path, p, want)
+			}
+		}
+	}
+	for _, row := range house {
+		if !there[row.pkg] {
+			t.Errorf("there is no package %s, want one", row.pkg)
 		}
 	}
 }
@@ -54,22 +99,19 @@ func TestImports_Dependencies(t *testing.T) {
 		"golang.org/x/sys/unix":    "internal/peer",
 		"testing":                  "internal/pipenet internal/testkit",
 	}
-	for pkg, list := range goList(t, "Imports") {
-		if strings.HasPrefix(pkg, "example") {
+	for _, s := range sources(t) {
+		if s.nested || s.test() || s.pkg() == "example" {
 			continue
 		}
-		for _, path := range list {
-			if strings.HasPrefix(path, module) {
-				continue
-			}
-			known := !strings.Contains(path, ".") // the standard library
+		for _, p := range s.imports() {
+			known := !strings.Contains(p, ".") || p == "." // the standard library, and our own
 			for dep, where := range only {
-				if path == dep || strings.HasPrefix(path, dep+"/") {
-					known = slices.Contains(strings.Fields(where), pkg)
+				if p == dep || strings.HasPrefix(p, dep+"/") {
+					known = slices.Contains(strings.Fields(where), s.pkg())
 				}
 			}
 			if !known {
-				t.Errorf("%s imports %s, want it nowhere but in %v", pkg, path, only)
+				t.Errorf("%s imports %s, want it nowhere but in %v", s.path, p, only)
 			}
 		}
 	}
