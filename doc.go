@@ -1,24 +1,25 @@
-// Package lastbyte controls how an HTTP request ends: when the client leaves early,
-// when the handler decides to end it, and when the response is complete but the work is
-// not.
+// Package lastbyte controls how an HTTP request ends: when the client leaves
+// early, when the handler decides to end it, and when the response is complete
+// but the work is not.
 //
-// In net/http a request ends when ServeHTTP returns. A handler that needs another
-// ending, or must be told of one, has to combine contexts, panics, hijacked connections
-// and its own goroutines. lastbyte offers three packages instead, for plain net/http and
-// its routers, over HTTP/1 and HTTP/2:
+// In net/http a request ends when ServeHTTP returns. A handler that needs
+// another ending, or must be told of one, has to combine contexts, panics,
+// hijacked connections and its own goroutines. lastbyte offers three packages
+// instead, for plain net/http and its routers, over HTTP/1 and HTTP/2:
 //
-//   - [github.com/lastbyte-go/lastbyte/abort]: the client left. abort.On registers a
-//     callback for that, and abort.Cause reports whether, why and when.
-//   - [github.com/lastbyte-go/lastbyte/exitcode]: the handler decides. exitcode.Exit ends
-//     the request with a code: a status with its page, or a connection that is dropped
-//     without a byte.
-//   - [github.com/lastbyte-go/lastbyte/eof]: the response is complete. eof.Send ends it
-//     now, so that the client has the whole response, and the handler keeps running.
-//     eof.Defer starts work after the response.
+//   - [github.com/lastbyte-go/lastbyte/abort]: the client left. abort.On
+//     registers a callback for that, and abort.Cause reports whether, why and
+//     when.
+//   - [github.com/lastbyte-go/lastbyte/exitcode]: the handler decides.
+//     exitcode.Exit ends the request with a code: a status with its page, or a
+//     connection that is dropped without a byte.
+//   - [github.com/lastbyte-go/lastbyte/eof]: the response is complete. eof.Send
+//     ends it now, so that the client has the whole response, and the handler
+//     keeps running. eof.Defer starts work after the response.
 //
-// Package [github.com/lastbyte-go/lastbyte/thread] adds goroutines that belong to a
-// request. Package [github.com/lastbyte-go/lastbyte/middleware] combines all of them in
-// one r.Use, with one outcome and one log line per request:
+// Package [github.com/lastbyte-go/lastbyte/thread] adds goroutines that belong
+// to a request. Package [github.com/lastbyte-go/lastbyte/middleware] combines
+// all of them in one r.Use, with one outcome and one log line per request:
 //
 //	life := middleware.New(middleware.Options{Logger: log})
 //
@@ -35,29 +36,31 @@
 //
 // # How they work together
 //
-// A request has one ending. The first of abort, exit, Send and return decides it. Later
-// ones are recorded and do not change the response, and the error of the call says what
-// decided before: a Send after the client left fails with abort.ErrClientAborted. An Exit
-// after Send fails with ErrEnded and cancels the work that is left. docs/lifecycle.md
-// describes all states and transitions.
+// A request has one ending. The first of abort, exit, Send and return decides
+// it. Later ones are recorded and do not change the response, and the error of
+// the call says what decided before: a Send after the client left fails with
+// abort.ErrClientAborted. An Exit after Send fails with ErrEnded and cancels
+// the work that is left. docs/lifecycle.md describes all states and
+// transitions.
 //
-// An abort cancels the request's context. If a callback is registered, the callback
-// decides instead: it can end the request with exitcode.Exit, or let the handler finish.
-// After Send a client that leaves is no abort.
+// An abort cancels the request's context. If a callback is registered, the
+// callback decides instead: it can end the request with exitcode.Exit, or let
+// the handler finish. After Send a client that leaves is no abort.
 //
-// The functions of lastbyte take the request's context and may be called anywhere inside
-// a lastbyte middleware. Outside they do nothing, and those that return an error return
-// ErrNoRequest.
+// The functions of lastbyte take the request's context and may be called
+// anywhere inside a lastbyte middleware. Outside they do nothing, and those
+// that return an error return ErrNoRequest.
 //
 // # Limits
 //
-// gin and echo reuse their context objects, and take the object of a request back when a
-// middleware around its handler returns. Detach may return before the handler does, so
-// with these frameworks it must be around the whole engine, see eof.Background.Detach.
+// gin and echo reuse their context objects, and take the object of a request
+// back when a middleware around its handler returns. Detach may return before
+// the handler does, so with these frameworks it must be around the whole
+// engine, see eof.Background.Detach.
 //
-// Without ConnContext, which middleware.Lifecycle.Attach installs, an abort is noticed
-// only when net/http notices it: not while the request body is unread, while bytes of a
-// next request wait, or after the connection was hijacked.
+// Without ConnContext, which middleware.Lifecycle.Attach installs, an abort is
+// noticed only when net/http notices it: not while the request body is unread,
+// while bytes of a next request wait, or after the connection was hijacked.
 //
-// This package has no API of its own.
+// This package itself has no API.
 package lastbyte

@@ -54,7 +54,8 @@ type Options struct {
 
 // Check reports client aborts to the handlers inside it. An abort cancels their
 // context with an [*Error] as its cause and their later writes are dropped with
-// that error, or the callback of [On] runs. It is lua_check_client_abort of ngx_lua.
+// that error, or the callback of [On] runs. It is lua_check_client_abort of
+// ngx_lua.
 func Check(next http.Handler) http.Handler { return request.Handler(defaults, next) }
 
 var defaults = config(Options{})
@@ -98,9 +99,9 @@ func config(o Options) *request.Config {
 // as far as that is safe for two goroutines, but neither the ResponseWriter nor the
 // request body. A panic of the callback is logged, and the handler continues.
 //
-// The context that the callback gets has the values of ctx. Neither the abort nor an
-// exit cancels it. It ends when the callback returns, after Options.CallbackTimeout,
-// or when a shutdown gives up waiting.
+// The context that the callback gets has the values of ctx. Neither the abort
+// nor an exit cancels it. It ends when the callback returns, after
+// Options.CallbackTimeout, or when a shutdown gives up waiting.
 //
 // Errors: [ErrCheckOff], [ErrDuplicate], [ErrEnded], [ErrNoRequest] and
 // [ErrNilFunc]. After each of them nothing has changed.
@@ -137,14 +138,15 @@ func ask(ctx context.Context, why error) (e *Error, ok bool) {
 	return e, ok
 }
 
-// Wrap returns err unchanged while the client is there. After an abort it returns an
-// error that matches both err and [ErrClientAborted]. So one test with errors.Is
-// covers the different errors of libraries for a client that left, such as io.EOF, a
-// CloseError 1006, sql.ErrTxDone, context.Canceled or EPIPE. Wrap(ctx, nil) is nil.
+// Wrap returns err unchanged while the client is there. After an abort it
+// returns an error that matches both err and [ErrClientAborted]. So one test
+// with errors.Is covers the different errors of libraries for a client that
+// left, such as io.EOF, a CloseError 1006, sql.ErrTxDone, context.Canceled or
+// EPIPE. Wrap(ctx, nil) is nil.
 //
-// On a hijacked connection Wrap examines the socket, as long as it is open. Over TLS,
-// where the client's close_notify may arrive before its FIN, that may take up to
-// 13 ms, unless err is a timeout.
+// On a hijacked connection Wrap examines the socket, as long as it is open.
+// Over TLS, where the client's close_notify may arrive before its FIN, that may
+// take up to 13 ms, unless err is a timeout.
 func Wrap(ctx context.Context, err error) error {
 	if err == nil {
 		return nil
@@ -163,12 +165,12 @@ type wrapped struct {
 func (w *wrapped) Error() string   { return w.err.Error() + " (" + w.abort.Error() + ")" }
 func (w *wrapped) Unwrap() []error { return []error{w.err, w.abort} }
 
-// Shield returns a context like ctx that a client abort does not cancel. An exit, a
-// deadline, a forced shutdown and the end of the request still cancel it. Use it for
-// work that must be completed once it has reached a certain point. Without a
-// lastbyte middleware around the handler, and in work after the response, which an
-// abort does not end, Shield returns ctx itself. No memory is kept for the result
-// once ctx has ended.
+// Shield returns a context like ctx that a client abort does not cancel. An
+// exit, a deadline, a forced shutdown and the end of the request still cancel
+// it. Use it for work that must be completed once it has reached a certain
+// point. Without a lastbyte middleware around the handler, and in work after
+// the response, which an abort does not end, Shield returns ctx itself. No
+// memory is kept for the result once ctx has ended.
 func Shield(ctx context.Context) context.Context {
 	if r, ok := request.From(ctx); ok {
 		return r.Shield(ctx)
@@ -177,21 +179,21 @@ func Shield(ctx context.Context) context.Context {
 }
 
 // ConnContext is for http.Server.ConnContext. It keeps the connection in the
-// context, so that lastbyte can find the [Reason] of an abort at the socket, notices
-// aborts where net/http does not, and never mistakes a server that closes or a read
-// deadline that passes (golang/go#70834) for the client. middleware.Lifecycle.Attach
-// installs it.
+// context, so that lastbyte can find the [Reason] of an abort at the socket,
+// notices aborts where net/http does not, and never mistakes a server that
+// closes or a read deadline that passes (golang/go#70834) for the client.
+// middleware.Lifecycle.Attach installs it.
 //
-// On HTTP/2 lastbyte must also know which side closed the connection first. net/http
-// reports that to the server's ConnState hook. If the server's ConnContext is this
-// function itself, the first connection installs such a hook in front of the
-// server's own. If ConnContext is another function that calls this one, or if
-// HTTP/2 is not served by net/http, a Close of the server counts as the end of the
-// client: use Lifecycle.Attach.
+// On HTTP/2 lastbyte must also know which side closed the connection first.
+// net/http reports that to the server's ConnState hook. If the server's
+// ConnContext is this function itself, the first connection installs such a
+// hook in front of the server's own. If ConnContext is another function that
+// calls this one, or if HTTP/2 is not served by net/http, a Close of the server
+// counts as the end of the client: use Lifecycle.Attach.
 //
-// On HTTP/2 and TLS a handler around lastbyte that cancels the context without a
-// cause looks like a client that left; context.WithCancelCause distinguishes them. A
-// reset of an HTTP/2 connection may be reported as [Closed].
+// On HTTP/2 and TLS a handler around lastbyte that cancels the context without
+// a cause looks like a client that left; context.WithCancelCause distinguishes
+// them. A reset of an HTTP/2 connection may be reported as [Closed].
 func ConnContext(ctx context.Context, c net.Conn) context.Context {
 	ctx, known := conn.With(ctx, c)
 	known.HookConnState(ConnContext)

@@ -8,8 +8,8 @@ import (
 )
 
 // Error says why and when the client aborted. It is the cause of the request's
-// cancelled context, and errors.Is finds [ErrClientAborted] in it. It is not changed
-// after it has been made.
+// cancelled context, and errors.Is finds [ErrClientAborted] in it. It is not
+// changed after it has been made.
 type Error struct {
 	Reason Reason
 	After  time.Duration // from the start of the request
@@ -31,8 +31,9 @@ func (e *Error) Is(target error) bool { return target == ErrClientAborted }
 // Unwrap returns e.Err.
 func (e *Error) Unwrap() error { return e.Err }
 
-// Reason says how the client left. If there is evidence for several reasons when the
-// abort is noticed, the reason is the first of them in the order of the constants.
+// Reason says how the client left. If there is evidence for several reasons
+// when the abort is noticed, the reason is the first of them in the order of
+// the constants.
 type Reason string
 
 const (

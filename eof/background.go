@@ -12,43 +12,46 @@ import (
 	"github.com/lastbyte-go/lastbyte/internal/work"
 )
 
-// Options are the settings of a [Background]. The zero value has the limits that the
-// fields name.
+// Options are the settings of a [Background]. The zero value has the limits
+// that the fields name.
 type Options struct {
-	// Running is the number of tasks that may run at once; others wait. 0 means 256.
-	// Detached handlers are not counted. It is lua_max_running_timers of ngx_lua.
+	// Running is the number of tasks that may run at once; others wait. 0 means
+	// 256. Detached handlers are not counted. It is lua_max_running_timers of
+	// ngx_lua.
 	Running int
 
-	// Pending is the number of tasks that may wait at once, including those of After
-	// and those whose response has not ended. One more is refused. 0 means 1024. It is
-	// lua_max_pending_timers of ngx_lua.
+	// Pending is the number of tasks that may wait at once, including those of
+	// After and those whose response has not ended. One more is refused. 0
+	// means 1024. It is lua_max_pending_timers of ngx_lua.
 	Pending int
 
-	// Detached is the number of handlers that may run without a client, after Send or
-	// an exit. At the limit Detach answers 503 with Retry-After: 1 and does not run the
-	// handler; the page is that of exitcode.New, if there is one. Handlers that run
-	// already may exceed the limit. 0 means 4096.
+	// Detached is the number of handlers that may run without a client, after
+	// Send or an exit. At the limit Detach answers 503 with Retry-After: 1 and
+	// does not run the handler; the page is that of exitcode.New, if there is
+	// one. Handlers that run already may exceed the limit. 0 means 4096.
 	Detached int
 
-	// Timeout is the longest time that a task, or a detached handler counted from Send,
-	// may take before its context ends. 0 means no limit. A function that ignores its
-	// context keeps running.
+	// Timeout is the longest time that a task, or a detached handler counted
+	// from Send, may take before its context ends. 0 means no limit. A function
+	// that ignores its context keeps running.
 	Timeout time.Duration
 
-	// OnPanic receives the value and the stack of a panic of a task, or of a handler
-	// whose response has ended. If it is nil, the panic is logged with its stack by the
-	// Lifecycle around the handler, or by http.Server.ErrorLog. OnPanic is called on the
-	// goroutine that panicked. If OnPanic panics, that is logged in the same way.
+	// OnPanic receives the value and the stack of a panic of a task, or of a
+	// handler whose response has ended. If it is nil, the panic is logged with
+	// its stack by the Lifecycle around the handler, or by
+	// http.Server.ErrorLog. OnPanic is called on the goroutine that panicked.
+	// If OnPanic panics, that is logged in the same way.
 	OnPanic func(v any, stack []byte)
 }
 
-// A Background owns the work that continues after responses. It limits the work, logs
-// and recovers its panics, and waits for it at a shutdown. All its methods may be called
-// from any goroutine. Make one with [New]; the zero value is not usable.
+// A Background owns the work that continues after responses. It limits the
+// work, logs and recovers its panics, and waits for it at a shutdown. All its
+// methods may be called from any goroutine. Make one with [New]; the zero value
+// is not usable.
 //
-// A Background starts no goroutine before there is work. The goroutines of detached
-// handlers are reused. They end when they have been idle for 10 to 20 seconds, or with
-// [Background.Shutdown].
+// A Background starts no goroutine before there is work. The goroutines of
+// detached handlers are reused. They end when they have been idle for 10 to 20
+// seconds, or with [Background.Shutdown].
 //
 // A testing/synctest bubble that makes its own Background and uses Detach must call
 // Shutdown before it ends. A Background that was made outside of all bubbles, in a
@@ -72,18 +75,20 @@ type Background struct {
 
 // Stats are the counts of a [Background], taken at one moment.
 type Stats struct {
-	// Now: tasks that run, tasks that wait, handlers that run after Send or an exit.
+	// Now: tasks that run, tasks that wait, handlers that run after Send or an
+	// exit.
 	Running, Pending, Detached int64
 
-	// In total: tasks and detached handlers that returned, those that panicked, tasks
-	// that were refused, and work that a forced shutdown gave up.
+	// In total: tasks and detached handlers that returned, those that panicked,
+	// tasks that were refused, and work that a forced shutdown gave up.
 	Done, Panicked, Rejected, Lost uint64
 
 	// In total: requests that Detach answered with 503.
 	Refused uint64
 }
 
-// New makes a Background with the settings o. It panics if a number in o is negative.
+// New makes a Background with the settings o. It panics if a number in o is
+// negative.
 func New(o Options) *Background {
 	if o.Running < 0 || o.Pending < 0 || o.Timeout < 0 {
 		panic(fmt.Sprintf("eof.New: negative option, got Running %d, Pending %d, Timeout %v", o.Running, o.Pending, o.Timeout))
@@ -100,28 +105,30 @@ func New(o Options) *Background {
 	return b
 }
 
-// Handler is a middleware that enables [Defer] and [After] in the handlers inside it.
+// Handler is a middleware that enables [Defer] and [After] in the handlers
+// inside it.
 func (b *Background) Handler(next http.Handler) http.Handler {
 	return request.Handler(b.config, next)
 }
 
-// Detach is Handler, and enables [Send] as well. It runs next on a separate goroutine, so
-// that ServeHTTP can return before next does. While Options.Detached handlers run without
-// a client, Detach answers 503 and does not run next. Inside another Detach, it is
-// Handler.
+// Detach is Handler, and enables [Send] as well. It runs next on a separate
+// goroutine, so that ServeHTTP can return before next does. While
+// Options.Detached handlers run without a client, Detach answers 503 and does
+// not run next. Inside another Detach, it is Handler.
 //
-// Inside Detach the handler has a separate header map. Its context has no Deadline; the
-// deadline of an outer context works by cancellation, until Send. Mount Detach inside
-// the router, with chi's With. If it is around the router (chi's Use), and an exit from
-// another goroutine than the handler's ends the request early, outer handlers do not see
-// its route.
+// Inside Detach the handler has a separate header map. Its context has no
+// Deadline; the deadline of an outer context works by cancellation, until Send.
+// Mount Detach inside the router, with chi's With. If it is around the router
+// (chi's Use), and an exit from another goroutine than the handler's ends the
+// request early, outer handlers do not see its route.
 //
-// Detach may return before the handler does, so everything between Detach and the
-// handler must leave alone what the handler still uses. gin and echo do not: an adapter
-// around gin's c.Next and echo.WrapMiddleware give the context object (*gin.Context,
-// echo.Context) to the next request when the middleware returns, and the handler
-// continues with the data of another client. With these frameworks Detach must be
-// around the whole engine, as the handler of the http.Server.
+// Detach may return before the handler does, so everything between Detach and
+// the handler must leave alone what the handler still uses. gin and echo do
+// not: an adapter around gin's c.Next and echo.WrapMiddleware give the context
+// object (*gin.Context, echo.Context) to the next request when the middleware
+// returns, and the handler continues with the data of another client. With
+// these frameworks Detach must be around the whole engine, as the handler of
+// the http.Server.
 func (b *Background) Detach(next http.Handler) http.Handler {
 	return request.Detach(b.config, next)
 }

@@ -7,8 +7,8 @@ import (
 	"github.com/lastbyte-go/lastbyte/internal/work"
 )
 
-// Drain begins a shutdown and does not wait: tasks of [After] that are not due run at
-// once, and new ones are refused.
+// Drain begins a shutdown and does not wait: tasks of [After] that are not due
+// run at once, and new ones are refused.
 func (b *Background) Drain() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
@@ -22,17 +22,18 @@ func (b *Background) Drain() {
 	}
 }
 
-// Shutdown begins with [Background.Drain] and waits until the work has ended: running and
-// waiting tasks, detached handlers and abort callbacks. Tasks of [Defer] are still
-// accepted. If ctx ends first, Shutdown cancels the work that is left with
-// [ErrShuttingDown] as the cause, drops the tasks that wait, and returns an error that
-// says how much work that was and that matches the error of ctx. It may be called at any
-// time, more than once and concurrently; each call waits.
+// Shutdown begins with [Background.Drain] and waits until the work has ended:
+// running and waiting tasks, detached handlers and abort callbacks. Tasks of
+// [Defer] are still accepted. If ctx ends first, Shutdown cancels the work that
+// is left with [ErrShuttingDown] as the cause, drops the tasks that wait, and
+// returns an error that says how much work that was and that matches the error
+// of ctx. It may be called at any time, more than once and concurrently; each
+// call waits.
 //
-// When Shutdown has returned nil, the goroutines of that work have ended. To know that, it
-// examines the stacks of all goroutines, which stops the process for a moment. In a
-// process with more than 10,000 goroutines it does not, and the last goroutines may still
-// be returning.
+// When Shutdown has returned nil, the goroutines of that work have ended. To
+// know that, it examines the stacks of all goroutines, which stops the process
+// for a moment. In a process with more than 10,000 goroutines it does not, and
+// the last goroutines may still be returning.
 //
 // Call Shutdown after http.Server.Shutdown, which does not wait for this work.
 func (b *Background) Shutdown(ctx context.Context) error {

@@ -10,9 +10,9 @@ import (
 
 var errShutdown = errors.New("the server shuts down")
 
-// drain stops srv in the order of docs/shutdown.md, and logs what it waits for. At half
-// of the grace period it tells the requests that still run. At three quarters it cuts
-// them off, so that time is left for background work.
+// drain stops srv in the order of docs/shutdown.md, and logs what it waits for.
+// At half of the grace period it tells the requests that still run. At three
+// quarters it cuts them off, so that time is left for background work.
 func (a *app) drain(srv *http.Server) error {
 	began := time.Now()
 	grace, cancel := context.WithDeadline(context.Background(), began.Add(a.grace))
@@ -35,7 +35,8 @@ func (a *app) drain(srv *http.Server) error {
 		err = fmt.Errorf("%d requests were still at work: %w", left, errors.Join(err, srv.Close()))
 	}
 
-	// 3. Work that continues after responses ends. There are no requests left to add more.
+	// 3. Work that continues after responses ends. There are no requests left
+	// to add more.
 	a.tell("waiting for background work")
 	err = errors.Join(err, a.life.Shutdown(grace))
 

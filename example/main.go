@@ -37,8 +37,8 @@ type settings struct {
 	long, work, step, lag, grace time.Duration
 }
 
-// run is main with its environment as parameters. The server stops when ctx ends. The
-// result is the exit status of the process.
+// run is main with its environment as parameters. The server stops when ctx
+// ends. The result is the exit status of the process.
 func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
 	s, err := parse(args, stdout)
 	if errors.Is(err, flag.ErrHelp) {

@@ -30,7 +30,8 @@ func (a *app) longWork(w http.ResponseWriter, r *http.Request) {
 	a.log.Info().Stringer("for", a.long).Msg("long: working")
 	if err := sleep(ctx, a.long); err != nil {
 		a.log.Info().AnErr("cause", err).Msg("long: stopped")
-		// Either the server shuts down, or the callback has exited; then this exit has no effect.
+		// Either the server shuts down, or the callback has exited; then this
+		// exit has no effect.
 		_ = exitcode.Exit(ctx, http.StatusServiceUnavailable)
 		return
 	}
@@ -66,11 +67,11 @@ func (a *app) content(w http.ResponseWriter, r *http.Request) {
 	fmt.Fprintf(w, "hello, %s\n", r.Header.Get("X-User"))
 }
 
-// gone writes status and page itself, and exit(200) lets them stand.
+// gone writes status and page itself, and exit(200) leaves them as they are.
 func (a *app) gone(w http.ResponseWriter, r *http.Request) {
 	w.WriteHeader(http.StatusGone)
 	fmt.Fprintln(w, "This is our own content")
-	_ = exitcode.Exit(r.Context(), http.StatusOK) // fails only if the client has left
+	_ = exitcode.Exit(r.Context(), http.StatusOK) // it fails only if the client has left
 }
 
 // exit ends the request with the code of its path.

@@ -7,12 +7,12 @@ import (
 	"strings"
 )
 
-// commands is what to try.
+// commands are the curl commands to try.
 const commands = `Listening on URL for HTTP/1.1 and unencrypted HTTP/2. Ctrl-C drains.
 
-The client leaves: press Ctrl-C within LONG.
+The client leaves: press Ctrl-C in curl within LONG.
   curl URL/long
-Phases, as in nginx: exit(0) goes on with the next one, exit(403) stops.
+Phases, as in nginx: exit(0) continues with the next phase, exit(403) stops.
   curl -i 'URL/phases?user=bob'
   curl -i 'URL/phases?user=mallory'
 The handler writes status and page, then calls exit(200).
@@ -20,14 +20,14 @@ The handler writes status and page, then calls exit(200).
 Exit with a page, and without a single byte.
   curl -i URL/exit/404
   curl -i URL/exit/444
-The answer is complete, its handler works on for WORK. The second request has
-the same connection, and its answer at once.
+The response is complete, and its handler keeps running for WORK. The second
+request uses the same connection and is answered at once.
   curl -w 'port %{local_port}, %{time_total}s\n' URL/async URL/async
-Work that is left for after the response, at once and WORK later.
+Work after the response: at once, and WORK later.
   curl URL/deferred
-Threads: the first answer counts, the others are called off.
+Threads: the first answer counts, and the others are cancelled.
   curl URL/fanout
-What a load balancer asks.
+The probe of a load balancer.
   curl -i URL/ready
 
 Each also works with curl --http2-prior-knowledge; a curl before 8.0 then fails
@@ -39,7 +39,7 @@ func usage(w io.Writer, url string, s settings) {
 	fmt.Fprintln(w, r.Replace(commands))
 }
 
-// baseURL is how a client on this machine gets to addr.
+// baseURL returns the URL by which a client on this machine reaches addr.
 func baseURL(addr net.Addr) string {
 	if tcp, ok := addr.(*net.TCPAddr); ok && tcp.IP.IsUnspecified() {
 		return fmt.Sprintf("http://localhost:%d", tcp.Port)

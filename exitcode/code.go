@@ -10,8 +10,8 @@ import (
 	"github.com/lastbyte-go/lastbyte/internal/request"
 )
 
-// Code is what a request exits with: a status from 200 to 999, 0, or -1. Other values
-// are invalid.
+// Code is what a request exits with: a status from 200 to 999, 0, or -1. Other
+// values are invalid.
 type Code int
 
 const (
@@ -53,8 +53,8 @@ func (c Code) Err() error {
 	return &ExitError{c}
 }
 
-// ExitError is an error with a code. A function of [Handler] may return it, and it is
-// the cause of the cancelled context of a request that exited.
+// ExitError is an error with a code. A function of [Handler] may return it, and
+// it is the cause of the cancelled context of a request that exited.
 type ExitError struct{ Code Code }
 
 // Error returns the code and its name.
@@ -66,8 +66,8 @@ func (e *ExitError) Is(target error) bool {
 	return ok && t.Code == e.Code
 }
 
-// Of returns the code of the first [*ExitError] that errors.AsType finds in err. The
-// result is false if there is none.
+// Of returns the code of the first [*ExitError] that errors.AsType finds in
+// err. The result is false if there is none.
 func Of(err error) (Code, bool) {
 	if e, ok := errors.AsType[*ExitError](err); ok {
 		return e.Code, true
@@ -77,8 +77,8 @@ func Of(err error) (Code, bool) {
 
 func defaultPage(w http.ResponseWriter, r *http.Request, code int) { PlainText(w, r, Code(code)) }
 
-// PlainText writes an error page of one line of text, such as "404 Not Found\n". It is
-// the default of [Options].ErrorPage.
+// PlainText writes an error page of one line of text, such as "404 Not
+// Found\n". It is the default of [Options].ErrorPage.
 func PlainText(w http.ResponseWriter, _ *http.Request, code Code) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("X-Content-Type-Options", "nosniff")

@@ -1,9 +1,10 @@
 // Package exitcode lets a handler decide how its request ends.
 //
 // A net/http handler that wants to end a request from deep inside must write an
-// error page and return through all its callers, and none of them may write another
-// page. It can drop the connection only by a panic, and no logger sees why. With this
-// package one call ends the request, and middlewares outside see the code:
+// error page and return through all its callers, and none of them may write
+// another page. It can drop the connection only by a panic, and no logger sees
+// why. With this package one call ends the request, and middlewares outside see
+// the code:
 //
 //	r.Use(exitcode.Phase(authenticate)) // OK: next handler; 401: stop
 //	...
@@ -12,9 +13,10 @@
 //
 // # Limits
 //
-// Exit does not unwind its caller: return after it, or use [Throw]. A status that has
-// been sent cannot be replaced. Without abort.ConnContext a dropped HTTP/1 connection
-// is closed only when the handler returns; nothing more is sent on it until then.
+// Exit does not unwind its caller: return after it, or use [Throw]. A status
+// that has been sent cannot be replaced. Without abort.ConnContext a dropped
+// HTTP/1 connection is closed only when the handler returns; nothing more is
+// sent on it until then.
 //
 // A middleware sees the status of an exit, and may add to its response, if a
 // lastbyte middleware is inside of it. The innermost lastbyte middleware that the
@@ -34,22 +36,24 @@ import (
 	"github.com/lastbyte-go/lastbyte/internal/request"
 )
 
-// Exit ends the request with code. The first exit decides. It is ngx.exit of ngx_lua.
-// It may be called from any goroutine.
+// Exit ends the request with code. The first exit decides. It is ngx.exit of
+// ngx_lua. It may be called from any goroutine.
 //
-// Exit does not unwind its caller: return after it. It cancels the request's context
-// with an [*ExitError] as the cause, and later writes of the handler fail with
-// [ErrExited]. A code that drops the connection (-1, 408, 444, 499) acts at once, also
-// on a handler that is blocked in a Write. The page of another code from 300 on is
-// written when the handler next writes or returns. Under Detach it is written at once
-// if a thread or an abort callback exits with the context that it was given.
+// Exit does not unwind its caller: return after it. It cancels the request's
+// context with an [*ExitError] as the cause, and later writes of the handler
+// fail with [ErrExited]. A code that drops the connection (-1, 408, 444, 499)
+// acts at once, also on a handler that is blocked in a Write. The page of
+// another code from 300 on is written when the handler next writes or returns.
+// Under Detach it is written at once if a thread or an abort callback exits
+// with the context that it was given.
 //
 // Exit(ctx, OK) in a handler or thread ends nothing and returns nil, see [Phase].
 //
-// Errors: [ErrInvalidCode] (nothing changes), [ErrExited] (an earlier exit decided),
-// [ErrHeaderSent] (the header has been sent and code could not replace the status; the
-// request ends nevertheless), [ErrEnded] (the response is complete; after eof.Send the
-// remaining work is cancelled, in a task nothing happens) and [ErrNoRequest].
+// Errors: [ErrInvalidCode] (nothing changes), [ErrExited] (an earlier exit
+// decided), [ErrHeaderSent] (the header has been sent and code could not
+// replace the status; the request ends nevertheless), [ErrEnded] (the response
+// is complete; after eof.Send the remaining work is cancelled, in a task
+// nothing happens) and [ErrNoRequest].
 func Exit(ctx context.Context, code Code) error {
 	if !code.valid() {
 		return fmt.Errorf("%w %d", ErrInvalidCode, int(code))
@@ -68,25 +72,25 @@ func exit(code Code) *request.Exit {
 	return &request.Exit{Code: int(code), Cause: &ExitError{code}, Page: defaultPage}
 }
 
-// Throw is [Exit] for deep call stacks: it does not return. It unwinds the calling
-// goroutine up to the function that lastbyte runs there: the handler, a [Phase], a
-// [HeaderFilter], a thread, an abort callback or a task. That function has then ended,
-// and no panic is counted or logged. Throw(ctx, OK) does only that; in a Phase the
-// next handler runs. After eof.Send and in a task, where there is no response to end,
-// every Throw does only that.
+// Throw is [Exit] for deep call stacks: it does not return. It unwinds the
+// calling goroutine up to the function that lastbyte runs there: the handler, a
+// [Phase], a [HeaderFilter], a thread, an abort callback or a task. That
+// function has then ended, and no panic is counted or logged. Throw(ctx, OK)
+// does only that; in a Phase the next handler runs. After eof.Send and in a
+// task, where there is no response to end, every Throw does only that.
 //
 // Throw panics with http.ErrAbortHandler, which well-behaved recoverers pass on
-// without a log line. Deferred calls run, and a recover on the way cannot undo the
-// exit. A library that recovers the panic and panics with an error that wraps it, as
-// golang.org/x/sync/singleflight does in Do, is no obstacle. But other requests that
-// wait for the result of the same Do get the same panic although they have not
-// exited, and their responses are cut. Functions that several requests share should
-// return an error, see [Handler].
+// without a log line. Deferred calls run, and a recover on the way cannot undo
+// the exit. A library that recovers the panic and panics with an error that
+// wraps it, as golang.org/x/sync/singleflight does in Do, is no obstacle. But
+// other requests that wait for the result of the same Do get the same panic
+// although they have not exited, and their responses are cut. Functions that
+// several requests share should return an error, see [Handler].
 //
-// Call Throw only on goroutines that lastbyte started or serves. On others (a plain go
-// statement, errgroup.Group.Go, singleflight's DoChan) nothing recovers the panic, and
-// it ends the process. Outside any lastbyte middleware, and with an invalid code,
-// net/http drops the connection.
+// Call Throw only on goroutines that lastbyte started or serves. On others (a
+// plain go statement, errgroup.Group.Go, singleflight's DoChan) nothing
+// recovers the panic, and it ends the process. Outside any lastbyte middleware,
+// and with an invalid code, net/http drops the connection.
 func Throw(ctx context.Context, code Code) {
 	if r, ok := request.From(ctx); ok && code.valid() {
 		var e *request.Exit
@@ -135,20 +139,20 @@ func end(ctx context.Context, code Code, where string) {
 	}
 }
 
-// HeaderFilter makes a middleware that runs fn once, just before the final status and
-// headers are sent. It does not run for informational (1xx) responses. It is
-// header_filter_by_lua of ngx_lua.
+// HeaderFilter makes a middleware that runs fn once, just before the final
+// status and headers are sent. It does not run for informational (1xx)
+// responses. It is header_filter_by_lua of ngx_lua.
 //
-// fn may change h. If it returns [OK], the response is sent; any other code replaces
-// the response, and the handler's body is dropped. fn also sees the page of an exit,
-// but cannot replace its code. Of several filters the innermost runs first, and each is
-// given the status that would be sent at that moment. If a filter panics, the response
-// fails closed: only a status from 500 on, which a recoverer inside lastbyte may
-// write, is sent without the filter. Otherwise the connection is dropped, also after
-// eof.Send.
+// fn may change h. If it returns [OK], the response is sent; any other code
+// replaces the response, and the handler's body is dropped. fn also sees the
+// page of an exit, but cannot replace its code. Of several filters the
+// innermost runs first, and each is given the status that would be sent at that
+// moment. If a filter panics, the response fails closed: only a status from 500
+// on, which a recoverer inside lastbyte may write, is sent without the filter.
+// Otherwise the connection is dropped, also after eof.Send.
 //
-// fn runs on the goroutine that sends the header, inside its write. It must not write
-// or call eof.Send itself. HeaderFilter panics if fn is nil.
+// fn runs on the goroutine that sends the header, inside its write. It must not
+// write or call eof.Send itself. HeaderFilter panics if fn is nil.
 func HeaderFilter(fn func(r *http.Request, status int, h http.Header) Code) func(http.Handler) http.Handler {
 	if fn == nil {
 		panic("exitcode.HeaderFilter: nil function")
@@ -169,12 +173,13 @@ func HeaderFilter(fn func(r *http.Request, status int, h http.Header) Code) func
 	return func(next http.Handler) http.Handler { return request.Handler(c, next) }
 }
 
-// Handler makes a handler from a function that returns an error. A nil error ends the
-// request normally. An error that carries a code (see [Of]) exits with that code, and any
-// other error exits with 500. If the client has aborted, the code is 499, whatever the
-// error is. An error without a code or with one from 500 on is logged with its whole
-// text, which is never sent to the client. [ErrExited], [ErrEnded] and the error of an
-// abort are not logged, because they repeat what is known. Handler panics if fn is nil.
+// Handler makes a handler from a function that returns an error. A nil error
+// ends the request normally. An error that carries a code (see [Of]) exits with
+// that code, and any other error exits with 500. If the client has aborted, the
+// code is 499, whatever the error is. An error without a code or with one from
+// 500 on is logged with its whole text, which is never sent to the client.
+// [ErrExited], [ErrEnded] and the error of an abort are not logged, because
+// they repeat what is known. Handler panics if fn is nil.
 func Handler(fn func(http.ResponseWriter, *http.Request) error) http.Handler {
 	if fn == nil {
 		panic("exitcode.Handler: nil function")
@@ -215,9 +220,9 @@ func echoes(ctx context.Context, err error) bool {
 // Options are the settings of [New].
 type Options struct {
 	// ErrorPage writes the page of a code. nil means [PlainText]. The page sets
-	// headers and body, and may set another status than that of the code. It runs on
-	// a separate goroutine and writes into memory first. If it panics or does not
-	// return, the status is sent without a page.
+	// headers and body, and may set another status than that of the code. It
+	// runs on a separate goroutine and writes into memory first. If it panics
+	// or does not return, the status is sent without a page.
 	ErrorPage func(w http.ResponseWriter, r *http.Request, code Code)
 }
 
@@ -231,8 +236,8 @@ func New(o Options) func(http.Handler) http.Handler {
 	return func(next http.Handler) http.Handler { return request.Handler(c, next) }
 }
 
-// From returns the code that the request exited with. The result is false if it has not
-// exited, or if no lastbyte middleware is around the handler.
+// From returns the code that the request exited with. The result is false if it
+// has not exited, or if no lastbyte middleware is around the handler.
 func From(ctx context.Context) (Code, bool) {
 	if r, ok := request.From(ctx); ok {
 		code, exited := r.ExitCode()

@@ -33,19 +33,19 @@ func (s *servers) remove(l *Lifecycle) {
 	}
 }
 
-// Attach connects l with the connections of srv: it installs ConnContext and ConnState
-// hooks, which call the hooks that srv already has. Call it before srv serves, once for
-// each server.
+// Attach connects l with the connections of srv: it installs ConnContext and
+// ConnState hooks, which call the hooks that srv already has. Call it before
+// srv serves, once for each server.
 //
 // When http.Server.Shutdown is called on the last of the attached servers, the
-// Background drains, see eof.Background.Drain. Attaching a server after that ends the
-// drain. A server that is closed with Close, without Shutdown, still counts as one that
-// serves.
+// Background drains, see eof.Background.Drain. Attaching a server after that
+// ends the drain. A server that is closed with Close, without Shutdown, still
+// counts as one that serves.
 //
-// A ConnState hook that is set later should call the one that Attach has installed, for
-// every state. If it does not, deferred functions run as soon as the outermost lastbyte
-// handler has returned, and on HTTP/2 a Close of the server may be mistaken for the
-// client.
+// A ConnState hook that is set later should call the one that Attach has
+// installed, for every state. If it does not, deferred functions run as soon as
+// the outermost lastbyte handler has returned, and on HTTP/2 a Close of the
+// server may be mistaken for the client.
 func (l *Lifecycle) Attach(srv *http.Server) {
 	ownContext := srv.ConnContext
 	hook := conn.NewHook(conn.KnowServer(srv))

@@ -12,16 +12,16 @@ import (
 	"github.com/lastbyte-go/lastbyte/thread"
 )
 
-// Controller offers functions of the other packages as methods, for the request of the
-// context that was passed to [From]. Its methods may be called from any goroutine at any
-// time.
+// Controller offers functions of the other packages as methods, for the request
+// of the context that was passed to [From]. Its methods may be called from any
+// goroutine at any time.
 type Controller struct {
 	ctx context.Context
 	r   *request.Request
 }
 
-// From returns the Controller of the request that ctx belongs to. The result is false if
-// no lastbyte middleware is around the handler.
+// From returns the Controller of the request that ctx belongs to. The result is
+// false if no lastbyte middleware is around the handler.
 func From(ctx context.Context) (*Controller, bool) {
 	r, ok := request.From(ctx)
 	if !ok {
@@ -53,9 +53,10 @@ func (c *Controller) Outcome() Outcome { return outcome(c.r.Outcome()) }
 // Outcome says how a request ended. It is a zerolog.LogObjectMarshaler and a
 // slog.LogValuer.
 type Outcome struct {
-	// Status is the recorded status: the code of an exit before the header (0 for -1),
-	// 499 for an abort before the header, 500 for a panic before the header, 101 if the
-	// connection was hijacked, otherwise the status that was sent.
+	// Status is the recorded status: the code of an exit before the header (0
+	// for -1), 499 for an abort before the header, 500 for a panic before the
+	// header, 101 if the connection was hijacked, otherwise the status that was
+	// sent.
 	Status int
 
 	Sent     int           // the status that was passed to net/http to be sent; 0 if there was none

@@ -1,5 +1,5 @@
-// Package middleware combines abort, exitcode, eof and thread in one middleware, with a
-// controller, an outcome and a log line for each request.
+// Package middleware combines abort, exitcode, eof and thread in one
+// middleware, with a controller, an outcome and a log line for each request.
 //
 //	life := middleware.New(middleware.Options{Logger: log})
 //
@@ -13,11 +13,11 @@
 //
 // # Limits
 //
-// PathValues that are set inside are not visible outside, because a copy of the request
-// is handed down. A ResponseWriter of an unknown type keeps only the optional interfaces
-// that net/http defines, and Unwrap. http.MaxBytesReader cannot set Connection: close
-// behind another writer than net/http's; lastbyte sets it on a 413. docs/transparency.md
-// lists what else a handler can observe.
+// PathValues that are set inside are not visible outside, because a copy of the
+// request is handed down. A ResponseWriter of an unknown type keeps only the
+// optional interfaces that net/http defines, and Unwrap. http.MaxBytesReader
+// cannot set Connection: close behind another writer than net/http's; lastbyte
+// sets it on a 413. docs/transparency.md lists what else a handler can observe.
 package middleware
 
 import (
@@ -37,25 +37,26 @@ import (
 
 // Options are the settings of a [Lifecycle].
 type Options struct {
-	// Logger writes one line per request and one more when detached work ends. It also
-	// writes problems during a request and after it at level error, such as the panics
-	// of tasks and detached handlers, with their stacks. Each line has method, path,
-	// route and request id. The zero value writes nothing, and problems are logged by
-	// http.Server.ErrorLog. A panic of the Logger is logged by the standard logger.
+	// Logger writes one line per request and one more when detached work ends.
+	// It also writes problems during a request and after it at level error,
+	// such as the panics of tasks and detached handlers, with their stacks.
+	// Each line has method, path, route and request id. The zero value writes
+	// nothing, and problems are logged by http.Server.ErrorLog. A panic of the
+	// Logger is logged by the standard logger.
 	Logger zerolog.Logger
 
 	Abort      abort.Options
 	Exit       exitcode.Options
 	Background eof.Options
 
-	// OnEnd is called after each response with its outcome, on the serving goroutine,
-	// before net/http's last write of the response. nil means no call. A panic of OnEnd
-	// has the effect of a panic of the handler.
+	// OnEnd is called after each response with its outcome, on the serving
+	// goroutine, before net/http's last write of the response. nil means no
+	// call. A panic of OnEnd has the effect of a panic of the handler.
 	OnEnd func(Outcome)
 }
 
-// Lifecycle combines the middlewares of lastbyte. Make one with [New]; the zero value is
-// not usable. All its methods may be called from any goroutine.
+// Lifecycle combines the middlewares of lastbyte. Make one with [New]; the zero
+// value is not usable. All its methods may be called from any goroutine.
 type Lifecycle struct {
 	onEnd      func(Outcome)
 	log        zerolog.Logger
@@ -74,14 +75,16 @@ type Stats struct {
 	// Now: requests that are being served.
 	Active int64
 
-	// In total: requests, and those of them that the client aborted, that exited, and
-	// that eof.Send ended. Aborts, exits and EOFs are counted when the response ends.
+	// In total: requests, and those of them that the client aborted, that
+	// exited, and that eof.Send ended. Aborts, exits and EOFs are counted when
+	// the response ends.
 	Requests, Aborts, Exits, EOFs uint64
 
 	Background eof.Stats
 }
 
-// New makes a Lifecycle with the settings o. It panics if abort.New or eof.New does.
+// New makes a Lifecycle with the settings o. It panics if abort.New or eof.New
+// does.
 func New(o Options) *Lifecycle {
 	l := &Lifecycle{
 		onEnd:      o.OnEnd,
@@ -97,17 +100,18 @@ func New(o Options) *Lifecycle {
 	return l
 }
 
-// Handler is a middleware that switches on the check for aborts, the exit settings, Defer
-// and After, the Outcome and the log line: r.Use(life.Handler).
+// Handler is a middleware that switches on the check for aborts, the exit
+// settings, Defer and After, the Outcome and the log line: r.Use(life.Handler).
 func (l *Lifecycle) Handler(next http.Handler) http.Handler {
 	return request.Handler(l.config, l.check(l.settings(l.background.Handler(next))))
 }
 
-// Detach is Handler, and enables eof.Send in the handlers inside, which run on separate
-// goroutines, see eof.Background.Detach: r.With(life.Detach).Post("/tasks", h). If a check
-// for aborts is set outside, or abort.Ignore is, Detach leaves that as it is. With gin and
-// echo, Detach must be around the whole engine and not in an adapter for single routes,
-// see eof.Background.Detach.
+// Detach is Handler, and enables eof.Send in the handlers inside, which run on
+// separate goroutines, see eof.Background.Detach:
+// r.With(life.Detach).Post("/tasks", h). If a check for aborts is set outside,
+// or abort.Ignore is, Detach leaves that as it is. With gin and echo, Detach
+// must be around the whole engine and not in an adapter for single routes, see
+// eof.Background.Detach.
 func (l *Lifecycle) Detach(next http.Handler) http.Handler {
 	return request.Handler(l.config, request.CheckByDefault(l.check(l.settings(l.background.Detach(next)))))
 }
@@ -120,8 +124,8 @@ func (l *Lifecycle) settings(next http.Handler) http.Handler {
 }
 
 // Shutdown waits for the work that continues after responses, see
-// eof.Background.Shutdown. Call it after http.Server.Shutdown, which does not wait for this
-// work.
+// eof.Background.Shutdown. Call it after http.Server.Shutdown, which does not
+// wait for this work.
 func (l *Lifecycle) Shutdown(ctx context.Context) error { return l.background.Shutdown(ctx) }
 
 // Stats returns the current counts.
@@ -179,8 +183,8 @@ func (o *observer) Log(ctx context.Context, r *request.Request, text string, sta
 	return !l.silent
 }
 
-// guarded runs f, which calls the logger. A panic of the logger is logged and not passed
-// on, because this goroutine may have no caller that recovers it.
+// guarded runs f, which calls the logger. A panic of the logger is logged and
+// not passed on, because this goroutine may have no caller that recovers it.
 func guarded(f func()) {
 	defer func() { _ = recover() }() // a panic of the standard logger cannot be logged
 	defer func() {

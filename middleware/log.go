@@ -29,7 +29,8 @@ func (l *Lifecycle) line(r *request.Request, end request.Outcome) {
 	e.Msg("request")
 }
 
-// about adds the fields that identify a request. ctx has the route and the request id.
+// about adds the fields that identify a request. ctx has the route and the
+// request id.
 func about(e *zerolog.Event, ctx context.Context, r *request.Request) {
 	req := r.HTTP()
 	e.Str("method", req.Method).Str("path", req.URL.Path)
@@ -71,9 +72,10 @@ func (l *Lifecycle) problem(ctx context.Context, r *request.Request, text string
 // ms returns d in milliseconds, for fields whose names end in _ms.
 func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
 
-// MarshalZerologObject adds the fields of o to e: status, sent, size (in bytes) and
-// duration_ms, and where they apply exit, aborted, abort_reason, abort_after_ms, eof_ms,
-// hijacked, panicked and cut. Fields whose names end in _ms are milliseconds as floats.
+// MarshalZerologObject adds the fields of o to e: status, sent, size (in bytes)
+// and duration_ms, and where they apply exit, aborted, abort_reason,
+// abort_after_ms, eof_ms, hijacked, panicked and cut. Fields whose names end in
+// _ms are milliseconds as floats.
 func (o Outcome) MarshalZerologObject(e *zerolog.Event) {
 	e.Int("status", o.Status).Int("sent", o.Sent).Int64("size", o.Bytes).Float64("duration_ms", ms(o.Duration))
 	if o.Exited {

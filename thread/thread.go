@@ -1,8 +1,9 @@
 // Package thread runs managed goroutines inside one request.
 //
-// A handler that starts goroutines itself must wait for them, recover their panics, and
-// make sure that they do not use the ResponseWriter after it has returned. The threads
-// of this package are managed by the request, which ends after its last thread:
+// A handler that starts goroutines itself must wait for them, recover their
+// panics, and make sure that they do not use the ResponseWriter after it has
+// returned. The threads of this package are managed by the request, which ends
+// after its last thread:
 //
 //	t, err := thread.Spawn(ctx, func(ctx context.Context) error { return fetch(ctx) })
 //	...
@@ -17,8 +18,8 @@ import (
 	"github.com/lastbyte-go/lastbyte/internal/request"
 )
 
-// Thread is a goroutine of a request, made by [Spawn]. All its methods may be called
-// from any goroutine, also after the request has ended.
+// Thread is a goroutine of a request, made by [Spawn]. All its methods may be
+// called from any goroutine, also after the request has ended.
 type Thread struct {
 	cancel  context.CancelCauseFunc
 	done    chan struct{}
@@ -29,18 +30,19 @@ type Thread struct {
 // Spawn runs fn on a goroutine of the request that ctx belongs to. It is
 // ngx.thread.spawn of ngx_lua. It may be called from any goroutine.
 //
-// The request ends after its last thread. After eof.Send, threads belong to the detached
-// work. The context of fn is derived from ctx and ends with the request, or when
-// [Thread.Kill] is called. If ctx is the context of another thread, Kill of that thread
-// cancels the new thread too, but the return of that thread does not. fn must not use
-// the ResponseWriter while the handler does.
+// The request ends after its last thread. After eof.Send, threads belong to the
+// detached work. The context of fn is derived from ctx and ends with the
+// request, or when [Thread.Kill] is called. If ctx is the context of another
+// thread, Kill of that thread cancels the new thread too, but the return of
+// that thread does not. fn must not use the ResponseWriter while the handler
+// does.
 //
-// A panic of fn is logged and becomes the error of the thread, a [*PanicError]. A panic
-// with http.ErrAbortHandler is not logged. The error of a thread that exitcode.Throw ended
-// is [ErrExited].
+// A panic of fn is logged and becomes the error of the thread, a [*PanicError].
+// A panic with http.ErrAbortHandler is not logged. The error of a thread that
+// exitcode.Throw ended is [ErrExited].
 //
-// Errors: [ErrEnded], [ErrExited], [ErrNoRequest] and [ErrNilFunc]. After an error fn does
-// not run.
+// Errors: [ErrEnded], [ErrExited], [ErrNoRequest] and [ErrNilFunc]. After an
+// error fn does not run.
 func Spawn(ctx context.Context, fn func(context.Context) error) (*Thread, error) {
 	r, ok := request.From(ctx)
 	switch {
@@ -105,9 +107,10 @@ func thrown(l request.Left) error {
 // errGoexit is the error of a thread that called runtime.Goexit.
 var errGoexit = errors.New("thread: runtime.Goexit was called")
 
-// Wait waits for the thread to end and returns its error, which is a [*PanicError] if fn
-// panicked. If ctx ends first, Wait returns the error of ctx. It may be called more than
-// once. It is ngx.thread.wait of ngx_lua for one thread.
+// Wait waits for the thread to end and returns its error, which is a
+// [*PanicError] if fn panicked. If ctx ends first, Wait returns the error of
+// ctx. It may be called more than once. It is ngx.thread.wait of ngx_lua for
+// one thread.
 func (t *Thread) Wait(ctx context.Context) error {
 	select {
 	case <-t.done:
@@ -122,8 +125,9 @@ func (t *Thread) Wait(ctx context.Context) error {
 	}
 }
 
-// Kill cancels the context of the thread with [ErrKilled] as the cause, and does not wait:
-// a function that ignores its context keeps running. It is ngx.thread.kill of ngx_lua.
+// Kill cancels the context of the thread with [ErrKilled] as the cause, and
+// does not wait: a function that ignores its context keeps running. It is
+// ngx.thread.kill of ngx_lua.
 func (t *Thread) Kill() { t.cancel(ErrKilled) }
 
 // PanicError is the error of a thread that panicked.

@@ -19,11 +19,11 @@ type place struct {
 	prev, next *place
 }
 
-// WaitAny waits for the first of threads to end, and returns it with its error. If
-// several have ended already, it returns any of them. If ctx ends first, WaitAny returns nil
-// and the error of ctx. Without threads it returns [ErrNoThreads]. The cost of a call
-// grows with the number of threads, which is not limited. It is ngx.thread.wait of ngx_lua
-// for several threads.
+// WaitAny waits for the first of threads to end, and returns it with its error.
+// If several have ended already, it returns any of them. If ctx ends first,
+// WaitAny returns nil and the error of ctx. Without threads it returns
+// [ErrNoThreads]. The cost of a call grows with the number of threads, which is
+// not limited. It is ngx.thread.wait of ngx_lua for several threads.
 func WaitAny(ctx context.Context, threads ...*Thread) (*Thread, error) {
 	if len(threads) == 0 {
 		return nil, ErrNoThreads
@@ -64,8 +64,9 @@ func WaitAny(ctx context.Context, threads ...*Thread) (*Thread, error) {
 	}
 }
 
-// enter registers p, so that p is told when the thread ends. If it returns false, the
-// thread has ended, and its error may be read: tell locked w.mu after it was written.
+// enter registers p, so that p is told when the thread ends. If it returns
+// false, the thread has ended, and its error may be read: tell locked w.mu
+// after it was written.
 func (w *waiters) enter(p *place) bool {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -97,8 +98,9 @@ func (p *place) leave() {
 	}
 }
 
-// tell reports that t has ended, after its error was written. It never blocks: a call of
-// WaitAny has room for the first thread that ends, and needs no other.
+// tell reports that t has ended, after its error was written. It never blocks:
+// a call of WaitAny has room for the first thread that ends, and needs no
+// other.
 func (w *waiters) tell(t *Thread) {
 	w.mu.Lock()
 	defer w.mu.Unlock()
