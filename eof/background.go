@@ -116,6 +116,9 @@ func (b *Background) Handler(next http.Handler) http.Handler {
 // Options.Detached handlers run without a client, Detach answers 503 and does
 // not run next. Inside another Detach, it is Handler.
 //
+// Compressors and session middlewares must be outside of Detach: what one inside
+// writes when the handler returns comes after [Send] and is dropped.
+//
 // Inside Detach the handler has a separate header map. Its context has no
 // Deadline; the deadline of an outer context works by cancellation, until Send.
 // Mount Detach inside the router, with chi's With. If it is around the router

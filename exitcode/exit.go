@@ -16,7 +16,9 @@
 // Exit does not unwind its caller: return after it, or use [Throw]. A status
 // that has been sent cannot be replaced. Without abort.ConnContext a dropped
 // HTTP/1 connection is closed only when the handler returns; nothing more is
-// sent on it until then.
+// sent on it until then. Where neither a connection nor a stream can be cut
+// (net/http/fcgi, net/http/cgi, a recorder), such a code is sent as the status
+// of an empty response.
 //
 // A middleware sees the status of an exit, and may add to its response, if a
 // lastbyte middleware is inside of it. The innermost lastbyte middleware that the
