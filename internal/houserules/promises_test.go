@@ -2,7 +2,7 @@ package houserules_test
 
 import (
 	"cmp"
-	"io/fs"
+	"go/ast"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -17,9 +17,6 @@ const repository = "../.."
 var (
 	// promiseRow is a line of docs/promises.md that states a promise: the id comes first.
 	promiseRow = regexp.MustCompile(`(?m)^\| ([A-Z][0-9]+[a-z]?) \|`)
-
-	// testName is the declaration of a test.
-	testName = regexp.MustCompile(`(?m)^func Test(\w+)\(`)
 
 	// promiseID is a part of a test's name that has the form of an id.
 	promiseID = regexp.MustCompile(`^[A-Z][0-9]+[a-z]?$`)
@@ -86,29 +83,22 @@ func promiseIDs(t *testing.T) (ids []string) {
 func testedPromises(t *testing.T) map[string]string {
 	t.Helper()
 	tested := make(map[string]string)
-	err := filepath.WalkDir(repository, func(path string, d fs.DirEntry, err error) error {
-		if err != nil {
-			return err
+	for _, s := range sources(t) {
+		if !s.test() {
+			continue
 		}
-		if !strings.HasSuffix(path, "_test.go") {
-			return nil
-		}
-		text, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		for _, m := range testName.FindAllStringSubmatch(string(text), -1) {
-			for part := range strings.SplitSeq(m[1], "_") {
+		s.functions(func(f *ast.FuncDecl) {
+			name, isTest := strings.CutPrefix(f.Name.Name, "Test")
+			if !isTest || f.Recv != nil {
+				return
+			}
+			for part := range strings.SplitSeq(name, "_") {
 				if !promiseID.MatchString(part) {
 					break
 				}
-				tested[part] = "Test" + m[1]
+				tested[part] = f.Name.Name
 			}
-		}
-		return nil
-	})
-	if err != nil {
-		t.Fatal(err)
+		})
 	}
 	return tested
 }
