@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/lastbyte-go/lastbyte/internal/request"
+	"github.com/lastbyte-go/lastbyte/internal/route"
 
 	"github.com/rs/zerolog"
 )
@@ -34,10 +35,10 @@ func (l *Lifecycle) line(r *request.Request, end request.Outcome) {
 func about(e *zerolog.Event, ctx context.Context, r *request.Request) {
 	req := r.HTTP()
 	e.Str("method", req.Method).Str("path", req.URL.Path)
-	if route := request.RoutePattern(ctx); route != "" {
-		e.Str("route", route)
+	if pattern := route.Pattern(ctx); pattern != "" {
+		e.Str("route", pattern)
 	}
-	if id := request.ID(ctx); id != "" {
+	if id := route.RequestID(ctx); id != "" {
 		e.Str("request_id", id)
 	}
 }

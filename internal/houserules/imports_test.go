@@ -43,6 +43,7 @@ var helpers = []room{
 	{"internal/lifecycle", ""},
 	{"internal/nethttp", ""},
 	{"internal/peer", ""},
+	{"internal/route", ""},
 	{"internal/work", ""},
 }
 
@@ -94,7 +95,7 @@ func TestImports_PointDown(t *testing.T) {
 func TestImports_Dependencies(t *testing.T) {
 	t.Parallel()
 	only := map[string]string{
-		"github.com/go-chi/chi/v5": "internal/request",
+		"github.com/go-chi/chi/v5": "internal/route",
 		"github.com/rs/zerolog":    "middleware",
 		"golang.org/x/sys/unix":    "internal/peer",
 		"testing":                  "internal/pipenet internal/testkit",

@@ -5,10 +5,9 @@ import (
 	"mime/multipart"
 	"net/http"
 
-	"github.com/go-chi/chi/v5"
-
 	"github.com/lastbyte-go/lastbyte/internal/conn"
 	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
+	"github.com/lastbyte-go/lastbyte/internal/route"
 )
 
 // carry gives the outer handlers what the handlers inside have changed in the
@@ -27,9 +26,7 @@ func carry(from, to *http.Request, given context.Context) {
 	if from.Form == nil && to.Form != nil {
 		from.Form, from.PostForm = to.Form, to.PostForm
 	}
-	if to.Pattern != from.Pattern && to.Pattern != "" {
-		from.Pattern = to.Pattern
-	}
+	route.CarryPattern(from, to)
 }
 
 // carryFields carries what middlewares assign to: a RealIP the address, a method
@@ -93,7 +90,7 @@ func (c *carried) Value(key any) any {
 	case requestKey, scopeKey, conn.Key, *int: // *int: package context's own key, for cancellation
 		return c.Context.Value(key)
 	}
-	if key != chi.RouteCtxKey { // a copy, inside
+	if !route.IsKey(key) { // a copy, inside
 		if v := c.values.Value(key); v != nil {
 			return v
 		}

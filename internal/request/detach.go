@@ -10,10 +10,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	"github.com/go-chi/chi/v5"
-
 	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
 	"github.com/lastbyte-go/lastbyte/internal/nethttp"
+	"github.com/lastbyte-go/lastbyte/internal/route"
 	"github.com/lastbyte-go/lastbyte/internal/work"
 )
 
@@ -31,7 +30,7 @@ type Detached struct {
 	h     *handler
 	node  openNode
 	body  body
-	route *chi.Context // the handler's copy; nil without chi
+	route route.Route // the handler's copy
 
 	own       http.Header  // the handler's map; nil before it asked
 	synced    bool         // it has reached the one below
@@ -92,7 +91,7 @@ func (h *handler) detached(r *Request, inner bool, w http.ResponseWriter, req *h
 // init makes d the part of r inside h; out will be the handler's request.
 func (d *Detached) init(r *Request, ctx context.Context, h *handler, out *http.Request) {
 	d.req, d.h, d.body.to = r, h, out
-	if chi.RouteContext(ctx) != nil {
+	if route.Of(ctx).Exists() {
 		s := r.newScope(ctx, own)
 		d.route, ctx = s.route, s
 	}

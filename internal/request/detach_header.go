@@ -6,6 +6,7 @@ import (
 	"github.com/lastbyte-go/lastbyte/internal/header"
 	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
 	"github.com/lastbyte-go/lastbyte/internal/nethttp"
+	"github.com/lastbyte-go/lastbyte/internal/route"
 )
 
 // header is the handler's own map, which begins as what outer handlers set.
@@ -133,12 +134,8 @@ func (d *Detached) settle() {
 		d.carryLate()
 		header.CarryTrailers(d.w.wrapped.Header(), d.own, d.trailer)
 	}
-	if p := d.body.to.Pattern; p != "" {
-		d.body.from.Pattern = p
-	}
+	route.CarryPattern(d.body.from, d.body.to)
 	d.req.carryEarly(d.body.from, d.body.to, &d.node)
 	carryFields(d.body.from, d.body.to)
-	if d.route != nil {
-		carryRoute(d.body.from.Context(), d.route)
-	}
+	d.route.CarryTo(d.body.from.Context())
 }

@@ -3,17 +3,15 @@ package request
 import (
 	"context"
 
-	"github.com/go-chi/chi/v5"
-	"github.com/go-chi/chi/v5/middleware"
-
 	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
+	"github.com/lastbyte-go/lastbyte/internal/route"
 )
 
 // Chi's route context is recycled when its router returns. What may live longer
 // (detached handlers, threads, callbacks, tasks) reads a copy.
 type scope struct {
 	context.Context
-	route *chi.Context // nil: no chi router around
+	route route.Route // a copy
 	kind  kind
 	task  any             // the work after the response that this is the scope of; nil: none
 	given context.Context // what the function of this scope got; see flat.go
@@ -34,47 +32,43 @@ func (s *scope) Value(key any) any {
 	switch {
 	case key == scopeKey{}:
 		return s
-	case key == chi.RouteCtxKey && s.route != nil:
-		return s.route
+	case route.IsKey(key) && s.route.Exists():
+		return s.route.Value()
 	}
 	return s.Context.Value(key)
 }
 
 func (r *Request) newScope(ctx context.Context, k kind) *scope {
 	s := &scope{Context: ctx, kind: k}
-	route := chi.RouteContext(ctx)
-	if route == nil {
+	in := route.Of(ctx)
+	if !in.Exists() {
 		return s
 	}
-	if outer := scopeOf(ctx); outer == nil || outer.route != route {
-		if r.hasAny(lifecycle.HandlerReturned) && route != chi.RouteContext(r.node.parent) { // of a router inside, which is back as well
-			s.route = chi.NewRouteContext()
+	if outer := scopeOf(ctx); outer == nil || outer.route != in {
+		if r.hasAny(lifecycle.HandlerReturned) && in != route.Of(r.node.parent) { // of a router inside, which is back as well
+			s.route = route.Forgotten()
 			return s
 		}
 		if !r.hold() { // who outlived the request has no route: chi gave it to another
-			s.route = chi.NewRouteContext()
+			s.route = route.Forgotten()
 			return s
 		}
 		defer r.release()
 	}
-	s.route = route.Clone()
+	s.route = in.Copy()
 	return s
 }
 
 // beside gives a scope like s for another function, with a copy of the route.
 func (s *scope) beside() *scope {
-	b := &scope{Context: s.Context, kind: s.kind}
-	if s.route != nil {
-		b.route = s.route.Clone()
-	}
-	return b
+	return &scope{Context: s.Context, kind: s.kind, route: s.route.Copy()}
 }
 
 // readable is ctx with a route that can be read now. That of the router around
 // lastbyte stays as it is until the request has ended; one inside may be about to
 // be given to another request.
 func (r *Request) readable(ctx context.Context) context.Context {
-	if route := chi.RouteContext(ctx); route == nil || route == chi.RouteContext(r.node.parent) && !r.hasAny(lifecycle.Ended) {
+	if in := route.Of(ctx); !in.Exists() || in == route.Of(r.node.parent) && !r.hasAny(lifecycle.Ended) {
 		return ctx
 	}
 	return r.newScope(ctx, kindOf(ctx))
@@ -125,26 +119,3 @@ func kindOf(ctx context.Context) kind {
 
 // IsTask reports whether ctx belongs to work after the response.
 func IsTask(ctx context.Context) bool { return kindOf(ctx) == task }
-
-// carryRoute shows the outer handlers the route that was matched on a copy.
-func carryRoute(ctx context.Context, route *chi.Context) {
-	to := chi.RouteContext(ctx)
-	if to == nil || route == nil {
-		return
-	}
-	to.Routes, to.RoutePath, to.RouteMethod = route.Routes, route.RoutePath, route.RouteMethod
-	to.RoutePatterns = append(to.RoutePatterns[:0], route.RoutePatterns...)
-	to.URLParams.Keys = append(to.URLParams.Keys[:0], route.URLParams.Keys...)
-	to.URLParams.Values = append(to.URLParams.Values[:0], route.URLParams.Values...)
-}
-
-// RoutePattern is the route that chi matched, "" if there is none.
-func RoutePattern(ctx context.Context) string {
-	if route := chi.RouteContext(ctx); route != nil {
-		return route.RoutePattern()
-	}
-	return ""
-}
-
-// ID is the id that chi's RequestID gave the request, "" if it did not run.
-func ID(ctx context.Context) string { return middleware.GetReqID(ctx) }

@@ -18,9 +18,9 @@ import (
 // leaves to the caller, not to write from two goroutines at once, it leaves too.
 type Writer struct {
 	wrapped http.ResponseWriter
-	req   *Request
-	lay   *layer // nil: the request's own writer
-	gate  gate.Gate
+	req     *Request
+	lay     *layer // nil: the request's own writer
+	gate    gate.Gate
 
 	status int16            // the request's own: recorded; a layer's: said by its handler, 0 before. Under Request.mu
 	speaks nethttp.Protocol // the protocol of wrapped, as view found it; set before the handler runs

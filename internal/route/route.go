@@ -1,0 +1,75 @@
+// Package route knows the routers around and inside lastbyte: chi, whose route
+// context is recycled when its router returns, and the ServeMux of net/http, which
+// notes its pattern in the request. Nothing else imports chi.
+package route
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/go-chi/chi/v5"
+	"github.com/go-chi/chi/v5/middleware"
+)
+
+// Route is what chi has matched for a request: its own route context, or a copy
+// that may be read after chi has recycled that. The zero Route is that of a request
+// without a router.
+type Route struct{ chi *chi.Context }
+
+// Of gives the route in ctx, which is chi's own unless somebody has put a copy
+// there.
+func Of(ctx context.Context) Route { return Route{chi.RouteContext(ctx)} }
+
+// Forgotten gives a copy of a route that can not be read any more: it is empty.
+func Forgotten() Route { return Route{chi.NewRouteContext()} }
+
+// Exists reports whether there is a router.
+func (r Route) Exists() bool { return r.chi != nil }
+
+// Copy gives a copy of r. It may be made while the router that r is of is known not
+// to have returned; a copy of a copy may be made at any time.
+func (r Route) Copy() Route {
+	if r.chi == nil {
+		return r
+	}
+	return Route{r.chi.Clone()}
+}
+
+// IsKey reports whether a context has its route under key.
+func IsKey(key any) bool { return key == chi.RouteCtxKey }
+
+// Value is what a context with the route r gives for chi's key, see IsKey.
+func (r Route) Value() any { return r.chi }
+
+// CarryTo shows r, which is a copy, to handlers outside, whose context is ctx.
+func (r Route) CarryTo(ctx context.Context) {
+	to := chi.RouteContext(ctx)
+	if to == nil || r.chi == nil {
+		return
+	}
+	to.Routes, to.RoutePath, to.RouteMethod = r.chi.Routes, r.chi.RoutePath, r.chi.RouteMethod
+	to.RoutePatterns = append(to.RoutePatterns[:0], r.chi.RoutePatterns...)
+	to.URLParams.Keys = append(to.URLParams.Keys[:0], r.chi.URLParams.Keys...)
+	to.URLParams.Values = append(to.URLParams.Values[:0], r.chi.URLParams.Values...)
+}
+
+// Pattern is the pattern that chi matched, "" if there is none.
+func Pattern(ctx context.Context) string {
+	if route := chi.RouteContext(ctx); route != nil {
+		return route.RoutePattern()
+	}
+	return ""
+}
+
+// RequestID is the id that chi's middleware.RequestID gave the request, "" if it
+// did not run.
+func RequestID(ctx context.Context) string { return middleware.GetReqID(ctx) }
+
+// CarryPattern shows the pattern that an http.ServeMux has noted in to, a copy of
+// from, to handlers outside. A pattern that has not changed is not written, since
+// other goroutines may read it.
+func CarryPattern(from, to *http.Request) {
+	if to.Pattern != "" && to.Pattern != from.Pattern {
+		from.Pattern = to.Pattern
+	}
+}
