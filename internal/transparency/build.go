@@ -11,6 +11,8 @@ import (
 
 type built struct{ bin, cwd string }
 
+// build makes the test binary of a package, with mw behind its servers, or without
+// one.
 func build(s suite, p pkgSpec, mw *middleware) (built, error) {
 	id := "base"
 	if mw != nil {
@@ -30,71 +32,96 @@ func build(s suite, p pkgSpec, mw *middleware) (built, error) {
 		args = append(args, "-race")
 	}
 	if s.module == "" {
-		dir := filepath.Join(goroot, "src", p.dir)
-		if mw != nil {
-			name, err := goCmd(dir, "list", "-f", "{{.Name}}", ".")
-			if err != nil {
-				return built{}, err
-			}
-			file := filepath.Join(dir, hookName)
-			must(os.WriteFile(file, hook(string(name), stdPrefix+"zzhook"), 0o666))
-			defer os.Remove(file)
-			// x/sys/unix and others pull runtime symbols by their real path.
-			args = append(args, "-ldflags=-checklinkname=0")
-		}
-		_, err := goCmd(dir, append(args, ".")...)
+		dir, err := buildStd(p, mw, args)
 		return built{bin, dir}, err
 	}
-	mod := filepath.Join(outDir, "src")
-	if _, err := os.Stat(mod); err != nil {
-		var info struct{ Dir, Version, Error string }
-		o, err := goCmd(*cache, "mod", "download", "-json", s.module+"@"+version(s.module))
+	dir, err := buildModule(s, p, mw, filepath.Join(outDir, "src"), args)
+	return built{bin, dir}, err
+}
+
+// buildStd builds a package of the standard library.
+func buildStd(p pkgSpec, mw *middleware, args []string) (dir string, err error) {
+	dir = filepath.Join(goroot, "src", p.dir)
+	if mw != nil {
+		name, err := goCmd(dir, "list", "-f", "{{.Name}}", ".")
 		if err != nil {
-			return built{}, err
+			return "", err
 		}
-		must(json.Unmarshal(o, &info))
-		tmp := mod + ".tmp"
-		must(os.RemoveAll(tmp))
-		if out, err := exec.Command("cp", "-r", info.Dir, tmp).CombinedOutput(); err != nil {
-			return built{}, fmt.Errorf("%v: %s", err, out)
-		}
-		exec.Command("chmod", "-R", "u+w", tmp).Run()
-		applyEdits(tmp, s.edits)
-		if mw != nil {
-			// The middleware's go line raises this module's, which would change
-			// the GODEBUG defaults of its tests.
-			var gm struct {
-				Go      string
-				Godebug []struct{ Key string }
-			}
-			o := must1(goCmd(tmp, "mod", "edit", "-json"))
-			must(json.Unmarshal(o, &gm))
-			if v := strings.SplitN(gm.Go, ".", 3); len(v) >= 2 && len(gm.Godebug) == 0 {
-				if _, err := goCmd(tmp, "mod", "edit", "-godebug=default=go"+v[0]+"."+v[1]); err != nil {
-					return built{}, err
-				}
-			}
-			ed := []string{"mod", "edit", "-require=" + mw.module + "@v0.0.0", "-replace=" + mw.module + "=" + mw.dir}
-			for _, r := range mw.replaces {
-				ed = append(ed, "-replace="+r[0]+"="+r[1])
-			}
-			if _, err := goCmd(tmp, ed...); err != nil {
-				return built{}, err
-			}
-		}
-		must(os.Rename(tmp, mod))
+		file := filepath.Join(dir, hookName)
+		must(os.WriteFile(file, hook(string(name), stdPrefix+"zzhook"), 0o666))
+		defer os.Remove(file)
+		// x/sys/unix and others pull runtime symbols by their real path.
+		args = append(args, "-ldflags=-checklinkname=0")
 	}
-	dir := filepath.Join(mod, p.dir)
+	_, err = goCmd(dir, append(args, ".")...)
+	return dir, err
+}
+
+// buildModule builds a package of a module, which it copies to mod first.
+func buildModule(s suite, p pkgSpec, mw *middleware, mod string, args []string) (dir string, err error) {
+	if _, err := os.Stat(mod); err != nil {
+		if err := copyModule(s, mw, mod); err != nil {
+			return "", err
+		}
+	}
+	dir = filepath.Join(mod, p.dir)
 	if mw != nil {
 		name, err := goCmd(dir, "list", "-mod=mod", "-f", "{{.Name}}", ".")
 		if err != nil {
-			return built{}, err
+			return "", err
 		}
 		mw.hookPackage(filepath.Join(mod, "zzhook"), false)
 		must(os.WriteFile(filepath.Join(dir, hookName), hook(string(name), s.module+"/zzhook"), 0o666))
 	}
-	_, err := goCmd(dir, append(args, "-mod=mod", ".")...)
-	return built{bin, dir}, err
+	_, err = goCmd(dir, append(args, "-mod=mod", ".")...)
+	return dir, err
+}
+
+// copyModule puts the module of s, edited and with a require line for mw, at mod.
+func copyModule(s suite, mw *middleware, mod string) error {
+	var info struct{ Dir, Version, Error string }
+	o, err := goCmd(*cache, "mod", "download", "-json", s.module+"@"+version(s.module))
+	if err != nil {
+		return err
+	}
+	must(json.Unmarshal(o, &info))
+	tmp := mod + ".tmp"
+	must(os.RemoveAll(tmp))
+	if out, err := exec.Command("cp", "-r", info.Dir, tmp).CombinedOutput(); err != nil {
+		return fmt.Errorf("%v: %s", err, out)
+	}
+	exec.Command("chmod", "-R", "u+w", tmp).Run()
+	applyEdits(tmp, s.edits)
+	if mw != nil {
+		if err := mw.require(tmp); err != nil {
+			return err
+		}
+	}
+	must(os.Rename(tmp, mod))
+	return nil
+}
+
+// require adds the middleware to the go.mod in dir.
+func (m *middleware) require(dir string) error {
+	// The middleware's go line raises this module's, which would change the
+	// GODEBUG defaults of its tests.
+	var gm struct {
+		Go      string
+		Godebug []struct{ Key string }
+	}
+	o := must1(goCmd(dir, "mod", "edit", "-json"))
+	must(json.Unmarshal(o, &gm))
+	if v := strings.SplitN(gm.Go, ".", 3); len(v) >= 2 && len(gm.Godebug) == 0 {
+		if _, err := goCmd(dir, "mod", "edit", "-godebug=default=go"+v[0]+"."+v[1]); err != nil {
+			return err
+		}
+	}
+	ed := []string{"mod", "edit", "-require=" + m.module + "@v0.0.0", "-replace=" + m.module + "=" + m.dir}
+	for _, r := range m.replaces {
+		ed = append(ed, "-replace="+r[0]+"="+r[1])
+	}
+	_, err := goCmd(dir, ed...)
+	return err
 }
 
 // version pins what "latest" was when the cache was made.
@@ -112,5 +139,3 @@ func version(module string) string {
 	}
 	return v[module]
 }
-
-// ------------------------------------------------------------------- run

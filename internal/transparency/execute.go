@@ -27,22 +27,10 @@ type results struct {
 	Note    string
 }
 
-// execute runs the binary once. done lists tests with an outcome, open those
-// that had begun and never ended.
+// execute runs the binary once. open lists the tests that had begun and never
+// ended.
 func execute(b built, p pkgSpec, run string, limit time.Duration) (r results, open []string, exitErr error) {
-	args := []string{"-test.v=test2json", "-test.paniconexit0", "-test.count=1",
-		"-test.timeout=" + limit.String()}
-	if p.short {
-		args = append(args, "-test.short")
-	}
-	if run != "" {
-		args = append(args, "-test.run="+run)
-	}
-	args = append(args, p.args...)
-	cmd := exec.Command(b.bin, args...)
-	cmd.Dir, cmd.Env = b.cwd, goEnv()
-	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
-	cmd.WaitDelay = 5 * time.Second
+	cmd := command(b, p, run, limit)
 	conv := exec.Command(test2json())
 	pr, pw := must2(os.Pipe())
 	cmd.Stdout, cmd.Stderr, conv.Stdin = pw, pw, pr
@@ -55,11 +43,7 @@ func execute(b built, p pkgSpec, run string, limit time.Duration) (r results, op
 	// The binary's own -test.timeout ends it; this is for one that cannot.
 	kill := time.AfterFunc(limit+20*time.Second, func() { syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL) })
 	// No event for a while: a hang. SIGQUIT makes Go print the goroutines.
-	lastEvent := time.Now()
 	stall := time.AfterFunc(stallTime, func() { cmd.Process.Signal(syscall.SIGQUIT) })
-	r = results{Status: map[string]string{}, Output: map[string]string{}}
-	begun := map[string]bool{}
-	outs := map[string]*strings.Builder{}
 	waited := make(chan error, 1)
 	go func() {
 		err := cmd.Wait()
@@ -67,52 +51,95 @@ func execute(b built, p pkgSpec, run string, limit time.Duration) (r results, op
 		syscall.Kill(-cmd.Process.Pid, syscall.SIGKILL)
 		waited <- err
 	}()
+	rec := newRecorder()
 	sc := bufio.NewScanner(out)
 	sc.Buffer(nil, 1<<24)
 	for sc.Scan() {
 		var e event
-		if json.Unmarshal(sc.Bytes(), &e) != nil {
-			continue
-		}
-		stall.Reset(stallTime)
-		r.MaxGap = max(r.MaxGap, time.Since(lastEvent).Seconds())
-		lastEvent = time.Now()
-		switch e.Action {
-		case "run", "cont":
-			begun[e.Test] = true
-		case "pause":
-			delete(begun, e.Test)
-		case "output":
-			if outs[e.Test] == nil {
-				outs[e.Test] = new(strings.Builder)
-			}
-			if outs[e.Test].Len() < 1<<17 {
-				outs[e.Test].WriteString(e.Output)
-			}
-		case "pass", "fail", "skip":
-			if e.Test != "" {
-				r.Status[e.Test] = e.Action
-				delete(begun, e.Test)
-			}
+		if json.Unmarshal(sc.Bytes(), &e) == nil {
+			stall.Reset(stallTime)
+			rec.record(e)
 		}
 	}
 	exitErr = <-waited
 	kill.Stop()
 	stall.Stop()
 	conv.Wait()
-	r.Elapsed = time.Since(start).Seconds()
-	for t, o := range outs {
-		if t == "" || r.Status[t] == "fail" || begun[t] {
+	rec.Elapsed = time.Since(start).Seconds()
+	open = rec.finish(exitErr != nil)
+	return rec.results, open, exitErr
+}
+
+func command(b built, p pkgSpec, run string, limit time.Duration) *exec.Cmd {
+	args := []string{"-test.v=test2json", "-test.paniconexit0", "-test.count=1",
+		"-test.timeout=" + limit.String()}
+	if p.short {
+		args = append(args, "-test.short")
+	}
+	if run != "" {
+		args = append(args, "-test.run="+run)
+	}
+	cmd := exec.Command(b.bin, append(args, p.args...)...)
+	cmd.Dir, cmd.Env = b.cwd, goEnv()
+	cmd.SysProcAttr = &syscall.SysProcAttr{Setpgid: true}
+	cmd.WaitDelay = 5 * time.Second
+	return cmd
+}
+
+// recorder makes the results of a run out of its events.
+type recorder struct {
+	results
+	begun map[string]bool // tests that are running
+	outs  map[string]*strings.Builder
+	last  time.Time // of the last event
+}
+
+func newRecorder() *recorder {
+	return &recorder{
+		results: results{Status: map[string]string{}, Output: map[string]string{}},
+		begun:   map[string]bool{},
+		outs:    map[string]*strings.Builder{},
+		last:    time.Now(),
+	}
+}
+
+func (r *recorder) record(e event) {
+	r.MaxGap = max(r.MaxGap, time.Since(r.last).Seconds())
+	r.last = time.Now()
+	switch e.Action {
+	case "run", "cont":
+		r.begun[e.Test] = true
+	case "pause":
+		delete(r.begun, e.Test)
+	case "output":
+		if r.outs[e.Test] == nil {
+			r.outs[e.Test] = new(strings.Builder)
+		}
+		if r.outs[e.Test].Len() < 1<<17 {
+			r.outs[e.Test].WriteString(e.Output)
+		}
+	case "pass", "fail", "skip":
+		if e.Test != "" {
+			r.Status[e.Test] = e.Action
+			delete(r.begun, e.Test)
+		}
+	}
+}
+
+// finish gives the tests that had begun and never ended; failed says that the
+// binary has failed.
+func (r *recorder) finish(failed bool) (open []string) {
+	for t, o := range r.outs {
+		if t == "" || r.Status[t] == "fail" || r.begun[t] {
 			r.Output[t] = o.String()
 		}
 	}
-	// After a crash, test2json reports "fail" for tests that were running; the
-	// crash itself is told by the output.
-	crashed := exitErr != nil && crashRe.MatchString(strings.Join(slices.Collect(maps.Values(r.Output)), "\n"))
-	for t := range begun {
+	for t := range r.begun {
 		open = append(open, t)
 	}
-	if crashed {
+	// After a crash, test2json reports "fail" for tests that were running; the
+	// crash itself is told by the output.
+	if failed && crashRe.MatchString(strings.Join(slices.Collect(maps.Values(r.Output)), "\n")) {
 		for t, s := range r.Status {
 			if s == "fail" && crashRe.MatchString(r.Output[t]) {
 				open = append(open, t)
@@ -123,7 +150,7 @@ func execute(b built, p pkgSpec, run string, limit time.Duration) (r results, op
 		}
 	}
 	sort.Strings(open)
-	return r, open, exitErr
+	return open
 }
 
 var crashRe = regexp.MustCompile(`(?m)^(panic: |fatal error: |SIG[A-Z]+: |signal: )`)

@@ -72,5 +72,3 @@ func goCmd(dir string, args ...string) ([]byte, error) {
 	}
 	return out, nil
 }
-
-// ------------------------------------------------------------ middleware

@@ -102,16 +102,7 @@ func main() {
 	if *cache == "" {
 		*cache = filepath.Join(*root, "cache")
 	}
-	args := flag.Args()
-	if l, ok := lastbyte[*self]; ok && len(args) == 0 {
-		args = []string{"../..", l[0], l[1]}
-	} else if *self != "" {
-		fatalf("-lastbyte takes handler or detach, and no arguments beside it")
-	}
-	baselineOnly := len(args) == 0
-	if !baselineOnly && len(args) != 3 {
-		fatalf("usage: suite [flags] MODULE_DIR EXPR 'IMPORT;IMPORT'   (no arguments: baseline only)")
-	}
+	args := arguments()
 	goroot = filepath.Join(*root, "goroot")
 	must(os.MkdirAll(*cache, 0o777))
 	unlock := lock(filepath.Join(*cache, "lock"))
@@ -119,11 +110,36 @@ func main() {
 	prepareGoroot()
 
 	var mw *middleware
-	if !baselineOnly {
+	if len(args) > 0 {
 		mw = loadMiddleware(args[0], args[1], args[2])
 	}
-	var rows []row
 	start := time.Now()
+	rows := runSuites(mw)
+	report(rows, mw, time.Since(start))
+	for _, r := range rows {
+		if len(r.regressed) > 0 || r.err != "" {
+			unlock()
+			os.Exit(1)
+		}
+	}
+}
+
+// arguments gives MODULE_DIR, EXPR and the imports, or nothing for the baseline
+// alone.
+func arguments() []string {
+	args := flag.Args()
+	if l, ok := lastbyte[*self]; ok && len(args) == 0 {
+		args = []string{"../..", l[0], l[1]}
+	} else if *self != "" {
+		fatalf("-lastbyte takes handler or detach, and no arguments beside it")
+	}
+	if len(args) != 0 && len(args) != 3 {
+		fatalf("usage: suite [flags] MODULE_DIR EXPR 'IMPORT;IMPORT'   (no arguments: baseline only)")
+	}
+	return args
+}
+
+func runSuites(mw *middleware) (rows []row) {
 	for _, s := range suites {
 		for _, p := range s.pkgs {
 			if !wanted(s, p) {
@@ -136,13 +152,7 @@ func main() {
 			rows = append(rows, r)
 		}
 	}
-	report(rows, mw, time.Since(start))
-	for _, r := range rows {
-		if len(r.regressed) > 0 || r.err != "" {
-			unlock()
-			os.Exit(1)
-		}
-	}
+	return rows
 }
 
 func wanted(s suite, p pkgSpec) bool {
@@ -156,5 +166,3 @@ func wanted(s suite, p pkgSpec) bool {
 	}
 	return false
 }
-
-// ---------------------------------------------------------------- GOROOT

@@ -76,19 +76,29 @@ func (m *middleware) copyToStd() {
 	dst := filepath.Join(goroot, "src", "zzmw")
 	must(os.RemoveAll(dst))
 	m.hookPackage(filepath.Join(dst, "zzhook"), true)
-	args := []string{"list", "-mod=mod", "-deps", "-json=ImportPath,Dir,Standard,GoFiles,SFiles,HFiles,CgoFiles,EmbedFiles"}
-	for _, i := range m.imports {
-		_, p := importPath(i)
-		args = append(args, p)
-	}
 	if len(m.imports) == 0 {
 		return
 	}
-	type pkg struct {
-		ImportPath, Dir                               string
-		Standard                                      bool
-		GoFiles, SFiles, HFiles, CgoFiles, EmbedFiles []string
+	pkgs := m.packages()
+	ours := map[string]bool{}
+	for _, p := range pkgs {
+		ours[p.ImportPath] = true
 	}
+	for _, p := range pkgs {
+		p.copy(filepath.Join(dst, p.ImportPath), ours)
+	}
+	logf("middleware %s: %d packages copied into GOROOT/src/zzmw", m.module, len(pkgs))
+}
+
+// listed is a package as go list describes it.
+type listed struct {
+	ImportPath, Dir                               string
+	Standard                                      bool
+	GoFiles, SFiles, HFiles, CgoFiles, EmbedFiles []string
+}
+
+// packages gives the middleware's packages and what they depend on outside std.
+func (m *middleware) packages() (pkgs []listed) {
 	// List in a copy of go.mod, so that the module is left as it is.
 	tmp := must1(os.MkdirTemp(*cache, "mod"))
 	defer os.RemoveAll(tmp)
@@ -97,47 +107,49 @@ func (m *middleware) copyToStd() {
 			must(os.WriteFile(filepath.Join(tmp, f), b, 0o666))
 		}
 	}
-	args = slices.Insert(args, 1, "-modfile="+filepath.Join(tmp, "go.mod"))
-	out := must1(goCmd(m.dir, args...))
-	var pkgs []pkg
-	ours := map[string]bool{}
-	for d := json.NewDecoder(bytes.NewReader(out)); ; {
-		var p pkg
+	args := []string{"list", "-modfile=" + filepath.Join(tmp, "go.mod"), "-mod=mod", "-deps",
+		"-json=ImportPath,Dir,Standard,GoFiles,SFiles,HFiles,CgoFiles,EmbedFiles"}
+	for _, i := range m.imports {
+		_, p := importPath(i)
+		args = append(args, p)
+	}
+	for d := json.NewDecoder(bytes.NewReader(must1(goCmd(m.dir, args...)))); ; {
+		var p listed
 		if err := d.Decode(&p); err == io.EOF {
-			break
+			return pkgs
 		} else {
 			must(err)
 		}
 		if !p.Standard {
 			pkgs = append(pkgs, p)
-			ours[p.ImportPath] = true
 		}
 	}
-	for _, p := range pkgs {
-		if len(p.CgoFiles) > 0 {
-			fatalf("%s uses cgo: not supported", p.ImportPath)
-		}
-		to := filepath.Join(dst, p.ImportPath)
-		must(os.MkdirAll(to, 0o777))
-		for _, f := range slices.Concat(p.SFiles, p.HFiles, p.EmbedFiles) {
-			must(os.MkdirAll(filepath.Dir(filepath.Join(to, f)), 0o777))
-			must(os.WriteFile(filepath.Join(to, f), must1(os.ReadFile(filepath.Join(p.Dir, f))), 0o666))
-		}
-		for _, f := range p.GoFiles {
-			src := must1(os.ReadFile(filepath.Join(p.Dir, f)))
-			fset := token.NewFileSet()
-			file := must1(parser.ParseFile(fset, f, src, parser.ImportsOnly))
-			for _, im := range slices.Backward(file.Imports) {
-				path := must1(strconv.Unquote(im.Path.Value))
-				if ours[path] {
-					a, b := fset.Position(im.Path.Pos()).Offset, fset.Position(im.Path.End()).Offset
-					src = slices.Concat(src[:a], []byte(strconv.Quote(stdPrefix+path)), src[b:])
-				}
+}
+
+// copy puts the package into the directory to, with stdPrefix before each import
+// of a package in ours.
+func (p listed) copy(to string, ours map[string]bool) {
+	if len(p.CgoFiles) > 0 {
+		fatalf("%s uses cgo: not supported", p.ImportPath)
+	}
+	must(os.MkdirAll(to, 0o777))
+	for _, f := range slices.Concat(p.SFiles, p.HFiles, p.EmbedFiles) {
+		must(os.MkdirAll(filepath.Dir(filepath.Join(to, f)), 0o777))
+		must(os.WriteFile(filepath.Join(to, f), must1(os.ReadFile(filepath.Join(p.Dir, f))), 0o666))
+	}
+	for _, f := range p.GoFiles {
+		src := must1(os.ReadFile(filepath.Join(p.Dir, f)))
+		fset := token.NewFileSet()
+		file := must1(parser.ParseFile(fset, f, src, parser.ImportsOnly))
+		for _, im := range slices.Backward(file.Imports) {
+			path := must1(strconv.Unquote(im.Path.Value))
+			if ours[path] {
+				a, b := fset.Position(im.Path.Pos()).Offset, fset.Position(im.Path.End()).Offset
+				src = slices.Concat(src[:a], []byte(strconv.Quote(stdPrefix+path)), src[b:])
 			}
-			must(os.WriteFile(filepath.Join(to, f), src, 0o666))
 		}
+		must(os.WriteFile(filepath.Join(to, f), src, 0o666))
 	}
-	logf("middleware %s: %d packages copied into GOROOT/src/zzmw", m.module, len(pkgs))
 }
 
 // hookPackage writes the package whose init sets http.TestWrapHandler. It is a
@@ -162,5 +174,3 @@ func (m *middleware) hookPackage(dir string, std bool) {
 func hook(pkg, path string) []byte {
 	return fmt.Appendf(nil, "package %s_test\n\nimport _ %q\n", strings.TrimSpace(pkg), path)
 }
-
-// ----------------------------------------------------------------- build

@@ -37,65 +37,25 @@ func list(b built, p pkgSpec) ([]string, error) {
 // runAll runs every test; after a crash or a hang it blames the tests that
 // were open, runs those alone, and goes on with the rest.
 func runAll(b built, p pkgSpec) (results, error) {
-	all := results{Status: map[string]string{}, Output: map[string]string{}}
-	pending, err := list(b, p)
+	tests, err := list(b, p)
+	all := &everything{built: b, pkgSpec: p, pending: tests,
+		results: results{Status: map[string]string{}, Output: map[string]string{}}}
 	if err != nil {
-		return all, err
-	}
-	merge := func(r results, drop map[string]bool) {
-		for t, s := range r.Status {
-			if !drop[topLevel(t)] {
-				all.Status[t] = s
-				if o := r.Output[t]; o != "" {
-					all.Output[t] = o
-				}
-			}
-		}
-		all.Elapsed += r.Elapsed
-		all.MaxGap = max(all.MaxGap, r.MaxGap)
-	}
-	alone := func(t string) {
-		r, open, err := execute(b, p, anchored([]string{t}), 45*time.Second)
-		merge(r, nil)
-		if len(open) > 0 || (err != nil && r.Status[t] != "fail") {
-			all.Status[t] = "crash"
-			all.Output[t] = r.Output[t] + r.Output[""]
-			for _, o := range open {
-				all.Status[o] = "crash"
-			}
-		}
+		return all.results, err
 	}
 	limit, begin := *timeout, time.Now()
-	for round := 0; len(pending) > 0; round++ {
-		run := anchored(pending)
-		r, open, exitErr := execute(b, p, run, limit)
-		drop := map[string]bool{}
-		for _, t := range open {
-			drop[topLevel(t)] = true
+	for round := 0; len(all.pending) > 0; round++ {
+		crashed, again := all.round(limit)
+		if len(crashed) == 0 {
+			if again {
+				continue
+			}
+			break
 		}
-		merge(r, drop)
-		before := len(pending)
-		pending = slices.DeleteFunc(pending, func(t string) bool { return r.Status[t] != "" || drop[t] })
-		if len(drop) == 0 {
-			if exitErr != nil && !slices.Contains(slices.Collect(maps.Values(r.Status)), "fail") {
-				// Every test passed and still the binary failed (TestMain: leaks).
-				all.Status["(exit)"] = "fail"
-				all.Output["(exit)"] = r.Output[""]
-			}
-			for _, t := range pending {
-				if exitErr == nil && r.Note == "" {
-					all.Status[t] = "missing" // e.g. an example without output
-				}
-			}
-			if exitErr == nil || r.Note == "" || len(pending) == before {
-				break
-			}
-			continue
-		}
-		logf("    crash or hang, open: %v", slices.Sorted(maps.Keys(drop)))
-		for _, t := range slices.Sorted(maps.Keys(drop)) {
+		logf("    crash or hang, open: %v", crashed)
+		for _, t := range crashed {
 			if time.Since(begin) < *pkgLimit {
-				alone(t)
+				all.alone(t)
 			} else {
 				all.Status[t] = "crash" // open at a crash, and not run alone
 			}
@@ -105,16 +65,71 @@ func runAll(b built, p pkgSpec) (results, error) {
 			limit = 3 * time.Minute
 		}
 		if round > 25 || time.Since(begin) > *pkgLimit {
-			all.Note = fmt.Sprintf("gave up after %d crashes or hangs, %d top-level tests not run", round+1, len(pending))
+			all.Note = fmt.Sprintf("gave up after %d crashes or hangs, %d top-level tests not run", round+1, len(all.pending))
 			break
 		}
 	}
-	for t, s := range all.Status {
-		if s == "missing" {
-			delete(all.Status, t)
+	return all.results, nil
+}
+
+// everything is what runAll has of a test binary so far.
+type everything struct {
+	built
+	pkgSpec
+	results
+	pending []string // top-level tests that have not run
+}
+
+// round runs the tests that are pending. It gives the top-level tests that were
+// open at a crash or a hang; if there are none, again says whether tests are left
+// that another round may run.
+func (all *everything) round(limit time.Duration) (crashed []string, again bool) {
+	r, open, exitErr := execute(all.built, all.pkgSpec, anchored(all.pending), limit)
+	drop := map[string]bool{}
+	for _, t := range open {
+		drop[topLevel(t)] = true
+	}
+	all.merge(r, drop)
+	before := len(all.pending)
+	all.pending = slices.DeleteFunc(all.pending, func(t string) bool { return r.Status[t] != "" || drop[t] })
+	if len(drop) > 0 {
+		return slices.Sorted(maps.Keys(drop)), false
+	}
+	if exitErr != nil && !slices.Contains(slices.Collect(maps.Values(r.Status)), "fail") {
+		// Every test passed and still the binary failed (TestMain: leaks).
+		all.Status["(exit)"] = "fail"
+		all.Output["(exit)"] = r.Output[""]
+	}
+	// Without an error, what is still pending has no outcome, as an example
+	// without output.
+	return nil, exitErr != nil && r.Note != "" && len(all.pending) < before
+}
+
+// merge adds the results of a run but those of the top-level tests in drop.
+func (all *everything) merge(r results, drop map[string]bool) {
+	for t, s := range r.Status {
+		if !drop[topLevel(t)] {
+			all.Status[t] = s
+			if o := r.Output[t]; o != "" {
+				all.Output[t] = o
+			}
 		}
 	}
-	return all, nil
+	all.Elapsed += r.Elapsed
+	all.MaxGap = max(all.MaxGap, r.MaxGap)
+}
+
+// alone runs a test that was open at a crash or a hang by itself.
+func (all *everything) alone(t string) {
+	r, open, err := execute(all.built, all.pkgSpec, anchored([]string{t}), 45*time.Second)
+	all.merge(r, nil)
+	if len(open) > 0 || (err != nil && r.Status[t] != "fail") {
+		all.Status[t] = "crash"
+		all.Output[t] = r.Output[t] + r.Output[""]
+		for _, o := range open {
+			all.Status[o] = "crash"
+		}
+	}
 }
 
 func test2json() string {
@@ -125,5 +140,3 @@ func test2json() string {
 	}
 	return f
 }
-
-// --------------------------------------------------------------- compare
