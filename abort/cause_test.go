@@ -55,6 +55,26 @@ func TestCause(t *testing.T) {
 	})
 }
 
+// The cause can be asked for when the request has ended, also if nobody did before.
+func TestCause_AfterTheRequest(t *testing.T) {
+	each(t, func(t *testing.T, p pipenet.Proto, m mount) {
+		s, ctx, call, release := inHandler(t, p, m, asIs)
+		time.Sleep(time.Second)
+		call.Cancel()
+		synctest.Wait()
+		release()
+		take(t, s.ended, "OnEnd")
+		synctest.Wait()
+		e, ok := abort.Cause(ctx)
+		if !ok || e.Reason != abort.Unverified || e.After < time.Second {
+			t.Errorf("Cause() after the request = %v, %v, want unverified, true", e, ok)
+		}
+		if err := abort.Wrap(ctx, io.EOF); !errors.Is(err, abort.ErrClientAborted) || !errors.Is(err, io.EOF) {
+			t.Errorf("Wrap(EOF) after the request = %v, want both errors", err)
+		}
+	})
+}
+
 func TestCause_CheckOff(t *testing.T) {
 	each(t, func(t *testing.T, p pipenet.Proto, m mount) {
 		_, ctx, call, release := inHandler(t, p, m, abort.Ignore)

@@ -18,7 +18,7 @@
 // HTTP/1 connection is closed only when the handler returns; nothing more is
 // sent on it until then. Where neither a connection nor a stream can be cut
 // (net/http/fcgi, net/http/cgi, a recorder), such a code is sent as the status
-// of an empty response.
+// of an empty response, and -1 as 500.
 //
 // A middleware sees the status of an exit, and may add to its response, if a
 // lastbyte middleware is inside of it. The innermost lastbyte middleware that the
