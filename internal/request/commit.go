@@ -94,7 +94,7 @@ func (r *Request) nextFilter() (f filter, ok bool) {
 	if r.rare == nil || len(r.rare.filters) == 0 {
 		return f, false
 	}
-	r.markLocked(lifecycle.Filtering)
+	r.state.Store(r.state.Load().Filter())
 	last := len(r.rare.filters) - 1
 	f = r.rare.filters[last]
 	r.rare.filters = r.rare.filters[:last]
@@ -106,11 +106,7 @@ func (r *Request) nextFilter() (f filter, ok bool) {
 func (r *Request) filteredMove(whole bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	s := r.state.Load() &^ lifecycle.Filtering
-	if !whole {
-		s |= lifecycle.Unfiltered
-	}
-	r.state.Store(s)
+	r.state.Store(r.state.Load().Filtered(whole))
 }
 
 // refusal is the error of a call that comes after the ending.
@@ -133,7 +129,7 @@ func (r *Request) hijackMove(c net.Conn) {
 	defer r.mu.Unlock()
 	x := r.rareLocked()
 	x.conn, x.local = c, conn.UniqueAddr(local)
-	r.markLocked(lifecycle.Hijacked)
+	r.state.Store(r.state.Load().Hijack())
 }
 
 // superfluous logs a WriteHeader that has no effect as net/http would, with the

@@ -93,7 +93,7 @@ func (r *Request) drop(code int) (stop bool) {
 	}
 	defer r.w.gate.Leave(r)
 	r.mu.Lock()
-	r.markLocked(lifecycle.Dropping)
+	r.state.Store(r.state.Load().Drop())
 	said := r.hasAny(lifecycle.Committed) || r.hasAny(lifecycle.Answered) && r.w.status != 0 // see recordMove
 	if !said {
 		r.w.status = int16(max(code, 0))
@@ -139,7 +139,7 @@ func (r *Request) dropInWords(code int) {
 	header.DropBody(h, true, r.w.stood())
 	h.Set("Content-Length", "0")
 	r.mu.Lock()
-	r.markLocked(lifecycle.Committed)
+	r.state.Store(r.state.Load().CommitDrop())
 	r.w.status = int16(code)
 	r.mu.Unlock()
 	r.w.wrapped.WriteHeader(code)

@@ -141,7 +141,7 @@ func (r *Request) respond(panicked bool) (stop bool) {
 			return !panicked && r.failClosed()
 		}
 	case lifecycle.Aborted:
-		return r.drop(clientClosed)
+		return r.drop(lifecycle.ClientClosed)
 	}
 	if panicked {
 		return false
@@ -169,7 +169,7 @@ func (r *Request) recordOvertaken() {
 	case w == lifecycle.Exited:
 		r.w.status = int16(max(e.Code, 0))
 	case w == lifecycle.Aborted:
-		r.w.status = clientClosed
+		r.w.status = lifecycle.ClientClosed
 	default:
 		r.w.status = http.StatusOK
 	}

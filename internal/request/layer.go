@@ -144,16 +144,14 @@ func (r *Request) passes(w *Writer) bool {
 }
 
 func (r *Request) passesLocked(w *Writer) bool {
-	s := r.state.Load()
-	switch s.Winner() {
-	case lifecycle.Exited, lifecycle.Aborted:
-	case lifecycle.Serving:
-		return true
-	default:
-		return w.det() == nil
-	}
-	x := r.rare // made by the ending
-	return s&(lifecycle.Committed|lifecycle.Stands|lifecycle.Answered) != 0 && (x.open || x.last != nil && x.last.inside(w))
+	return r.state.Load().Passes(w.det() != nil, r.outsideLocked(w))
+}
+
+// outsideLocked reports whether w stands outside of the Writer at which the handler's
+// calls end since an exit or abort, or none ends there.
+func (r *Request) outsideLocked(w *Writer) bool {
+	x := r.rare
+	return x != nil && (x.open || x.last != nil && x.last.inside(w))
 }
 
 // answerNow answers for an exit in the middle of a write that was refused. The
@@ -176,12 +174,10 @@ func (r *Request) heldMove(w *Writer, status int, h, entry http.Header) bool {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.rare.exit.Code != http.StatusOK || r.hasAny(lifecycle.Committed|lifecycle.Hijacked|lifecycle.Rendered|lifecycle.Answered) || w.saidLocked() != 0 {
-		return false
-	}
-	r.markLocked(lifecycle.Stands)
-	r.rare.open = true
-	return true
+	next, ok := r.state.Load().Hold(r.rare.exit.Code, w.saidLocked())
+	r.state.Store(next)
+	r.rare.open = r.rare.open || ok
+	return ok
 }
 
 // endsAt reports whether there is an exit with a response, and the handler's
@@ -189,7 +185,7 @@ func (r *Request) heldMove(w *Writer, status int, h, entry http.Header) bool {
 func (r *Request) endsAt(w *Writer) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.winner() == lifecycle.Exited && !r.hasAny(lifecycle.Dropping) && r.rare.last == w
+	return r.state.Load().AnswersExit() && r.rare.last == w
 }
 
 // answer gives the response of an exit to the writer below a layer's, or has it
@@ -215,9 +211,6 @@ func (r *Request) answer(w *Writer, flush bool) {
 	}
 }
 
-// clientClosed is the code that an abort is recorded with.
-const clientClosed = 499
-
 // answerMove: w is the innermost layer that can still answer for an exit, or for
 // an abort, and that is done once. No layer answers behind which something has
 // been said: that would come first. e is nil if there is no response, but a code
@@ -232,38 +225,33 @@ func (r *Request) answerMove(w *Writer) (code int, e *Exit, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	s := r.state.Load()
-	switch s.Winner() {
-	case lifecycle.Exited:
-		e = r.rare.exit
-		code = e.Code
-	case lifecycle.Aborted:
-		code = clientClosed
-	default:
-		return 0, nil, false
-	}
 	d := r.det.Load()
-	given := false
-	late := d != nil && s&lifecycle.Woken != 0 && w.inside(&d.w)
+	begun, givesUp := false, false
+	late := d != nil && s.HasAny(lifecycle.Woken) && w.inside(&d.w)
 	for o := w; o.lay != nil && !(late && o.det() == d); o = o.lay.outer {
-		if o.lay.begun.Load() {
-			return 0, nil, false
-		}
-		given = given || r.mayGiveUp(o.wrapped)
+		begun = begun || o.lay.begun.Load()
+		givesUp = givesUp || r.mayGiveUp(o.wrapped)
 	}
-	switch {
-	case s&lifecycle.Stands != 0:
-		return 0, nil, false
-	case late, given && s&(lifecycle.Committed|lifecycle.Hijacked|lifecycle.Rendered|lifecycle.Answered) == 0:
-		return code, nil, true
-	case s&(lifecycle.Committed|lifecycle.Hijacked|lifecycle.Rendered|lifecycle.Answered) != 0:
-		return 0, nil, false
+	next, result := s.Answer(begun, late, givesUp)
+	r.state.Store(next)
+	if result == lifecycle.AnswerDropped || result == lifecycle.AnswerResponds {
+		r.rare.last = w
 	}
-	r.rare.last = w
-	r.markLocked(lifecycle.Answered)
-	if s.Winner() == lifecycle.Aborted || Drops(code) {
-		e = nil
+	if result == lifecycle.AnswerResponds {
+		e = r.rare.exit
 	}
-	return code, e, true
+	return r.endingCodeLocked(), e, result != lifecycle.AnswerNot
+}
+
+// endingCodeLocked is the code of an exit or abort that is the ending, else 0.
+func (r *Request) endingCodeLocked() int {
+	switch r.winner() {
+	case lifecycle.Exited:
+		return r.rare.exit.Code
+	case lifecycle.Aborted:
+		return lifecycle.ClientClosed
+	}
+	return 0
 }
 
 // recordMove: the code of what is dropped has come from a layer inside to the
@@ -271,17 +259,10 @@ func (r *Request) answerMove(w *Writer) (code int, e *Exit, ok bool) {
 func (r *Request) recordMove() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	code := clientClosed
-	switch s := r.state.Load(); {
-	case s.Winner() == lifecycle.Exited && s&lifecycle.Dropping != 0:
-		code = r.rare.exit.Code
-	case s.Winner() != lifecycle.Aborted:
+	if !r.state.Load().Dropped() || r.w.status != 0 {
 		return false
 	}
-	if r.w.status != 0 {
-		return false
-	}
-	r.w.status = int16(code)
+	r.w.status = int16(r.endingCodeLocked())
 	return true
 }
 

@@ -6,7 +6,6 @@ import (
 	"strconv"
 
 	"github.com/lastbyte-go/lastbyte/internal/header"
-	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
 	"github.com/lastbyte-go/lastbyte/internal/nethttp"
 )
 
@@ -30,10 +29,7 @@ func (r *Request) render(flush bool) {
 	}
 	r.answerFirst()
 	r.mu.Lock()
-	r.markLocked(lifecycle.Committed)
-	if r.hasAny(lifecycle.ClientGone) {
-		r.markLocked(lifecycle.Unsent)
-	}
+	r.state.Store(r.state.Load().CommitPage())
 	r.w.status = int16(status)
 	r.mu.Unlock()
 	r.w.wrapped.WriteHeader(status)
@@ -93,10 +89,9 @@ func (r *Request) mayGiveUp(w http.ResponseWriter) bool {
 func (r *Request) renderMove() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.hasAny(lifecycle.Committed | lifecycle.Hijacked) {
-		return false
-	}
-	return r.markLocked(lifecycle.Rendered)
+	next, ok := r.state.Load().Render()
+	r.state.Store(next)
+	return ok
 }
 
 // writePage lets the page of e be written into memory. If it does not return, h is

@@ -168,6 +168,6 @@ func (r *Request) applyLocked(cfg *Config, req *http.Request) {
 	if cfg.Filter != nil {
 		x := r.rareLocked()
 		x.filters = append(x.filters, filter{cfg.Filter, req})
-		r.markLocked(lifecycle.HasFilters)
+		r.state.Store(r.state.Load().AddFilter())
 	}
 }

@@ -19,20 +19,6 @@ func (r *Request) winner() lifecycle.State           { return r.state.Load().Win
 // Decided reports whether the request has its ending.
 func (r *Request) Decided() bool { return r.state.Load().Decided() }
 
-// markLocked notes facts; it reports whether any of them is new.
-func (r *Request) markLocked(facts lifecycle.State) bool {
-	s := r.state.Load()
-	r.state.Store(s | facts)
-	return s&facts != facts
-}
-
-// mark is markLocked for callers that do not hold mu.
-func (r *Request) mark(facts lifecycle.State) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	return r.markLocked(facts)
-}
-
 // returnMove: see [lifecycle.State.Return].
 func (r *Request) returnMove() (won bool) {
 	r.mu.Lock()
@@ -42,21 +28,14 @@ func (r *Request) returnMove() (won bool) {
 	return won
 }
 
-// commitMove: status goes out, unless an ending that replaces it came first.
-func (r *Request) commitMove(status int, encoded bool) bool {
+// commitMove: status goes out, see [lifecycle.State.Commit].
+func (r *Request) commitMove(status int, isCoded bool) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	s := r.state.Load()
-	if w := s.Winner(); s&lifecycle.Committed != 0 || !s.PassesFilters(status) || w == lifecycle.Aborted || w == lifecycle.Exited && (s&lifecycle.Dropping != 0 || !r.passesLocked(&r.w)) {
-		return false
+	next, ok := r.state.Load().Commit(status, isCoded, r.outsideLocked(&r.w))
+	r.state.Store(next)
+	if ok {
+		r.w.status = int16(status)
 	}
-	if encoded {
-		s |= lifecycle.Coded
-	}
-	if s&lifecycle.ClientGone != 0 {
-		s |= lifecycle.Unsent
-	}
-	r.state.Store(s | lifecycle.Committed)
-	r.w.status = int16(status)
-	return true
+	return ok
 }

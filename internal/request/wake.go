@@ -22,11 +22,9 @@ func (d *Detached) wakeAfter(left, back bool) (late bool) {
 	r.mu.Lock()
 	late = r.hasAny(lifecycle.Ended)
 	d.back = d.back || back
-	if !left && r.hasAny(lifecycle.Answered) && r.rare.last.inside(&d.w) {
-		r.mu.Unlock()
-		return late // its response is on its way; the handler's return wakes
-	}
-	first := r.markLocked(lifecycle.Woken)
+	s := r.state.Load()
+	next, first := s.Wake(!left && s.HasAny(lifecycle.Answered) && r.rare.last.inside(&d.w))
+	r.state.Store(next)
 	var refused error
 	if first && !d.back {
 		d.alone = true
