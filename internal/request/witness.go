@@ -28,14 +28,14 @@ type facts struct {
 
 var _ verdict.Case = facts{}
 
-func (f facts) HTTP1() bool        { return f.r.http1() }
-func (f facts) HTTP3() bool        { return f.r.http3() }
-func (f facts) Hijacked() bool     { return f.r.hasAny(lifecycle.Hijacked) }
-func (f facts) BodyUnread() bool   { return f.r.bodyUnread() }
-func (f facts) ReadTimedOut() bool { return f.r.noted(deadlinePassed) }
-func (f facts) Stale() bool        { return f.r.noted(parentEndedEarly) }
-func (f facts) Writing() bool      { return f.r.w.gate.Busy() }
-func (f facts) BaseEnded() bool    { return f.c != nil && f.c.Err() != nil }
+func (f facts) HTTP1() bool            { return f.r.http1() }
+func (f facts) HTTP3() bool            { return f.r.http3() }
+func (f facts) Hijacked() bool         { return f.r.hasAny(lifecycle.Hijacked) }
+func (f facts) BodyUnread() bool       { return f.r.bodyUnread() }
+func (f facts) ReadTimedOut() bool     { return f.r.noted(deadlinePassed) }
+func (f facts) ParentEndedEarly() bool { return f.r.noted(parentEndedEarly) }
+func (f facts) Writing() bool          { return f.r.w.gate.Busy() }
+func (f facts) BaseEnded() bool        { return f.c != nil && f.c.Err() != nil }
 
 // ClosedHere: behind an http.TimeoutHandler that returned because the client left,
 // net/http closes the connection as it does after any response. That proves nothing;
@@ -52,7 +52,7 @@ func (f facts) ClosedHere() bool {
 	return f.r.lease().ClosedHere()
 }
 
-func (f facts) Told() bool { return f.c != nil && f.c.Hooked() }
+func (f facts) Hooked() bool { return f.c != nil && f.c.Hooked() }
 
 func (f facts) LeftFirst() peer.State { return f.c.LeftFirst() }
 func (f facts) ShuttingDown() bool {
@@ -71,10 +71,10 @@ func (f facts) WriteTimedOut() bool {
 	return f.r.noted(writeTimedOut) || f.r.http1() && f.Peer() == peer.Unknown && f.r.writeOverdue()
 }
 
-func (f facts) Secure() bool { return f.c != nil && f.c.IsTLS() }
+func (f facts) IsTLS() bool { return f.c != nil && f.c.IsTLS() }
 
-func (f facts) Deaf() bool { return f.c != nil && f.c.ReaderEnded() }
-func (f facts) Deafen() {
+func (f facts) ReaderEnded() bool { return f.c != nil && f.c.ReaderEnded() }
+func (f facts) MarkReaderEnded() {
 	if f.c != nil {
 		f.c.MarkReaderEnded()
 	}

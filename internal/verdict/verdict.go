@@ -1,10 +1,12 @@
 // Package verdict decides who ended a request before its response was complete:
-// the client, or this process. It is the table of docs/aborts.md as code. It
-// touches nothing and knows nothing of a request but the answers to [Case].
+// the client, or this process. It is what docs/aborts.md promises, as code, with
+// one judge for each protocol: connection for HTTP/1, stream for HTTP/2, quic for
+// HTTP/3. It changes nothing, and knows nothing of a request but the answers to
+// the questions of [Case].
 //
-// Two rules hold for both protocols. The client is blamed on proof alone. And a
+// Two rules hold for every protocol. The client is blamed on proof alone. And a
 // context that has ended, without a proof against the client, ends the request's
-// context, too, unless lastbyte itself watches the peer from then on.
+// context, too, unless lastbyte itself watches the client from then on.
 package verdict
 
 import (
@@ -34,7 +36,7 @@ type Party uint8
 const (
 	// Undecided: a call that is under way may have been the cause. Its error
 	// will say more, and whoever made it asks again. Or the handler of a hijacked
-	// connection has not read what came before the client's end: asked again
+	// connection has not read what came before the client's end: it is asked again
 	// later.
 	Undecided Party = iota
 
@@ -51,6 +53,20 @@ const (
 
 func (p Party) String() string { return [...]string{"undecided", "nobody", "client", "server"}[p] }
 
+// verdict is what a judge says: who it was, and for the client the strongest
+// reason that is known.
+type verdict struct {
+	by     Party
+	reason string
+}
+
+var (
+	undecided = verdict{by: Undecided}
+	byServer  = verdict{by: Server}
+)
+
+func byClient(reason string) verdict { return verdict{Client, reason} }
+
 // Word is what a witness says: Unverified, that net/http has ended its context;
 // WriteFailed and BodyTruncated, that a call came to Err; Closed and Reset, that
 // the socket was asked.
@@ -59,83 +75,44 @@ type Word struct {
 	Err    error
 }
 
-// Case answers questions about one request. Each is asked only where it
-// matters: some look at the socket, and some wait.
+// Case answers the questions of all judges about one request. Each is asked only
+// where it matters: some look at the socket, and some wait.
 type Case interface {
 	HTTP1() bool
 	HTTP3() bool
-	Hijacked() bool
-	Unread() bool // of what the client has sent on a hijacked connection
-	BodyUnread() bool
-	IgnoreHalfClose() bool
+	Connection
+	Stream
+	QUICStream
+}
 
-	// Where the connection is not known, Peer is peer.Unknown, and what is asked
-	// of a connection is false.
+// Shared has the questions of more than one judge.
+type Shared interface {
+	// Peer asks the socket. Where the connection is not known it is peer.Unknown,
+	// and every question about the connection has the answer false.
 	Peer() peer.State
-	Secure() bool    // it speaks TLS
-	BaseEnded() bool // the base context has: the server's doing
 
-	// ClosedHere reports whether a connection whose socket nobody knows may have
-	// been closed by this process.
-	ClosedHere() bool
+	// BaseEnded reports whether the base context of the connection has ended,
+	// which is the server's doing.
+	BaseEnded() bool
 
-	// Closing reports whether this process has begun to close a connection that
-	// speaks TLS. It must not be asked while a write may be stuck.
-	Closing() bool
-
-	// Told reports whether LeftFirst can say how the client left if it did
-	// before this process closed an HTTP/2 connection, peer.Unknown if not.
-	// BeganToClose is Closing, also beside a write that is stuck.
-	Told() bool
-	LeftFirst() peer.State
-	BeganToClose() bool
-	ShuttingDown() bool // Shutdown of the server was called
-
-	// QUIC tells who ended the connection of a request over HTTP/3, whose context
-	// has ended.
-	QUIC() nethttp.QUICEnd
-
-	// Calling reports whether a body read or a Write is under way, after which
-	// the verdict is asked for again. Writing: a Write is.
+	// Calling reports whether a read of the request body or a Write is under way,
+	// after which the verdict is asked for again.
 	Calling() bool
-	Writing() bool
-
-	// Answered reports whether the client has all of the response, or the server
-	// has ended the stream, on HTTP/2.
-	Answered() bool
 
 	// DeadlinePassed reports whether a deadline has passed that net/http takes
 	// for the end of the client: on HTTP/1 one for reading, on HTTP/2 one for
-	// writing. ReadTimedOut: a read has met it. WriteTimedOut: a Write has failed
-	// by one, after which nothing more can be written.
+	// writing.
 	DeadlinePassed() bool
-	ReadTimedOut() bool
-	WriteTimedOut() bool
-
-	// DrainTimedOut reports whether net/http may have met the server's
-	// ReadTimeout as it read what the handler has left of the body of an HTTP/1
-	// request: it does not listen for the client's end then.
-	DrainTimedOut() bool
-
-	// Stale reports whether the outer context had ended before the request
-	// began. Deaf: on this connection it always will have.
-	Stale() bool
-	Deaf() bool
-	Deafen()
-
-	// StoppedListening reports whether net/http's own reader of an HTTP/1
-	// connection may have met an end during this request, wait: after a moment
-	// in which it would say so. Heard: whether it has for sure.
-	StoppedListening(wait bool) bool
-	Heard() bool
-
-	// Watch has the peer watched for this request. It reports whether it is.
-	Watch() bool
 }
 
 // Judge weighs the word of a witness against what else is known, and gives the
 // strongest reason known if it was the client.
 func Judge(c Case, w Word) (reason string, by Party) {
+	v := judge(c, w)
+	return v.reason, v.by
+}
+
+func judge(c Case, w Word) verdict {
 	switch {
 	case c.HTTP1():
 		return connection(c, w)
@@ -144,6 +121,14 @@ func Judge(c Case, w Word) (reason string, by Party) {
 	}
 	return stream(c, w)
 }
+
+// contextEnded reports whether the word is no more than that net/http has ended
+// its context.
+func (w Word) contextEnded() bool { return w.Reason == Unverified }
+
+// mayBeCalling reports whether the end of the context may come from a call that is
+// under way, whose error will say more.
+func (w Word) mayBeCalling(c Shared) bool { return w.contextEnded() && c.Calling() }
 
 // proves reports whether the word is proof by itself, and not only that net/http
 // has ended its context at some time before.
@@ -164,25 +149,17 @@ func (w Word) broken() bool { return peer.IsBroken(w.Err) }
 // that of HTTP2Config.WriteByteTimeout; others reset the stream.
 func (w Word) timedOut() bool { return errors.Is(w.Err, os.ErrDeadlineExceeded) }
 
+// closedHere reports whether the error of a call says that this process has closed
+// what it acts on. io.ErrClosedPipe is what a net.Pipe says to a Read then; to a
+// Write it says the same when the other end was closed, so that proves nothing,
+// and the client is not blamed for it.
+func (w Word) closedHere() bool {
+	return errors.Is(w.Err, net.ErrClosed) || errors.Is(w.Err, io.ErrClosedPipe)
+}
+
 // Suspicious reports whether err, of a read or write, is worth a verdict even if
 // net/http has not ended its context: it may speak of the end of the client.
 func Suspicious(err error) bool {
 	return peer.IsBroken(err) || nethttp.IsDisconnected(err) || nethttp.IsResetByPeer(err) ||
 		nethttp.OfQUIC(err).ByPeer()
-}
-
-// closedHere finds what this process has closed. io.ErrClosedPipe is what a
-// net.Pipe says to a Read then; to a Write it says the same when the other end
-// was closed, so that proves nothing.
-func closedHere(err error) bool {
-	return errors.Is(err, net.ErrClosed) || errors.Is(err, io.ErrClosedPipe)
-}
-
-// kept has the request's context live on if the peer is watched, and no longer
-// than that.
-func kept(c Case) (string, Party) {
-	if c.Watch() {
-		return "", Nobody
-	}
-	return "", Server
 }

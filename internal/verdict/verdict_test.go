@@ -37,12 +37,12 @@ func (r *request) Hijacked() bool             { return r.hijacked }
 func (r *request) Unread() bool               { return r.queued }
 func (r *request) BodyUnread() bool           { return r.unread }
 func (r *request) IgnoreHalfClose() bool      { return r.ignoreHalf }
-func (r *request) Secure() bool               { return r.tls }
+func (r *request) IsTLS() bool                { return r.tls }
 func (r *request) BaseEnded() bool            { return r.baseEnded }
 func (r *request) ClosedHere() bool           { return r.closedHere }
 func (r *request) Closing() bool              { return r.closing }
 func (r *request) BeganToClose() bool         { return r.closing }
-func (r *request) Told() bool                 { return r.told }
+func (r *request) Hooked() bool               { return r.told }
 func (r *request) LeftFirst() peer.State      { return r.leftFirst }
 func (r *request) ShuttingDown() bool         { return r.down }
 func (r *request) Calling() bool              { return r.calling }
@@ -52,9 +52,9 @@ func (r *request) DrainTimedOut() bool        { return r.drain }
 func (r *request) DeadlinePassed() bool       { return r.deadline || r.readTimedOut }
 func (r *request) ReadTimedOut() bool         { return r.readTimedOut }
 func (r *request) WriteTimedOut() bool        { return r.writeTimedOut }
-func (r *request) Stale() bool                { return r.stale }
-func (r *request) Deaf() bool                 { return r.deaf }
-func (r *request) Deafen()                    { r.deaf = true }
+func (r *request) ParentEndedEarly() bool     { return r.stale }
+func (r *request) ReaderEnded() bool          { return r.deaf }
+func (r *request) MarkReaderEnded()           { r.deaf = true }
 func (r *request) StoppedListening(bool) bool { return r.stopped }
 func (r *request) Heard() bool                { return r.stopped && !r.unheard }
 func (r *request) Watch() bool                { return !r.noConn && !r.unwatched }
@@ -98,11 +98,19 @@ var http1 = []row{
 	{"A9 ECONNRESET without a socket", request{noConn: true}, failed(syscall.ECONNRESET), verdict.Client, verdict.Reset},
 	{"A10 truncated", request{noConn: true}, truncated(io.ErrUnexpectedEOF), verdict.Client, verdict.BodyTruncated},
 	{"A10 truncated by a FIN", request{peer: peer.Closed}, truncated(io.ErrUnexpectedEOF), verdict.Client, verdict.Closed},
+	{"A4 FIN, the body unread", request{peer: peer.Closed, unread: true}, verdict.Word{Reason: verdict.Closed}, verdict.Client, verdict.Closed},
+	{"A4 RST, the body unread", request{peer: peer.Reset, unread: true}, verdict.Word{Reason: verdict.Reset}, verdict.Client, verdict.Reset},
+	{"A5 FIN behind pipelined bytes", request{peer: peer.Closed}, verdict.Word{Reason: verdict.Closed}, verdict.Client, verdict.Closed},
+	{"A3 FIN over TLS", request{tls: true, peer: peer.Closed}, ended, verdict.Client, verdict.Closed},
+	{"A3 RST over TLS", request{tls: true, peer: peer.Reset}, ended, verdict.Client, verdict.Reset},
+	{"A15 FIN behind a complete response", request{peer: peer.Closed}, ended, verdict.Client, verdict.Closed},
+	{"A11 half-close", request{peer: peer.Closed}, ended, verdict.Client, verdict.Closed},
 	{"A6 FIN before the request began", request{noConn: true, stale: true, stopped: true}, ended, verdict.Client, verdict.Unverified},
 	{"A11 half-close, ignored", request{peer: peer.Closed, ignoreHalf: true}, ended, verdict.Nobody, ""},
 	{"A11 ignored, and nobody watches", request{peer: peer.Closed, ignoreHalf: true, unwatched: true}, ended, verdict.Server, ""},
 	{"A7 hijacked", request{peer: peer.Closed, hijacked: true}, verdict.Word{Reason: verdict.Closed}, verdict.Client, verdict.Closed},
 	{"A16 hijacked, and bytes are unread", request{peer: peer.Closed, hijacked: true, queued: true}, verdict.Word{Reason: verdict.Closed}, verdict.Undecided, ""},
+	{"A16 hijacked, and all was read", request{peer: peer.Closed, hijacked: true}, verdict.Word{Reason: verdict.Closed}, verdict.Client, verdict.Closed},
 	{"A16 the same, reset", request{peer: peer.Reset, hijacked: true, queued: true}, verdict.Word{Reason: verdict.Reset}, verdict.Client, verdict.Reset},
 
 	{"N2 closed here", request{peer: peer.Local}, ended, verdict.Server, ""},
@@ -127,7 +135,7 @@ var http1 = []row{
 	{"N9 ended before the request began", request{peer: alive, stale: true}, ended, verdict.Nobody, ""},
 	{"N9 and nobody to ask", request{noConn: true, stale: true}, ended, verdict.Server, ""},
 	{"N9 and nobody knows", request{noConn: true, stale: true, stopped: true, unheard: true}, ended, verdict.Server, ""},
-	{"another error after a cancel", request{peer: alive}, failed(errElse), verdict.Server, ""},
+	{"N4 another error after a cancel", request{peer: alive}, failed(errElse), verdict.Server, ""},
 }
 
 var http2 = []row{
