@@ -13,8 +13,8 @@ import (
 	"github.com/lastbyte-go/lastbyte/exitcode"
 )
 
-// leave sends a request to h, leaves while h is at work and waits until h is
-// done.
+// leave sends a request to h, disconnects while h runs, and waits until h has
+// returned.
 func leave(h http.Handler, configure ...func(*http.Server)) {
 	ctx, cancel := context.WithCancel(context.Background())
 	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -68,9 +68,9 @@ func ExampleOn() {
 		ctx := r.Context()
 		stopped := make(chan struct{})
 		abort.On(ctx, func(ctx context.Context) {
-			exitcode.Exit(ctx, exitcode.ClientClosedRequest) // stops the handler, and what it waits for
+			exitcode.Exit(ctx, exitcode.ClientClosedRequest) // stops the handler and the query that it waits for
 			<-stopped
-			fmt.Println("roll back") // tx.Rollback finds no query under way
+			fmt.Println("roll back") // tx.Rollback has no query to wait for
 		})
 		<-ctx.Done()
 		fmt.Println(context.Cause(ctx))
@@ -94,7 +94,7 @@ func ExampleCause() {
 func ExampleWrap() {
 	query := func(ctx context.Context) error {
 		<-ctx.Done()
-		return fmt.Errorf("query: %w", io.ErrClosedPipe) // a driver's own words
+		return fmt.Errorf("query: %w", io.ErrClosedPipe) // the error of a driver
 	}
 	leave(abort.Check(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		err := abort.Wrap(r.Context(), query(r.Context()))
@@ -106,7 +106,7 @@ func ExampleWrap() {
 func ExampleShield() {
 	leave(abort.Check(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		<-r.Context().Done()
-		ctx := abort.Shield(r.Context()) // from here on the client's leaving does not count
+		ctx := abort.Shield(r.Context()) // from here on the client may leave
 		fmt.Println(r.Context().Err(), ctx.Err())
 	})))
 	// Output: context canceled <nil>

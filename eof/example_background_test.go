@@ -46,7 +46,7 @@ func ExampleBackground_Handler() {
 	// server: counted
 }
 
-// Detach is for the routes that send; the others pay nothing for it.
+// Detach is needed on the routes that call Send only.
 func ExampleBackground_Detach() {
 	background := eof.New(eof.Options{})
 	r := chi.NewRouter()
@@ -67,7 +67,7 @@ func ExampleBackground_Detach() {
 	// client: 200 OK "got the task!"
 }
 
-// Drain tells the work that the end is near, while requests are still served.
+// Drain begins the shutdown of the work while requests are still served.
 func ExampleBackground_Drain() {
 	background := eof.New(eof.Options{})
 	srv := httptest.NewServer(background.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -79,7 +79,8 @@ func ExampleBackground_Drain() {
 	// Output: client: 200 OK "eof: shutting down"
 }
 
-// A shutdown without the time for it cancels what is left, and says how much.
+// A shutdown that has no time cancels the work that is left, and its error says how much
+// that was.
 func ExampleBackground_Shutdown() {
 	background := eof.New(eof.Options{})
 	ended := make(chan struct{})
@@ -90,7 +91,7 @@ func ExampleBackground_Shutdown() {
 		fmt.Println("server:", context.Cause(r.Context()))
 	})))
 	fetch(srv, "/")
-	srv.Close() // of a server of your own, Shutdown; then the work's turn comes
+	srv.Close() // with http.Server, call Shutdown here; the work comes after that
 
 	ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
 	defer cancel()

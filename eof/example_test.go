@@ -13,7 +13,7 @@ import (
 	"github.com/lastbyte-go/lastbyte/eof"
 )
 
-// fetch prints the answer to a GET of path.
+// fetch prints the response to a GET of path.
 func fetch(srv *httptest.Server, path string) {
 	res, err := srv.Client().Get(srv.URL + path)
 	if err != nil {
@@ -33,9 +33,9 @@ func Example() {
 	r.With(background.Detach).Get("/tasks/{id}", func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(w, "got the task!")
 		if err := eof.Send(r.Context()); err != nil {
-			return // the client left before
+			return // the client has left before
 		}
-		<-answered // the client has its whole answer already
+		<-answered // the client has the whole response already
 		fmt.Println("server: indexing", chi.URLParam(r, "id"))
 	})
 	srv := httptest.NewServer(r)
@@ -70,7 +70,7 @@ func ExampleSend() {
 	// server: lastbyte: the response is complete
 }
 
-// The task has the values of the request, the route's parameters among them.
+// The task has the values of the request, including the parameters of the route.
 func ExampleDefer() {
 	background := eof.New(eof.Options{})
 	r := chi.NewRouter()
@@ -107,7 +107,7 @@ func ExampleAfter() {
 	// 20 ms later: true
 }
 
-// A shutdown does not wait for the hour to pass.
+// A shutdown does not wait until the hour has passed.
 func ExamplePremature() {
 	background := eof.New(eof.Options{})
 	srv := httptest.NewServer(background.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -12,7 +12,7 @@ import (
 	"github.com/lastbyte-go/lastbyte/exitcode"
 )
 
-// show serves h and prints what the answer to a GET for path is.
+// show serves h and prints the response to a GET for path.
 func show(h http.Handler, path string) {
 	srv := httptest.NewServer(h)
 	defer srv.Close()
@@ -34,7 +34,7 @@ func ExampleExit() {
 	late := make(chan string, 1)
 	h := exitcode.New(exitcode.Options{})(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/bot" {
-			exitcode.Exit(r.Context(), exitcode.Close) // not one byte
+			exitcode.Exit(r.Context(), exitcode.Close) // the client gets no byte
 			return
 		}
 		exitcode.Exit(r.Context(), 404)

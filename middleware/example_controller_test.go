@@ -52,7 +52,7 @@ func ExampleController_Exit() {
 	life := middleware.New(middleware.Options{})
 	serve(life.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c, _ := middleware.From(r.Context())
-		c.Exit(exitcode.Close) // not one byte
+		c.Exit(exitcode.Close) // the client gets no byte
 		fmt.Println(context.Cause(r.Context()))
 	})))
 	// Output:

@@ -18,7 +18,7 @@ import (
 	"github.com/lastbyte-go/lastbyte/middleware"
 )
 
-// fetch sends a GET request for path to a server and prints the answer.
+// fetch sends a GET request for path to a server and prints the response.
 func fetch(srv *httptest.Server, path string) {
 	res, err := srv.Client().Get(srv.URL + path)
 	if err != nil {
@@ -30,7 +30,7 @@ func fetch(srv *httptest.Server, path string) {
 	fmt.Printf("%d %q\n", res.StatusCode, body)
 }
 
-// serve has h answer one request, and prints the answer.
+// serve serves one request with h and prints the response.
 func serve(h http.Handler) {
 	srv := httptest.NewServer(h)
 	defer srv.Close()
@@ -45,7 +45,7 @@ func Example() {
 	r.Use(life.Handler)
 	r.With(life.Detach).Get("/tasks", func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(w, "got the task!")
-		eof.Send(r.Context()) // the client has its whole answer, its connection is free
+		eof.Send(r.Context()) // the client has the whole response, and its connection is free
 		<-answered
 		fmt.Println("task done")
 	})
@@ -98,7 +98,7 @@ func ExampleLifecycle_Detach() {
 	r.With(life.Detach).Get("/", func(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(w, "at once")
 		eof.Send(r.Context())
-		<-answered // the handler is still at work
+		<-answered // the handler still runs
 		fmt.Println("and now the work")
 	})
 	serve(r)
@@ -157,7 +157,7 @@ func ExampleOutcome() {
 		},
 	}))
 	life := middleware.New(middleware.Options{OnEnd: func(o middleware.Outcome) {
-		o.Duration = 2 * time.Millisecond // for the example's sake
+		o.Duration = 2 * time.Millisecond // so that the output is always the same
 		log.Info("request", "o", o)
 	}})
 	serve(life.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

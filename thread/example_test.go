@@ -14,7 +14,7 @@ import (
 	"github.com/lastbyte-go/lastbyte/thread"
 )
 
-// show serves one request with h and prints the answer.
+// show serves one request with h and prints the response.
 func show(h http.HandlerFunc) {
 	life := middleware.New(middleware.Options{})
 	srv := httptest.NewServer(life.Handler(h))
@@ -29,15 +29,15 @@ func show(h http.HandlerFunc) {
 	fmt.Printf("%s: %s\n", res.Status, body)
 }
 
-// Two questions are asked at once. The response would end after both threads
-// in any case; here the handler waits, because it wants their answers.
+// Two queries run at once. The response would not end before both threads have
+// returned; the handler waits because it needs their results.
 func ExampleSpawn() {
 	show(func(w http.ResponseWriter, r *http.Request) {
 		ctx := r.Context()
 		var price, stock int
 		one, err := thread.Spawn(ctx, func(context.Context) error { price = 42; return nil })
 		if err != nil {
-			return // the request is over
+			return // the request has ended
 		}
 		two, err := thread.Spawn(ctx, func(context.Context) error { stock = 7; return nil })
 		if err != nil {
@@ -76,7 +76,7 @@ func ExampleThread_Kill() {
 	// Output: 200 OK: thread: killed
 }
 
-// Two mirrors are asked, and the first answer counts.
+// Two mirrors are asked, and the first response is used.
 func ExampleWaitAny() {
 	show(func(w http.ResponseWriter, r *http.Request) {
 		ctx := r.Context()
@@ -98,7 +98,7 @@ func ExampleWaitAny() {
 	// Output: 200 OK: the fast one: true, error <nil>
 }
 
-// A panic stays in its thread: it is logged there, and the request goes on.
+// A panic of a thread is logged, and the request continues.
 func ExamplePanicError() {
 	life := middleware.New(middleware.Options{})
 	h := life.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
