@@ -147,15 +147,6 @@ func (r *Request) look() {
 	}
 }
 
-func (r *Request) abortError() error {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.rare == nil {
-		return nil
-	}
-	return r.rare.abort
-}
-
 // writeFailed judges the error of a write.
 func (r *Request) writeFailed(err error) error {
 	late := timedOut(err)

@@ -1,14 +1,8 @@
 package request
 
 import (
-	"log"
-	"net"
 	"net/http"
-	"path"
-	"runtime"
-	"strings"
 
-	"github.com/lastbyte-go/lastbyte/internal/conn"
 	"github.com/lastbyte-go/lastbyte/internal/header"
 	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
 	"github.com/lastbyte-go/lastbyte/internal/nethttp"
@@ -18,7 +12,7 @@ import (
 // An error says that an ending came first, whose response takes its place.
 func (r *Request) commit(status int) error {
 	if r.hasAny(lifecycle.Committed) {
-		return r.w.refused()
+		return r.refused()
 	}
 	if r.check() != nil && r.node.parent.Err() != nil && (r.conn() != nil || r.node.watches(theParent|thePeer)) {
 		// Where nobody has asked and no socket can be, the response passes: the
@@ -107,70 +101,4 @@ func (r *Request) filteredMove(whole bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.state.Store(r.state.Load().Filtered(whole))
-}
-
-// refusal is the error of a call that comes after the ending.
-func (r *Request) refusal() error {
-	switch r.winner() {
-	case lifecycle.Exited:
-		return ErrExited
-	case lifecycle.Aborted:
-		if err := r.abortError(); err != nil {
-			return err
-		}
-	}
-	return ErrEnded
-}
-
-// hijackMove: the connection is the handler's.
-func (r *Request) hijackMove(c net.Conn) {
-	local, _ := r.node.parent.Value(http.LocalAddrContextKey).(net.Addr)
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	x := r.rareLocked()
-	x.conn, x.local = c, conn.UniqueAddr(local)
-	r.state.Store(r.state.Load().Hijack())
-}
-
-// superfluous logs a WriteHeader that has no effect as net/http would, with the
-// caller's frame: behind another writer net/http would name that one. It is for
-// net/http's own HTTP/1 writer alone; other writers have their own ways.
-func (w *Writer) superfluous() bool {
-	if w.req.hasAny(lifecycle.Hijacked) {
-		return w.misused("response.WriteHeader on hijacked connection")
-	}
-	return w.misused("superfluous response.WriteHeader call")
-}
-
-// refusesHijacked reports whether the connection is hijacked, and does for a write
-// of n bytes what superfluous does for a status.
-func (w *Writer) refusesHijacked(n int) bool {
-	return w.lay == nil && w.req.hasAny(lifecycle.Hijacked) && nethttp.IsOwn(w.wrapped) &&
-		(n == 0 || w.misused("response.Write on hijacked connection"))
-}
-
-func (w *Writer) misused(what string) bool {
-	srv := w.req.server()
-	if srv == nil || !nethttp.IsOwn(w.wrapped) {
-		return false
-	}
-	printf := log.Printf
-	if srv.ErrorLog != nil {
-		printf = srv.ErrorLog.Printf
-	}
-	f := caller()
-	printf("http: %s from %s (%s:%d)", what, f.Function, path.Base(f.File), f.Line)
-	return true
-}
-
-// caller is the first frame outside this package and net/http.
-func caller() runtime.Frame {
-	pc := make([]uintptr, 16)
-	frames := runtime.CallersFrames(pc[:runtime.Callers(2, pc)])
-	for {
-		f, more := frames.Next()
-		if !more || !strings.HasPrefix(f.Function, "net/http.") && !strings.Contains(f.Function, "lastbyte/internal/request.") {
-			return f
-		}
-	}
 }

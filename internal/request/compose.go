@@ -70,9 +70,7 @@ func (w *Writer) view() http.ResponseWriter {
 	case nethttp.HTTP2:
 		return (*h2)(w)
 	}
-	if _, w.speaks = nethttp.Server(w.wrapped); w.speaks == nethttp.Unknown && w.lay == nil {
-		w.req.warnHidden()
-	}
+	_, w.speaks = nethttp.Server(w.wrapped)
 	return compose(w)
 }
 

@@ -12,15 +12,15 @@ import (
 
 func (w *Writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 	if !w.gate.Enter() {
-		return nil, nil, w.req.refusal()
+		return nil, nil, w.front.request().refusal()
 	}
-	defer w.leave()
-	if err := w.refused(); err != nil && w.req.winner() != lifecycle.Aborted { // a dead connection harms nobody
+	defer w.front.leave()
+	if err := w.front.refused(); err != nil && w.front.request().winner() != lifecycle.Aborted { // a dead connection harms nobody
 		return nil, nil, err
 	}
 	c, rw, err := http.NewResponseController(w.wrapped).Hijack()
-	if err == nil && w.lay == nil {
-		w.req.hijackMove(c)
+	if err == nil {
+		w.front.hijackedMove(c)
 	}
 	return c, rw, err
 }
@@ -32,7 +32,7 @@ func (w *Writer) flushes() bool {
 	if !w.gate.Enter() {
 		return true
 	}
-	defer w.gate.Leave(w.req)
+	defer w.gate.Leave(w.front.request())
 	return nethttp.Any(w.wrapped, func(in http.ResponseWriter) bool {
 		if v, ok := in.(view); ok {
 			return v.writer().flushes()
@@ -47,9 +47,9 @@ func (w *Writer) flushes() bool {
 
 func (w *Writer) Push(target string, o *http.PushOptions) error {
 	if !w.gate.Enter() {
-		return w.req.refusal()
+		return w.front.request().refusal()
 	}
-	defer w.leave()
+	defer w.front.leave()
 	if p, ok := w.wrapped.(http.Pusher); ok {
 		return p.Push(target, o)
 	}
@@ -60,27 +60,19 @@ func (w *Writer) CloseNotify() <-chan bool {
 	if !w.gate.Enter() {
 		return make(chan bool, 1)
 	}
-	defer w.leave()
-	w.req.note(closeNotifyTaken)
+	defer w.front.leave()
+	w.front.request().note(closeNotifyTaken)
 	return w.wrapped.(nethttp.CloseNotifier).CloseNotify()
 }
 
 func (w *Writer) SetReadDeadline(t time.Time) error {
-	w.noteDeadline(t, func(x *rare) *time.Time { return &x.readBy })
+	w.front.noteDeadline(t, func(x *rare) *time.Time { return &x.readBy })
 	return w.control(func(c *http.ResponseController) error { return c.SetReadDeadline(t) })
 }
 
 func (w *Writer) SetWriteDeadline(t time.Time) error {
-	w.noteDeadline(t, func(x *rare) *time.Time { return &x.writeBy })
+	w.front.noteDeadline(t, func(x *rare) *time.Time { return &x.writeBy })
 	return w.control(func(c *http.ResponseController) error { return c.SetWriteDeadline(t) })
-}
-
-// noteDeadline notes a deadline where it is set; a layer hands it on to a Writer
-// that does.
-func (w *Writer) noteDeadline(t time.Time, of func(*rare) *time.Time) {
-	if w.lay == nil || w.lay.det != nil {
-		w.req.setDeadline(t, of)
-	}
 }
 
 func (w *Writer) EnableFullDuplex() error {
@@ -89,8 +81,8 @@ func (w *Writer) EnableFullDuplex() error {
 
 func (w *Writer) control(f func(*http.ResponseController) error) error {
 	if !w.gate.Enter() {
-		return w.req.refusal()
+		return w.front.request().refusal()
 	}
-	defer w.leave()
+	defer w.front.leave()
 	return f(http.NewResponseController(w.wrapped))
 }

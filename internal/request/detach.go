@@ -26,7 +26,6 @@ import (
 type Detached struct {
 	layer // what the serving goroutine and the handler's call
 
-	req   *Request
 	h     *handler
 	node  openNode
 	body  body
@@ -72,7 +71,7 @@ func (h *handler) detached(r *Request, inner bool, w http.ResponseWriter, req *h
 		r.init(w, req)
 		r.enableFirst(h.cfg, req)
 		one.d.init(r, &r.node, h, &one.out)
-		r.serve(&one.d, r.w.view(), req)
+		r.serve(&one.d, r.view(), req)
 		return
 	}
 	r.enable(h, req)
@@ -96,7 +95,7 @@ func (d *Detached) init(r *Request, ctx context.Context, h *handler, out *http.R
 		d.route, ctx = s.route, s
 	}
 	d.node.parent = ctx
-	d.w.req, d.w.lay, d.det = r, &d.layer, d
+	d.w.front = d
 	d.decided.Add(1)
 }
 

@@ -2,6 +2,7 @@ package request
 
 import (
 	"net/http"
+	"time"
 
 	"github.com/lastbyte-go/lastbyte/internal/header"
 	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
@@ -9,8 +10,10 @@ import (
 	"github.com/lastbyte-go/lastbyte/internal/route"
 )
 
-// header is the handler's own map, which begins as what outer handlers set.
-func (d *Detached) header() http.Header {
+// headerMap is the handler's own map, which begins as what outer handlers set.
+// net/http reads its own map again after the handler, for trailers, when a detached
+// handler may still write to the one it has.
+func (d *Detached) headerMap() http.Header {
 	if d.req.winner() == lifecycle.Sent {
 		return d.headerAfterSend()
 	}
@@ -26,8 +29,7 @@ func (d *Detached) header() http.Header {
 	return d.own
 }
 
-// writes is called inside the gate before body bytes or a flush.
-func (d *Detached) writes() error {
+func (d *Detached) beforeWrite(int) error {
 	if err := d.stopped(http.StatusOK); err != nil {
 		return err
 	}
@@ -42,28 +44,35 @@ func (d *Detached) writes() error {
 // begins reports whether a status that is said now counts: it is the first, or
 // the first after a HeaderFilter has panicked at another.
 func (d *Detached) begins() bool {
-	return !d.begun.Load() || d.req.state.Load()&(lifecycle.Committed|lifecycle.Unfiltered) == lifecycle.Unfiltered
+	return !d.begun() || d.req.state.Load()&(lifecycle.Committed|lifecycle.Unfiltered) == lifecycle.Unfiltered
 }
 
-// writesStatus is called inside the gate before a status.
-func (d *Detached) writesStatus(status int, informational bool) error {
-	if err := d.stopped(status); err != nil {
-		return err
+func (d *Detached) beforeStatus(status int) bool {
+	if d.stopped(status) != nil {
+		return false
 	}
 	switch {
 	case !d.begins(): // superfluous: net/http says so
-	case informational, status < 100 || status > 999:
+	case d.req.isInformational(status), status < 100 || status > 999:
 		d.sync()
 	default:
 		d.begin(status)
 	}
-	return nil
+	return true
 }
+
+func (d *Detached) afterWrite(n int64, err error) error {
+	d.written.Add(n)
+	_ = d.stopped(http.StatusOK) // a HeaderFilter may have exited
+	return err
+}
+
+func (d *Detached) noteDeadline(t time.Time, of func(*rare) *time.Time) { d.req.setDeadline(t, of) }
 
 // stopped refuses a write after an ending. It is where an exit with a page that
 // waited for the handler goes on.
 func (d *Detached) stopped(status int) error {
-	err := d.w.refused()
+	err := d.refused()
 	if err != nil && d.own != nil && !d.req.hasAny(lifecycle.Woken) {
 		entry := d.w.stood()
 		if !d.synced {
@@ -128,7 +137,7 @@ func (d *Detached) sync() {
 // settle hands over what the handler's goroutine has for the response and for
 // outer handlers. It runs on that goroutine, or the one that called Send.
 func (d *Detached) settle() {
-	if !d.begun.Load() {
+	if !d.begun() {
 		d.sync()
 	} else if d.own != nil {
 		d.carryLate()

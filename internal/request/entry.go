@@ -21,12 +21,12 @@ func (r *Request) noteEntry(h http.Header) {
 
 // setStood notes entry as what stood in the map below w; it does not change.
 func (w *Writer) setStood(entry http.Header) {
-	r := w.req
+	r, l := w.front.request(), w.layer()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch {
-	case w.lay != nil:
-		w.lay.stood = entry
+	case l != nil:
+		l.stood = entry
 	case entry != nil || r.rare != nil:
 		r.rareLocked().stood = entry
 	}
@@ -34,12 +34,12 @@ func (w *Writer) setStood(entry http.Header) {
 
 // stood is what setStood has noted.
 func (w *Writer) stood() http.Header {
-	r := w.req
+	r, l := w.front.request(), w.layer()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch {
-	case w.lay != nil:
-		return w.lay.stood
+	case l != nil:
+		return l.stood
 	case r.rare != nil:
 		return r.rare.stood
 	}
@@ -53,7 +53,7 @@ func (w *Writer) renewEntry() {
 		if d.own != nil {
 			w.setStood(header.OfBody(d.own))
 		}
-	} else if w.lay != nil || w.req.noted(headerTaken) {
+	} else if w.layer() != nil || w.front.request().noted(headerTaken) {
 		w.setStood(header.OfBody(w.Header()))
 	}
 }
@@ -61,7 +61,7 @@ func (w *Writer) renewEntry() {
 // entryOf gives what described a body in h, the map below w, before the handler
 // inside of w could change it.
 func (w *Writer) entryOf(h http.Header) http.Header {
-	if d := w.det(); d != nil && !d.synced || w.lay == nil && !w.req.noted(headerTaken) {
+	if d := w.det(); d != nil && !d.synced || w.layer() == nil && !w.front.request().noted(headerTaken) {
 		return header.OfBody(h) // nobody inside has had the map
 	}
 	return w.stood()

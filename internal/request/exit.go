@@ -104,7 +104,7 @@ func (r *Request) exitMove(e *Exit, filter bool) lifecycle.ExitResult {
 
 // saidLocked is the status that the handler inside w has said, 0 before.
 func (w *Writer) saidLocked() int {
-	if w.lay != nil || w.req.hasAny(lifecycle.Committed) {
+	if w.layer() != nil || w.front.begun() {
 		return int(w.status)
 	}
 	return 0
@@ -113,10 +113,10 @@ func (w *Writer) saidLocked() int {
 // codedLocked reports whether a Content-Encoding was set inside w: a coder there
 // may hold the end of the response.
 func (w *Writer) codedLocked() bool {
-	if w.lay != nil {
-		return w.lay.coded
+	if l := w.layer(); l != nil {
+		return l.coded
 	}
-	return w.req.hasAny(lifecycle.Coded)
+	return w.front.request().hasAny(lifecycle.Coded)
 }
 
 // respond does what the ending asks for, on the serving goroutine, when nobody
@@ -147,7 +147,7 @@ func (r *Request) respond(panicked bool) (stop bool) {
 		return false
 	}
 	if s&(lifecycle.Committed|lifecycle.HasFilters) == lifecycle.HasFilters && s&lifecycle.Unfiltered == 0 {
-		if r.w.begin() != nil {
+		if r.w.begin(0) != nil {
 			return r.respond(false) // a HeaderFilter exited
 		}
 		r.w.gate.Leave(r)

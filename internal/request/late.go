@@ -31,9 +31,9 @@ func (d *Detached) headerAfterSend() http.Header {
 	return d.late.after
 }
 
-// lost counts bytes that a detached handler writes after Send.
-func (w *Writer) lost(n int) {
-	if d := w.det(); d != nil && d.req.winner() == lifecycle.Sent {
+// lost counts the bytes that come after Send.
+func (d *Detached) lost(n int) {
+	if d.req.winner() == lifecycle.Sent {
 		d.dropped.Add(int64(n))
 	}
 }

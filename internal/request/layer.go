@@ -19,12 +19,12 @@ import (
 // is one.
 type layer struct {
 	w     Writer
-	outer *Writer   // of the lastbyte middleware around this one; set before the handler runs
-	det   *Detached // that this is the layer of, nil for any other
+	req   *Request
+	outer *Writer // of the lastbyte middleware around this one; set before the handler runs
 
-	stood http.Header // what described a body when the handler's part began, see header.OfBody. The pointer is under Request.mu
-	begun atomic.Bool // the status was said
-	coded bool        // a Content-Encoding was set inside. Under Request.mu
+	stood   http.Header // what described a body when the handler's part began, see header.OfBody. The pointer is under Request.mu
+	started atomic.Bool // the status was said
+	coded   bool        // a Content-Encoding was set inside. Under Request.mu
 }
 
 // view is one of lastbyte's own ResponseWriters.
@@ -33,7 +33,7 @@ type view interface{ writer() *Writer }
 // direct gives the Writer that w is a view of, nil if anything else stands
 // between the two.
 func (r *Request) direct(w http.ResponseWriter) *Writer {
-	if v, ok := w.(view); ok && v.writer().req == r {
+	if v, ok := w.(view); ok && v.writer().front.request() == r {
 		return v.writer()
 	}
 	return nil
@@ -47,8 +47,8 @@ func (r *Request) inside(next http.Handler, w http.ResponseWriter, req *http.Req
 		r.Catch(func() { next.ServeHTTP(w, req) })
 		return
 	}
-	l := &layer{stood: header.OfBody(w.Header())}
-	l.w.wrapped, l.w.req, l.w.lay = w, r, l
+	l := &layer{req: r, stood: header.OfBody(w.Header())}
+	l.w.wrapped, l.w.front = w, l
 	r.openMove(l)
 	defer r.closeMove(l)
 	view := l.w.view()
@@ -86,46 +86,17 @@ func (r *Request) topLocked() *Writer {
 
 // inside reports whether w stands strictly inside o.
 func (w *Writer) inside(o *Writer) bool {
-	for ; w.lay != nil; w = w.lay.outer {
-		if w.lay.outer == o {
+	for l := w.layer(); l != nil; l = l.outer.layer() {
+		if l.outer == o {
 			return true
 		}
 	}
 	return false
 }
 
-// begin is called inside the gate of a layer that is not Detach's before the
-// final status passes.
-func (l *layer) begin(status int) error {
-	w, r := &l.w, l.w.req
-	if err := w.refused(); err != nil && !r.heldMove(w, status, w.wrapped.Header(), w.stood()) {
-		r.answerNow(w)
-		return err
-	}
-	if l.begun.Load() {
-		return nil
-	}
-	coded := header.Encoded(w.wrapped.Header(), w.stood())
-	r.mu.Lock()
-	passes := r.passesLocked(w)
-	if passes {
-		l.sayLocked(status, coded)
-	}
-	r.mu.Unlock()
-	if !passes {
-		return w.refused() // an ending has come in between
-	}
-	return nil
-}
-
-func (l *layer) sayLocked(status int, coded bool) {
-	l.w.status, l.coded = int16(status), coded
-	l.begun.Store(true)
-}
-
 // back: the handler inside l has returned, or left by a Throw.
 func (l *layer) back() {
-	r := l.w.req
+	r := l.req
 	if w := r.winner(); w != lifecycle.Exited && w != lifecycle.Aborted {
 		return
 	}
@@ -228,9 +199,9 @@ func (r *Request) answerMove(w *Writer) (code int, e *Exit, ok bool) {
 	d := r.det.Load()
 	begun, givesUp := false, false
 	late := d != nil && s.HasAny(lifecycle.Woken) && w.inside(&d.w)
-	for o := w; o.lay != nil && !(late && o.det() == d); o = o.lay.outer {
-		begun = begun || o.lay.begun.Load()
-		givesUp = givesUp || r.mayGiveUp(o.wrapped)
+	for l := w.layer(); l != nil && !(late && l == &d.layer); l = l.outer.layer() {
+		begun = begun || l.begun()
+		givesUp = givesUp || r.mayGiveUp(l.w.wrapped)
 	}
 	next, result := s.Answer(begun, late, givesUp)
 	r.state.Store(next)

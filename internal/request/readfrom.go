@@ -18,14 +18,14 @@ import (
 // A copy has two ends. The error of src is no witness of what became of the
 // client, however much it looks like one.
 func (w *Writer) ReadFrom(src io.Reader) (n int64, err error) {
-	if w.req.hasAny(lifecycle.Hijacked) {
+	if w.front.request().hasAny(lifecycle.Hijacked) {
 		return io.Copy(writerOnly{w}, src) // net/http's ReadFrom would dereference nil
 	}
 	if kernelSends(src) {
 		return w.readFrom(src, func() bool { return fileFails(src) })
 	}
 	s := &source{Reader: src, w: w}
-	if !w.begun() && !s.begin() {
+	if !w.front.begun() && !s.begin() {
 		if err := s.err; err != io.EOF {
 			return 0, err
 		}
@@ -38,42 +38,17 @@ func (w *Writer) ReadFrom(src io.Reader) (n int64, err error) {
 // readFrom is ReadFrom once there is something to send. failed tells of an error
 // that came from a source that is no *source.
 func (w *Writer) readFrom(src io.Reader, failed func() bool) (n int64, err error) {
-	if err := w.begin(); err != nil {
+	if err := w.begin(0); err != nil {
 		return 0, err
 	}
-	defer w.leave()
+	defer w.front.leave()
 	n, err = w.wrapped.(io.ReaderFrom).ReadFrom(src)
 	var s *sourceError
 	if err != nil && (errors.As(err, &s) || failed()) {
-		_ = w.wrote(n, nil)
+		_ = w.front.afterWrite(n, nil)
 		return n, err
 	}
-	return n, w.wrote(n, err)
-}
-
-// begun reports whether the status was said.
-func (w *Writer) begun() bool {
-	if w.lay != nil {
-		return w.lay.begun.Load()
-	}
-	return w.req.hasAny(lifecycle.Committed)
-}
-
-// refused gives the error of a write at this moment, nil if it may pass.
-func (w *Writer) refused() error {
-	switch w.req.winner() {
-	case lifecycle.Serving:
-		return nil
-	case lifecycle.Exited, lifecycle.Aborted:
-		if w.req.passes(w) {
-			return nil
-		}
-	default:
-		if w.det() == nil {
-			return nil
-		}
-	}
-	return w.req.refusal()
+	return n, w.front.afterWrite(n, err)
 }
 
 type writerOnly struct{ io.Writer }
@@ -104,7 +79,7 @@ func (s *source) begin() bool {
 }
 
 func (s *source) Read(p []byte) (n int, err error) {
-	if err = s.w.refused(); err != nil {
+	if err = s.w.front.refused(); err != nil {
 		return 0, &sourceError{err}
 	}
 	switch {

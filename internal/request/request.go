@@ -103,14 +103,14 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		r.init(w, req)
 		r.body.send(&one.out, &r.node)
 		r.enableFirst(h.cfg, &one.out)
-		r.serve(h.next, r.w.view(), &one.out)
+		r.serve(h.next, r.view(), &one.out)
 	}
 }
 
 func (r *Request) init(w http.ResponseWriter, req *http.Request) {
 	r.start = now()
 	r.node.parent, r.node.judge = req.Context(), r
-	r.w.wrapped, r.w.req = w, r
+	r.w.wrapped, r.w.front = w, r
 	r.body.req, r.body.from = r, req
 	c := r.conn()
 	switch {

@@ -58,7 +58,7 @@ func (d *Detached) complete() error {
 	w := d.w.wrapped
 	d.settle()
 	d.req.answerFirst()
-	if !d.begun.Load() {
+	if !d.begun() {
 		d.unsaid = true
 		d.begin(http.StatusOK)
 		w.WriteHeader(http.StatusOK) // so that no outer handler can choose another

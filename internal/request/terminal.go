@@ -66,6 +66,6 @@ func (w *Writer) below() http.ResponseWriter {
 	if w.det() != nil || !w.gate.Enter() {
 		return w.terminal()
 	}
-	defer w.leave()
+	defer w.front.leave()
 	return w.wrapped
 }

@@ -91,7 +91,7 @@ func (w *Writer) leadsToHijacker() bool {
 	if !w.gate.Enter() {
 		return false
 	}
-	defer w.leave()
+	defer w.front.leave()
 	return nethttp.Any(w.wrapped, func(in http.ResponseWriter) bool {
 		_, ok := in.(http.Hijacker)
 		return ok
