@@ -1,9 +1,11 @@
-package request_test
+package lifecycle_test
 
 import (
 	"fmt"
 	"slices"
 	"testing"
+
+	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
 )
 
 // commits is a write through the outer gate, see Request.commit. Without Detach
@@ -11,13 +13,14 @@ import (
 func (p *plan) commits() []move {
 	w := write()
 	return []move{p.enter(outer, 4), func(m *machine) int8 {
-		switch {
-		case m.winner == byExit && !m.drop && !m.committed && !p.detach:
-			m.rendered = true
-		case m.winner == byExit || m.winner == byAbort:
-			return 2
+		switch next, ok := m.s.Render(); {
+		case m.s.Passes(false, false):
+			return w[0](m)
+		case !p.detach && m.s.AnswersExit() && ok:
+			m.s = next.CommitPage()
+			return m.touch(+1)
 		}
-		return w[0](m)
+		return 2
 	}, w[1], leave(outer)}
 }
 
@@ -25,10 +28,10 @@ func (p *plan) commits() []move {
 func (p *plan) handles() []move {
 	inner := p.commits()
 	steps := slices.Concat([]move{p.enter(own, int8(3+len(inner))), func(m *machine) int8 {
-		if m.winner == nobody {
+		if m.s.Passes(true, false) {
 			return 1
 		}
-		if m.winner == byExit && !m.woken {
+		if m.s.Winner() == lifecycle.Exited && !m.s.HasAny(lifecycle.Woken|lifecycle.Stands) {
 			m.wake(p, false)
 		}
 		return int8(1 + len(inner))
@@ -38,7 +41,7 @@ func (p *plan) handles() []move {
 	}
 	wake := func(m *machine) int8 { return m.wake(p, true) }
 	if p.panics {
-		steps = append(steps, func(m *machine) int8 { m.decide(p, byReturn); return 1 }, wake, p.drain)
+		steps = append(steps, func(m *machine) int8 { return m.returns(p) }, wake, p.drain)
 	} else {
 		steps = append(steps, p.drain, wake)
 	}
@@ -47,7 +50,7 @@ func (p *plan) handles() []move {
 
 // over: handler, threads and callback have returned.
 func (m *machine) over() int8 {
-	if m.done = true; m.live > 0 {
+	if m.s = m.s.Finish(); m.live > 0 {
 		*m.wrong = "done before the request's goroutines"
 	}
 	return 1
@@ -58,8 +61,7 @@ func (p *plan) drain(m *machine) int8 {
 	if m.live > 0 && p.broken != "the end waits for the request's goroutines" {
 		return 0
 	}
-	m.quiet = true
-	m.decide(p, byReturn)
+	m.to(m.from(p).Drain())
 	return 1
 }
 
@@ -67,16 +69,20 @@ func (p *plan) drain(m *machine) int8 {
 func (p *plan) serves() []move {
 	var steps []move
 	if p.detach {
-		steps = append(steps, func(m *machine) int8 { return map[bool]int8{true: 1}[m.woken] })
+		steps = append(steps, func(m *machine) int8 { return map[bool]int8{true: 1}[m.s.HasAny(lifecycle.Woken)] })
 		steps = append(steps, p.shut()...)
-		steps = append(steps, func(m *machine) int8 { m.decide(p, byReturn); return 1 })
+		steps = append(steps, func(m *machine) int8 { return m.returns(p) })
 	} else {
 		steps = append(p.commits(), p.drain)
 	}
 	w := write()
 	steps = append(steps, func(m *machine) int8 { // respond
-		if page := m.winner == byExit && !m.drop && !m.committed && !m.rendered; page || m.winner == byAbort || m.drop {
-			m.rendered = m.rendered || page
+		switch next, ok := m.s.Render(); {
+		case m.s.Dropped():
+			m.s = m.s.Drop()
+			return 1
+		case m.s.AnswersExit() && !m.s.HasAny(lifecycle.Stands) && ok:
+			m.s = next.CommitPage()
 			return 1
 		}
 		return 5
@@ -86,7 +92,7 @@ func (p *plan) serves() []move {
 			func(m *machine) int8 { return map[bool]int8{true: 1}[m.outer.inside == 0] })
 	}
 	return append(steps, func(m *machine) int8 {
-		if m.ended = true; !p.detach {
+		if m.s = m.s.End(p.detach); !p.detach {
 			m.over()
 		}
 		return 1
@@ -133,7 +139,7 @@ func (p *plan) explore() (states int, wrong string) {
 				return len(seen), fmt.Sprintf("%s: %+v", wrong, next)
 			}
 		}
-		if stuck && (!m.served || !m.done || m.winner == nobody || m.live > 0) {
+		if stuck && (!m.served || !m.s.HasAny(lifecycle.Done) || !m.s.Decided() || m.live > 0) {
 			return len(seen), fmt.Sprintf("everybody waits: %+v", m)
 		}
 	}

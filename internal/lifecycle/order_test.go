@@ -1,11 +1,15 @@
-package request_test
+package lifecycle_test
 
-import "slices"
+import (
+	"slices"
 
-// The moves of docs/lifecycle.md as a small machine, and every order in which
-// its goroutines can take their steps. A step is what one lock, one atomic word
-// or one call of the server's writer makes indivisible; it gives how many steps
-// on its goroutine goes, 0 if it has to wait.
+	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
+)
+
+// The goroutines of a request, which make the moves of this package and go through
+// its gates, and every order in which they can take their steps. A step is what one
+// lock, one atomic word or one call of the server's writer makes indivisible; it
+// gives how many steps its goroutine goes on, 0 if it has to wait.
 type move func(m *machine) int8
 
 // plan says what the goroutines of a request do, and which rule is left out, to
@@ -17,41 +21,41 @@ type plan struct {
 
 // machine is a state of all of it; it is a map key.
 type machine struct {
-	at                              [7]int8
-	winner                          winner
-	gone, committed, drop, rendered bool
-	quiet, woken, ended, done       bool
-	registered, calling, served     bool
-	outer, own                      gateModel // before the server's writer, and Detach's
-	once                            int8      // Detached.shut: not begun, begun, done
-	live, started, using            int8      // threads and callback; callbacks begun; calls of the writer
-	wrong                           *string   // what went wrong: the same for all states
+	at                          [7]int8
+	s                           lifecycle.State
+	registered, calling, served bool
+	outer, own                  gateModel // before the server's writer, and Detach's
+	once                        int8      // Detached.shut: not begun, begun, done
+	live, started, using        int8      // threads and callback; callbacks begun; calls of the writer
+	wrong                       *string   // what went wrong: the same for all states
 }
-
-type winner int8
-
-const (
-	nobody winner = iota
-	byReturn
-	byExit
-	byAbort
-	bySend
-)
 
 type gateModel struct {
 	inside int8
 	shut   bool
 }
 
-func (m *machine) decide(p *plan, winner winner) bool {
-	if m.winner != nobody && p.broken != "the first ending wins" || m.ended {
-		return false
+// from is the state that a move to an ending starts from.
+func (m *machine) from(p *plan) lifecycle.State {
+	if p.broken == "the first ending wins" {
+		return m.s &^ m.s.Winner()
 	}
-	if m.winner != nobody {
+	return m.s
+}
+
+// to is the state that such a move leads to, and won says whether it won.
+func (m *machine) to(next lifecycle.State, won bool) bool {
+	if won && m.s.Decided() {
 		*m.wrong = "two winners"
 	}
-	m.winner = winner
-	return true
+	m.s = next | m.s.Winner()
+	return won
+}
+
+// returns is Request.returnMove.
+func (m *machine) returns(p *plan) int8 {
+	m.to(m.from(p).Return())
+	return 1
 }
 
 // touch is a call of the server's writer; n: it begins, or ends.
@@ -75,17 +79,17 @@ func (m *machine) call() {
 	if m.started++; m.started > 1 {
 		*m.wrong = "two callbacks"
 	}
-	if m.done {
+	if m.s.HasAny(lifecycle.Done) {
 		*m.wrong = "the callback begins when all is over"
 	}
 }
 
 func (m *machine) wake(p *plan, back bool) int8 {
-	if !back && m.winner == byAbort {
+	if !back && m.s.Winner() == lifecycle.Aborted {
 		*m.wrong = "ServeHTTP returns ahead of the handler of a client that left"
 	}
-	if !back || m.woken || m.winner != bySend || p.broken == "Send wakes by itself" {
-		m.woken = true
+	if !back || m.s.Winner() != lifecycle.Sent || p.broken == "Send wakes by itself" {
+		m.s, _ = m.s.Wake(false)
 	}
 	return 1
 }
@@ -121,14 +125,18 @@ func stay(*machine) int8 { return 1 }
 // exits is Request.Exit.
 func (p *plan) exits(kind string) []move {
 	return append([]move{func(m *machine) int8 {
-		if !m.decide(p, byExit) {
-			return 5
+		code, said := 503, 0
+		if kind == "drop" {
+			code = 444
 		}
-		m.drop = kind == "drop"
-		switch {
-		case m.drop:
+		if m.s.HasAny(lifecycle.Committed) {
+			said = 200
+		}
+		next, result := m.from(p).Exit(code, said, false)
+		switch m.to(next, result.Won()); {
+		case result == lifecycle.ExitDrops:
 			return 1
-		case m.committed || kind == "page beside":
+		case result.Won() && kind == "page beside":
 			return 4
 		}
 		return 5 // the handler's next write, or its return, goes on
@@ -138,20 +146,18 @@ func (p *plan) exits(kind string) []move {
 // aborts is a witness: hold, abortMove, release.
 func (p *plan) aborts() []move {
 	return []move{func(m *machine) int8 {
-		if m.quiet {
+		if m.s.HasAny(lifecycle.Drained) {
 			return 3
 		}
 		m.live++
 		return 1
 	}, func(m *machine) int8 {
-		if m.winner != nobody && p.broken != "the first ending wins" || m.gone || m.ended {
-			return 1
-		}
-		if m.gone = true; m.registered {
+		next, result := m.from(p).Abort(m.registered, m.live == 0)
+		m.to(next, result == lifecycle.AbortWins)
+		if result == lifecycle.AbortCalls {
 			m.call()
-			return 1
 		}
-		if m.decide(p, byAbort); p.broken == "an abort lets nobody go early" {
+		if result == lifecycle.AbortWins && p.broken == "an abort lets nobody go early" {
 			m.wake(p, false)
 		}
 		return 1
@@ -161,8 +167,8 @@ func (p *plan) aborts() []move {
 // registers is Request.On.
 func (p *plan) registers() []move {
 	return []move{func(m *machine) int8 {
-		if !m.quiet && !m.done && (m.winner == nobody || m.winner == byAbort) && !m.registered {
-			if m.registered = true; m.gone {
+		if m.s.MayRegister() && !m.registered {
+			if m.registered = true; m.s.HasAny(lifecycle.ClientGone) {
 				m.call()
 			}
 		}
@@ -182,7 +188,8 @@ func (p *plan) calls() []move {
 // sends is Request.Send.
 func (p *plan) sends() []move {
 	steps := slices.Concat([]move{func(m *machine) int8 {
-		if m.gone || m.done || m.winner != nobody || !m.decide(p, bySend) {
+		next, result := m.from(p).Send(p.detach)
+		if !m.to(next, result == lifecycle.SendWins) {
 			return 99
 		}
 		return 1
@@ -195,7 +202,12 @@ func (p *plan) sends() []move {
 // write is a call of the writer by who may make it.
 func write() []move {
 	return []move{
-		func(m *machine) int8 { m.committed = true; return m.touch(+1) },
+		func(m *machine) int8 {
+			if next, ok := m.s.Commit(200, false, false); ok {
+				m.s = next
+			}
+			return m.touch(+1)
+		},
 		func(m *machine) int8 { return m.touch(-1) },
 	}
 }
