@@ -11,7 +11,8 @@ import (
 )
 
 // Code is what a request exits with: a status from 200 to 999, 0, or -1. Other
-// values are invalid.
+// values are invalid. The codes -1, 408, 444 and 499 drop the connection, or the
+// stream on HTTP/2. The others send a response.
 type Code int
 
 const (
@@ -79,7 +80,7 @@ func defaultPage(w http.ResponseWriter, r *http.Request, code int) { PlainText(w
 
 // PlainText writes an error page of one line of text, such as "404 Not
 // Found\n". It is the default of [Options].ErrorPage.
-func PlainText(w http.ResponseWriter, _ *http.Request, code Code) {
+func PlainText(w http.ResponseWriter, r *http.Request, code Code) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(int(code))
@@ -88,7 +89,7 @@ func PlainText(w http.ResponseWriter, _ *http.Request, code Code) {
 
 // ProblemJSON writes an error page as application/problem+json (RFC 9457) with the
 // members type, title and status. It is for [Options].ErrorPage.
-func ProblemJSON(w http.ResponseWriter, _ *http.Request, code Code) {
+func ProblemJSON(w http.ResponseWriter, r *http.Request, code Code) {
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(int(code))
 	title := code.name()

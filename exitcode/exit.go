@@ -43,11 +43,15 @@ import (
 //
 // Exit does not unwind its caller: return after it. It cancels the request's
 // context with an [*ExitError] as the cause, and later writes of the handler
-// fail with [ErrExited]. A code that drops the connection (-1, 408, 444, 499)
-// acts at once, also on a handler that is blocked in a Write. The page of
-// another code from 300 on is written when the handler next writes or returns.
-// Under Detach it is written at once if a thread or an abort callback exits
-// with the context that it was given.
+// fail with [ErrExited].
+//
+//   - A code that drops the connection (-1, 408, 444, 499) acts at once, also on
+//     a handler that is blocked in a Write.
+//   - A code from 200 to 299 sends that status with an empty body. If the handler
+//     has begun a response, that response ends with what was written.
+//   - Any other code sends its status with an error page, see [Options]. It is
+//     written when the handler next writes or returns; under Detach at once, if a
+//     thread or an abort callback exits with the context that it was given.
 //
 // Exit(ctx, OK) in a handler or thread ends nothing and returns nil, see [Phase].
 //
