@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/lastbyte-go/lastbyte/abort"
+	"github.com/lastbyte-go/lastbyte/internal/testkit"
 )
 
 // askers are what a handler may do to learn of the end of its client.
@@ -116,7 +117,7 @@ const perConn = 200
 
 // A connection costs little, whether a handler ever asked on it or not.
 func TestConnContext_MemoryPerIdleConnection(t *testing.T) {
-	if raceDetector {
+	if testkit.Race {
 		t.Skip("the race detector has memory of its own")
 	}
 	const n = 1000

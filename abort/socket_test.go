@@ -7,9 +7,9 @@ import (
 	"net/http/httptest"
 	"slices"
 	"testing"
-	"time"
 
 	"github.com/lastbyte-go/lastbyte/abort"
+	"github.com/lastbyte-go/lastbyte/internal/testkit"
 )
 
 // sockets is a server on the loopback interface and a client for it.
@@ -65,19 +65,10 @@ func kernel(t *testing.T, h http.Handler, wr wire, configure ...func(*http.Serve
 	return s
 }
 
-// await gives what comes out of ch, which it does not wait for longer than a
-// broken library deserves.
+// await is testkit.Await.
 func await[T any](t *testing.T, ch <-chan T, what string) T {
 	t.Helper()
-	limit := time.NewTimer(20 * time.Second)
-	defer limit.Stop()
-	select {
-	case v := <-ch:
-		return v
-	case <-limit.C:
-		t.Fatalf("%s: nothing came, want one", what)
-		panic("unreachable")
-	}
+	return testkit.Await(t, ch, what)
 }
 
 func withConnContext(srv *http.Server) { srv.ConnContext = abort.ConnContext }

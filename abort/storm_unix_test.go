@@ -22,6 +22,7 @@ import (
 	"time"
 
 	"github.com/lastbyte-go/lastbyte/abort"
+	"github.com/lastbyte-go/lastbyte/internal/testkit"
 )
 
 // stormPatience bounds what a storm may take.
@@ -39,7 +40,7 @@ func TestAbort_Storm(t *testing.T) {
 		return
 	}
 	n := abortCount(500, 20_000)
-	if raceDetector {
+	if testkit.Race {
 		n = min(n, 1000) // it takes no more than 8,128 goroutines
 	}
 	n = allowed(t, n)

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/lastbyte-go/lastbyte/eof"
+	"github.com/lastbyte-go/lastbyte/internal/testkit"
 	"github.com/lastbyte-go/lastbyte/thread"
 )
 
@@ -50,7 +51,7 @@ func TestB10_NothingIsLeftAtOnce(t *testing.T) {
 // instance. Shutdown does not stop them all again and again to look at them: with
 // 100,000 of them it took 25 seconds, whatever its context said.
 func TestB10_ManyOtherGoroutines(t *testing.T) {
-	if raceDetector {
+	if testkit.Race {
 		t.Skip("the race detector has a limit of about 8,000 goroutines")
 	}
 	stop := make(chan struct{})

@@ -12,6 +12,7 @@ import (
 	"github.com/lastbyte-go/lastbyte/abort"
 	"github.com/lastbyte-go/lastbyte/eof"
 	"github.com/lastbyte-go/lastbyte/internal/pipenet"
+	"github.com/lastbyte-go/lastbyte/internal/testkit"
 	"github.com/lastbyte-go/lastbyte/middleware"
 )
 
@@ -71,7 +72,7 @@ type depthKey struct{}
 func TestB12_TaskAfterTask(t *testing.T) {
 	for i, c := range chains {
 		rounds := 100_000
-		if i > 0 || raceDetector || testing.Short() {
+		if i > 0 || testkit.Race || testing.Short() {
 			rounds = 10_000
 		}
 		t.Run(c.name, func(t *testing.T) {

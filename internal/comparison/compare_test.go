@@ -9,11 +9,13 @@ import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/lastbyte-go/lastbyte/internal/testkit"
 )
 
 // usual is how many scripts a plain `go test` plays, each in every mode.
 func usual() uint64 {
-	if raceEnabled {
+	if testkit.Race {
 		return 40
 	}
 	return 150

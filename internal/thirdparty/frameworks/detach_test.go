@@ -10,6 +10,7 @@ import (
 
 	"github.com/lastbyte-go/lastbyte/eof"
 	"github.com/lastbyte-go/lastbyte/internal/pipenet"
+	"github.com/lastbyte-go/lastbyte/internal/testkit"
 )
 
 // others is how many requests are at work at once beside the detached handler.
@@ -96,7 +97,7 @@ func TestDetach_AroundTheEngine(t *testing.T) {
 // the handler works with another request's. If this fails the framework has
 // changed, and the documentation of Detach may change, too.
 func TestDetach_InsideAnAdapterIsWrong(t *testing.T) {
-	if raceEnabled {
+	if testkit.Race {
 		t.Skip("it shows a race, and under the race detector sync.Pool forgets at random")
 	}
 	// What one processor has put into a sync.Pool another may not find.

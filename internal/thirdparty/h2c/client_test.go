@@ -12,6 +12,8 @@ import (
 
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/hpack"
+
+	"github.com/lastbyte-go/lastbyte/internal/testkit"
 )
 
 // client is an HTTP/2 connection, frame by frame.
@@ -35,7 +37,7 @@ type answer struct {
 
 func (a *answer) wait(t *testing.T) (got string) {
 	t.Helper()
-	await(t, a.done, "the answer")
+	testkit.Await(t, a.done, "the answer")
 	if a.err != nil {
 		return fmt.Sprintf("%s %q %v", a.status, a.body.String(), a.err)
 	}

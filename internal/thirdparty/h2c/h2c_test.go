@@ -10,6 +10,7 @@ import (
 	"github.com/lastbyte-go/lastbyte/abort"
 	"github.com/lastbyte-go/lastbyte/eof"
 	"github.com/lastbyte-go/lastbyte/exitcode"
+	"github.com/lastbyte-go/lastbyte/internal/testkit"
 	"github.com/lastbyte-go/lastbyte/middleware"
 )
 
@@ -71,7 +72,7 @@ func TestH2C_OneStreamEnds(t *testing.T) {
 			if got := ending.wait(t); got != e.want {
 				t.Errorf("%s: the client has %s, want %s", e.path, got, e.want)
 			}
-			out := await(t, o.ended, "OnEnd")
+			out := testkit.Await(t, o.ended, "OnEnd")
 			if code := out.Exit; code != e.code || out.Abort != nil {
 				t.Errorf("%s: Outcome = %v, %v, want exit %d, no abort", e.path, code, out.Abort, e.code)
 			}
@@ -79,7 +80,7 @@ func TestH2C_OneStreamEnds(t *testing.T) {
 			if got := held.wait(t); got != `200 "whole"` {
 				t.Errorf("%s: the client has %s of the other stream, want it whole", e.path, got)
 			}
-			out = await(t, o.ended, "OnEnd of the other")
+			out = testkit.Await(t, o.ended, "OnEnd of the other")
 			if out.Status != 200 || out.Exited || out.Abort != nil {
 				t.Errorf("%s: the other Outcome = %+v, want 200", e.path, out)
 			}
@@ -112,7 +113,7 @@ func TestE4_SendCompletesTheStream(t *testing.T) {
 		})
 		_, ending, held := s.pair(t, o, "/send", begun)
 		close(end)
-		err := await(t, sent, "Send")
+		err := testkit.Await(t, sent, "Send")
 		if !s.detach {
 			if !errors.Is(err, eof.ErrNotDetached) {
 				t.Errorf("Send() = %v, want %v", err, eof.ErrNotDetached)
@@ -160,10 +161,10 @@ func TestA8_StreamIsReset(t *testing.T) {
 		})
 		c, ending, held := s.pair(t, o, "/reset", begun)
 		c.reset(t, ending)
-		if got := await(t, called, "the callback"); got != "/reset" {
+		if got := testkit.Await(t, called, "the callback"); got != "/reset" {
 			t.Errorf("the callback of %s runs, want that of /reset", got)
 		}
-		out := await(t, o.ended, "OnEnd")
+		out := testkit.Await(t, o.ended, "OnEnd")
 		if out.Abort == nil || out.Status != 499 {
 			t.Errorf("Outcome = %d, %v, want 499 and an abort", out.Status, out.Abort)
 		} else if got := out.Abort.Reason; got != abort.StreamReset && (s.attach && !s.outer || got != abort.Unverified) {
@@ -197,13 +198,13 @@ func TestA8_ConnectionIsClosed(t *testing.T) {
 		})
 		c, _, _ := s.pair(t, o, "/close", begun)
 		c.conn.Close()
-		if a, b := await(t, called, "a callback"), await(t, called, "a callback"); a == b {
+		if a, b := testkit.Await(t, called, "a callback"), testkit.Await(t, called, "a callback"); a == b {
 			t.Errorf("the callback of %s runs twice", a)
 		}
 		for range 2 {
-			out := await(t, o.ended, "OnEnd")
+			out := testkit.Await(t, o.ended, "OnEnd")
 			for out.Hijacked { // the outer request
-				out = await(t, o.ended, "OnEnd")
+				out = testkit.Await(t, o.ended, "OnEnd")
 			}
 			if out.Abort == nil || out.Status != 499 {
 				t.Errorf("Outcome = %d, %v, want 499", out.Status, out.Abort)
@@ -250,7 +251,7 @@ func TestH2C_NothingInside(t *testing.T) {
 			t.Errorf("the client has %s of the other stream, want it whole", got)
 		}
 		c.conn.Close()
-		if out := await(t, o.ended, "OnEnd"); out.Exited || !out.Hijacked {
+		if out := testkit.Await(t, o.ended, "OnEnd"); out.Exited || !out.Hijacked {
 			t.Errorf("the outer Outcome = %+v, want a hijacked request without an exit", out)
 		}
 	})

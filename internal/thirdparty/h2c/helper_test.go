@@ -12,6 +12,7 @@ import (
 	"golang.org/x/net/http2"
 	"golang.org/x/net/http2/h2c"
 
+	"github.com/lastbyte-go/lastbyte/internal/testkit"
 	"github.com/lastbyte-go/lastbyte/middleware"
 )
 
@@ -115,9 +116,9 @@ func (s setup) pair(t *testing.T, o *site, path string, begun <-chan string) (c 
 	}
 	c = dial(t, o.addr)
 	a := c.begin(t, s.upgrade, first)
-	await(t, begun, "the first request")
+	testkit.Await(t, begun, "the first request")
 	b := c.get(t, second)
-	await(t, begun, "the second request")
+	testkit.Await(t, begun, "the second request")
 	if s.switchedFirst {
 		return c, a, b
 	}
@@ -132,19 +133,6 @@ func (l *logged) Write(p []byte) (int, error) {
 		l.t.Errorf("the server logs %q", p)
 	}
 	return len(p), nil
-}
-
-// await gives what comes next.
-func await[T any](t *testing.T, ch <-chan T, what string) (v T) {
-	t.Helper()
-	limit := time.NewTimer(3 * time.Second)
-	defer limit.Stop()
-	select {
-	case v = <-ch:
-	case <-limit.C:
-		t.Fatalf("%s: nothing came, want one", what)
-	}
-	return v
 }
 
 // wait is for handlers, which return when the test ends.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/lastbyte-go/lastbyte/eof"
 	"github.com/lastbyte-go/lastbyte/exitcode"
+	"github.com/lastbyte-go/lastbyte/internal/testkit"
 	"github.com/lastbyte-go/lastbyte/thread"
 )
 
@@ -115,7 +116,7 @@ func TestX3_Pages(t *testing.T) {
 					if a.err != nil || a.status != int(code) || (code >= 300) != (len(a.body) > 0) {
 						t.Errorf("the client has %d %q, %v, want %d and the page", a.status, a.body, a.err, code)
 					}
-					if o := await(t, s.ended, "OnEnd"); o.Status != int(code) || o.Sent != int(code) || o.Abort != nil {
+					if o := testkit.Await(t, s.ended, "OnEnd"); o.Status != int(code) || o.Sent != int(code) || o.Abort != nil {
 						t.Errorf("Outcome = %d, sent %d, %v, want %d", o.Status, o.Sent, o.Abort, code)
 					}
 				})
@@ -143,7 +144,7 @@ func TestE4_SendCompletesTheStream(t *testing.T) {
 	}
 	s.client.Close() // E9: that is no abort
 	close(release)
-	if o := await(t, s.ended, "OnEnd"); o.Abort != nil || o.Status != 200 || o.EOF == 0 {
+	if o := testkit.Await(t, s.ended, "OnEnd"); o.Abort != nil || o.Status != 200 || o.EOF == 0 {
 		t.Errorf("Outcome = %d, %v, %v, want 200, no abort, Send", o.Status, o.Abort, o.EOF)
 	}
 }

@@ -132,17 +132,3 @@ func (s *site) get(ctx context.Context, method string, body io.Reader) (a answer
 	got, err := io.ReadAll(resp.Body)
 	return answer{resp.StatusCode, resp.Header, string(got), err}
 }
-
-// await gives what comes next.
-func await[T any](t *testing.T, ch <-chan T, what string) T {
-	t.Helper()
-	limit := time.NewTimer(20 * time.Second)
-	defer limit.Stop()
-	select {
-	case v := <-ch:
-		return v
-	case <-limit.C:
-		t.Fatalf("%s: nothing came, want one", what)
-		panic("unreachable")
-	}
-}

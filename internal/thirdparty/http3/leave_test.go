@@ -16,6 +16,7 @@ import (
 
 	"github.com/lastbyte-go/lastbyte/abort"
 	"github.com/lastbyte-go/lastbyte/exitcode"
+	"github.com/lastbyte-go/lastbyte/internal/testkit"
 )
 
 // leaving are the ways of a client to leave.
@@ -104,14 +105,14 @@ func clientLeaves(t *testing.T, m mount, at string, callback bool, leave func(*s
 	if body != nil {
 		go io.WriteString(pw, "a part of it")
 	}
-	await(t, begun, "the handler")
-	leave(s, cancel, await(t, s.conns, "the connection"))
+	testkit.Await(t, begun, "the handler")
+	leave(s, cancel, testkit.Await(t, s.conns, "the connection"))
 	if callback {
-		if e := await(t, called, "the callback"); e == nil {
+		if e := testkit.Await(t, called, "the callback"); e == nil {
 			t.Error("Cause() in the callback = nil, want an *abort.Error")
 		}
 	}
-	o := await(t, s.ended, "OnEnd")
+	o := testkit.Await(t, s.ended, "OnEnd")
 	if o.Abort == nil || len(called) > 0 {
 		t.Errorf("Outcome.Abort = %v, %d callbacks too many, want one abort", o.Abort, len(called))
 	}
@@ -119,7 +120,7 @@ func clientLeaves(t *testing.T, m mount, at string, callback bool, leave func(*s
 		t.Errorf("Outcome.Status = %d, want %d", o.Status, want)
 	}
 	cancel()
-	await(t, got, "the client")
+	testkit.Await(t, got, "the client")
 }
 
 // A client that is cut off says nothing, and is gone when the idle timeout passes.
@@ -150,9 +151,9 @@ func TestA8_ClientIsLost(t *testing.T) {
 		return quic.Dial(ctx, udp, to, tc, qc)
 	}
 	go s.get(t.Context(), "GET", nil)
-	await(t, begun, "the handler")
+	testkit.Await(t, begun, "the handler")
 	udp.Close()
-	if e := await(t, called, "the callback"); e == nil || e.Reason != "reset" {
+	if e := testkit.Await(t, called, "the callback"); e == nil || e.Reason != "reset" {
 		t.Errorf("Cause() = %v, want reset", e)
 	}
 }
@@ -204,7 +205,7 @@ func serverCloses(t *testing.T, m mount, how, at string) {
 		}
 		close(client)
 	}()
-	await(t, begun, "the handler")
+	testkit.Await(t, begun, "the handler")
 	if how == "Close" {
 		s.server.Close()
 	} else {
@@ -234,7 +235,7 @@ func TestN1_ClientStays(t *testing.T) {
 			if a := s.get(t.Context(), "POST", strings.NewReader(strings.Repeat("y", 100<<10))); a.err != nil || a.body != "answer" {
 				t.Errorf("%s: the client has %q, %v, want its answer", m.name, a.body, a.err)
 			}
-			if o := await(t, s.ended, "OnEnd"); o.Abort != nil || o.Status != 200 {
+			if o := testkit.Await(t, s.ended, "OnEnd"); o.Abort != nil || o.Status != 200 {
 				t.Errorf("%s: Outcome = %d, %v, want 200, no abort", m.name, o.Status, o.Abort)
 			}
 		}

@@ -201,17 +201,3 @@ var certificate = sync.OnceValue(func() tls.Certificate {
 	}
 	return tls.Certificate{Certificate: [][]byte{der}, PrivateKey: key}
 })
-
-// await gives what comes next.
-func await[T any](t *testing.T, ch <-chan T, what string) T {
-	t.Helper()
-	limit := time.NewTimer(20 * time.Second)
-	defer limit.Stop()
-	select {
-	case v := <-ch:
-		return v
-	case <-limit.C:
-		t.Fatalf("%s: nothing came, want one", what)
-		panic("unreachable")
-	}
-}

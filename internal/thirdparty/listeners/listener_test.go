@@ -11,6 +11,7 @@ import (
 
 	"github.com/lastbyte-go/lastbyte/abort"
 	"github.com/lastbyte-go/lastbyte/exitcode"
+	"github.com/lastbyte-go/lastbyte/internal/testkit"
 	"github.com/lastbyte-go/lastbyte/thread"
 )
 
@@ -47,9 +48,9 @@ func TestN2_ServerCloses(t *testing.T) {
 			})
 			c, _ := s.dial(t)
 			io.WriteString(c, in)
-			await(t, begun, "the handler")
+			testkit.Await(t, begun, "the handler")
 			s.srv.Close()
-			if o := await(t, s.ended, "OnEnd"); o.Abort != nil || o.Status == 499 {
+			if o := testkit.Await(t, s.ended, "OnEnd"); o.Abort != nil || o.Status == 499 {
 				t.Errorf("%.4s: Outcome = %d, %v, want no abort", in, o.Status, o.Abort)
 			}
 		}
@@ -75,10 +76,10 @@ func TestA4_ClientLeaves(t *testing.T) {
 			})
 			c, _ := s.dial(t)
 			io.WriteString(c, in)
-			await(t, begun, "the handler")
+			testkit.Await(t, begun, "the handler")
 			c.Close()
-			await(t, called, "the callback")
-			if o := await(t, s.ended, "OnEnd"); o.Abort == nil {
+			testkit.Await(t, called, "the callback")
+			if o := testkit.Await(t, s.ended, "OnEnd"); o.Abort == nil {
 				t.Errorf("%.4s: Outcome.Abort = nil, want an abort", in)
 			}
 		}
@@ -106,9 +107,9 @@ func TestA7_HijackedPeerLeaves(t *testing.T) {
 		})
 		c, _ := s.dial(t)
 		io.WriteString(c, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-		await(t, begun, "the handler")
+		testkit.Await(t, begun, "the handler")
 		c.Close()
-		await(t, called, "the callback")
+		testkit.Await(t, called, "the callback")
 	})
 }
 
@@ -156,7 +157,7 @@ func TestX11_WriteIsStuck(t *testing.T) {
 		s := k.open(t, detach, func(w http.ResponseWriter, r *http.Request) {
 			full := make(chan struct{})
 			thread.Spawn(r.Context(), func(ctx context.Context) error {
-				await(t, full, "a write")
+				testkit.Await(t, full, "a write")
 				time.Sleep(50 * time.Millisecond) // nobody can tell that a Write is stuck
 				begun := time.Now()
 				err := exitcode.Exit(ctx, exitcode.Close)
@@ -175,11 +176,11 @@ func TestX11_WriteIsStuck(t *testing.T) {
 		c, _ := s.dial(t)
 		go io.WriteString(c, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
 		begun := time.Now()
-		await(t, wrote, "the end of the Write")
+		testkit.Await(t, wrote, "the end of the Write")
 		if d := time.Since(begun); d > 3*time.Second {
 			t.Errorf("the Write ends after %v, want at once", d)
 		}
-		if o := await(t, s.ended, "OnEnd"); o.Exit != exitcode.Close || o.Abort != nil {
+		if o := testkit.Await(t, s.ended, "OnEnd"); o.Exit != exitcode.Close || o.Abort != nil {
 			t.Errorf("Outcome = %v, %v, want the exit, no abort", o.Exit, o.Abort)
 		}
 	})
@@ -203,7 +204,7 @@ func TestX11_NothingCanBeWritten(t *testing.T) {
 			if _, err := io.WriteString(c, "GET / HTTP/1.1\r\nHost: x\r\n\r\n"); err != nil {
 				t.Fatal(err)
 			}
-			if d := await(t, took, "the exit"); d > time.Second {
+			if d := testkit.Await(t, took, "the exit"); d > time.Second {
 				t.Errorf("detach %v: Exit() returns after %v, want at once", detach, d)
 			}
 		}

@@ -8,6 +8,7 @@ import (
 
 	"github.com/lastbyte-go/lastbyte/abort"
 	"github.com/lastbyte-go/lastbyte/exitcode"
+	"github.com/lastbyte-go/lastbyte/internal/testkit"
 )
 
 // A client says goodbye with a close frame and waits for the server's close.
@@ -23,7 +24,7 @@ func TestN1_ClientClosesWithHandshake(t *testing.T) {
 			if err := g.close(); err != nil {
 				t.Errorf("client's close() = %v, want nil", err)
 			}
-			await(t, found, "handler's error").same(t, "read after a close frame", p.closed)
+			testkit.Await(t, found, "handler's error").same(t, "read after a close frame", p.closed)
 			s.stayed(t)
 		}
 	})
@@ -50,7 +51,7 @@ func TestN6_ServerClosesWithHandshake(t *testing.T) {
 			g.drop() // waits for the server's close
 			rst.do(g)
 			gone <- struct{}{}
-			await(t, found, "handler's error").same(t, "close", func(err error) bool { return err == io.EOF })
+			testkit.Await(t, found, "handler's error").same(t, "close", func(err error) bool { return err == io.EOF })
 			s.stayed(t)
 		}
 	})
@@ -75,7 +76,7 @@ func TestN6_ExitBeforeTheGoodbye(t *testing.T) {
 				t.Errorf("client's read() = %v, want status 1000", err)
 			}
 			g.drop()
-			await(t, found, "handler's error").same(t, "Exit, close", func(err error) bool { return err == io.EOF })
+			testkit.Await(t, found, "handler's error").same(t, "Exit, close", func(err error) bool { return err == io.EOF })
 			s.stayed(t)
 		}
 	})
@@ -104,7 +105,7 @@ func TestN6_ExitInTheCloseHandler(t *testing.T) {
 			if err := g.close(); err != nil {
 				t.Errorf("client's close() = %v, want nil", err)
 			}
-			await(t, found, "handler's error").same(t, "read after a close frame", p.closed)
+			testkit.Await(t, found, "handler's error").same(t, "read after a close frame", p.closed)
 			s.stayed(t)
 		}
 	})
@@ -132,10 +133,10 @@ func TestA7_CloseFrameThenFIN(t *testing.T) {
 			g.echoed(t, "hello")
 			closing := make(chan error, 1)
 			go func() { closing <- g.close() }()
-			await(t, answered, "close frame")
+			testkit.Await(t, answered, "close frame")
 			g.line.CloseWrite() // the answer to the frame may be unread: a close would be a reset
 			gone <- struct{}{}
-			v := await(t, found, "handler's error")
+			v := testkit.Await(t, found, "handler's error")
 			if !p.closed(v.err) || !p.closed(v.wrapped) {
 				t.Errorf("read() = %v, wrapped %v, want status 1000", v.err, v.wrapped)
 			}

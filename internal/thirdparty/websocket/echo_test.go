@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/lastbyte-go/lastbyte/abort"
+	"github.com/lastbyte-go/lastbyte/internal/testkit"
 )
 
 // pump reads all the time, so that pings are answered and pongs are seen.
@@ -68,7 +69,7 @@ func TestTransparency_Echo(t *testing.T) {
 					t.Fatalf("client's ping() before message %d = %v, want nil", i, err)
 				}
 			}
-			if got := await(t, in, "echo"); got != text {
+			if got := testkit.Await(t, in, "echo"); got != text {
 				t.Fatalf("echo of message %d = %.40q, want %.40q", i, got, text)
 			}
 		}
@@ -77,7 +78,7 @@ func TestTransparency_Echo(t *testing.T) {
 		}
 		rst.do(g)
 		<-end
-		if r := await(t, found, "handler's error"); !errors.Is(r.wrapped, abort.ErrClientAborted) {
+		if r := testkit.Await(t, found, "handler's error"); !errors.Is(r.wrapped, abort.ErrClientAborted) {
 			t.Errorf("Wrap(%v) = %v, want ErrClientAborted", r.err, r.wrapped)
 		}
 		if o := s.outcome(t, 1); o.Abort == nil {
@@ -111,7 +112,7 @@ func TestTransparency_NetConn(t *testing.T) {
 			got <- seen.got
 		})
 		s.guest(t)
-		accepted, c := await(t, s.conns, "accepted connection"), await(t, got, "hijacked connection")
+		accepted, c := testkit.Await(t, s.conns, "accepted connection"), testkit.Await(t, got, "hijacked connection")
 		kind := map[bool]string{false: "*net.TCPConn", true: "*tls.Conn"}[p.secure]
 		if c != accepted || fmt.Sprintf("%T", c) != kind {
 			t.Errorf("%s has a %T, the accepted one: %t, want that %s", p.name, c, c == accepted, kind)

@@ -19,6 +19,7 @@ import (
 	"time"
 
 	"github.com/lastbyte-go/lastbyte/abort"
+	"github.com/lastbyte-go/lastbyte/internal/testkit"
 	"github.com/lastbyte-go/lastbyte/middleware"
 )
 
@@ -147,7 +148,7 @@ func wait[T any](s *site, ch <-chan T) (v T) {
 // in all.
 func (s *site) outcome(t *testing.T, calls int32) middleware.Outcome {
 	t.Helper()
-	o := await(t, s.ended, "OnEnd")
+	o := testkit.Await(t, s.ended, "OnEnd")
 	if got := s.calls.Load(); got != calls {
 		t.Errorf("%d callbacks ran so far, want %d", got, calls)
 	}
@@ -162,19 +163,5 @@ func (s *site) stayed(t *testing.T) {
 	t.Helper()
 	if o := s.outcome(t, 0); o.Abort != nil {
 		t.Errorf("Outcome.Abort = %v, want nil", o.Abort)
-	}
-}
-
-// await gives what comes next.
-func await[T any](t *testing.T, ch <-chan T, what string) T {
-	t.Helper()
-	limit := time.NewTimer(20 * time.Second)
-	defer limit.Stop()
-	select {
-	case v := <-ch:
-		return v
-	case <-limit.C:
-		t.Fatalf("%s: nothing came, want one", what)
-		panic("unreachable")
 	}
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/lastbyte-go/lastbyte/abort"
+	"github.com/lastbyte-go/lastbyte/internal/testkit"
 )
 
 // way is how a client vanishes, without a close frame.
@@ -83,7 +84,7 @@ func vanish(t *testing.T, h func(s *site, r *http.Request, sock socket, called <
 				g.echoed(t, "hello")
 				leave(t, g, how, s)
 				calls++
-				s.left(t, await(t, found, "end of the client"), how, calls)
+				s.left(t, testkit.Await(t, found, "end of the client"), how, calls)
 				g.drop()
 			}
 		}
@@ -144,7 +145,7 @@ func TestA7_HandlerWrites(t *testing.T) {
 		return v
 	}, func(place) []way { return []way{half, rst} }, func(t *testing.T, g *guest, how way, s *site) {
 		how.do(g)
-		await(t, s.noticed, "callback")
+		testkit.Await(t, s.noticed, "callback")
 		rst.do(g)
 	})
 }
@@ -227,7 +228,7 @@ func TestC1_HandlerReads(t *testing.T) {
 				g := s.guest(t)
 				g.echoed(t, "hello")
 				how.do(g)
-				s.left(t, await(t, found, "end of the client"), how, 0)
+				s.left(t, testkit.Await(t, found, "end of the client"), how, 0)
 				g.drop()
 			}
 		}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/lastbyte-go/lastbyte/abort"
+	"github.com/lastbyte-go/lastbyte/internal/testkit"
 )
 
 // result is what a handler's work came to, and what Wrap makes of it.
@@ -60,8 +61,8 @@ func TestN3_ReadDeadline(t *testing.T) {
 		})
 		g := s.guest(t)
 		got, err := g.read(t.Context())
-		await(t, found, "handler's error").same(t, "read", timedOut)
-		werr := await(t, later, "handler's write")
+		testkit.Await(t, found, "handler's error").same(t, "read", timedOut)
+		werr := testkit.Await(t, later, "handler's write")
 		open := got == "still here" && err == nil && werr == nil
 		shut := p.hasty && errors.Is(err, io.EOF) && errors.Is(werr, net.ErrClosed)
 		if !open && !shut { // coder's library does not close if the deadline has passed before the read
@@ -86,7 +87,7 @@ func TestN3_WriteDeadline(t *testing.T) {
 			}
 		})
 		g := s.guest(t)
-		await(t, found, "handler's error").same(t, "write", func(err error) bool {
+		testkit.Await(t, found, "handler's error").same(t, "write", func(err error) bool {
 			return timedOut(err) || p.hasty && errors.Is(err, net.ErrClosed)
 		})
 		io.Copy(io.Discard, g.line.TCPConn) // or the server's close_notify has to wait
@@ -110,7 +111,7 @@ func TestN2_ServerCloses(t *testing.T) {
 		if err := g.close(); err != nil {
 			t.Errorf("client's close() = %v, want nil", err)
 		}
-		await(t, found, "handler's error").same(t, "read after a close frame", p.closed)
+		testkit.Await(t, found, "handler's error").same(t, "read after a close frame", p.closed)
 		s.stayed(t)
 	})
 }

@@ -1,5 +1,0 @@
-//go:build race
-
-package abort_test
-
-const raceDetector = true

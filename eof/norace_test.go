@@ -1,5 +1,0 @@
-//go:build !race
-
-package eof_test
-
-const raceDetector = false

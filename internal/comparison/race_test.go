@@ -1,5 +1,0 @@
-//go:build race
-
-package comparison
-
-const raceEnabled = true

@@ -1,5 +1,0 @@
-//go:build !race
-
-package thirdparty_test
-
-const raceEnabled = false
