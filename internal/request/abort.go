@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
-	"github.com/lastbyte-go/lastbyte/internal/nethttp"
 	"github.com/lastbyte-go/lastbyte/internal/verdict"
 )
 
@@ -162,17 +161,6 @@ func (r *Request) writeFailed(err error) error {
 	}
 	r.judge(verdict.WriteFailed, err)
 	return err
-}
-
-// mayHaveLeft reports whether net/http may have cancelled its context because the
-// client left. The HTTP/3 server names a client's end of the connection as cause.
-func (r *Request) mayHaveLeft() bool {
-	outer := r.node.parent
-	if outer.Err() != context.Canceled {
-		return false
-	}
-	cause := context.Cause(outer)
-	return cause == context.Canceled || nethttp.OfQUIC(cause).ByPeer()
 }
 
 // cancel ends the contexts of the request; what is shielded, too, unless the

@@ -67,6 +67,12 @@ func (c *Config) nest(in *Config) *Config {
 	return &both
 }
 
+// check is the setting of the abort middleware; nil: it is off.
+func (r *Request) check() *Check { return r.cfg.Load().Check }
+
+// Owner is the Background around the handler, nil if there is none.
+func (r *Request) Owner() work.Owner { return r.cfg.Load().Owner }
+
 // CheckByDefault gives h, the handler of an abort middleware, with a check that
 // says nothing where a Check or Ignore outside does.
 func CheckByDefault(h http.Handler) http.Handler {

@@ -115,19 +115,6 @@ func (r *Request) drop(code int) (stop bool) {
 	return !r.cut() && r.recovers()
 }
 
-// uncuttable reports whether nothing of the response can be cut: there is no
-// connection to cut, and nobody to recover the panic that net/http's servers
-// take for a cut. So it is with net/http/fcgi, cgi, and recorders.
-func (r *Request) uncuttable() bool {
-	return r.w.speaks == nethttp.Unknown && r.conn() == nil && !r.recovers()
-}
-
-// recovers reports whether the server around recovers a panic of the serving
-// goroutine, and breaks the response off: net/http's does, and that of HTTP/3.
-func (r *Request) recovers() bool {
-	return (r.server() != nil || r.body.from.ProtoMajor >= 3) && kindOf(r.node.parent) != task
-}
-
 // dropInWords is drop where nothing can be cut: the status goes out with an
 // empty response. -1 has none, and must not look like a success. The caller is
 // inside the gate.

@@ -119,6 +119,3 @@ func (r *Request) Defer(f func()) {
 	x.deferred = append(x.deferred, f)
 	r.mu.Unlock()
 }
-
-// Owner is the Background around the handler, nil if there is none.
-func (r *Request) Owner() work.Owner { return r.cfg.Load().Owner }

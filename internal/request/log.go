@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log"
-	"net/http"
 
 	"github.com/lastbyte-go/lastbyte/internal/work"
 )
@@ -86,9 +85,4 @@ func (r *Request) Report(ctx context.Context, what string, l Left, tell func(v a
 	default:
 		r.run(task, func() { tell(l.Value, l.Stack) }, func(l Left) { r.logPanic(ctx, "OnPanic", l) })
 	}
-}
-
-func (r *Request) server() *http.Server {
-	srv, _ := r.node.parent.Value(http.ServerContextKey).(*http.Server)
-	return srv
 }

@@ -157,9 +157,6 @@ func (r *Request) enable(h *handler, req *http.Request) {
 	}
 }
 
-// check is the setting of the abort middleware; nil: it is off.
-func (r *Request) check() *Check { return r.cfg.Load().Check }
-
 // applyLocked notes what is said for one request.
 func (r *Request) applyLocked(cfg *Config, req *http.Request) {
 	if cfg.Page != nil {

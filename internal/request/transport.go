@@ -1,10 +1,16 @@
 package request
 
 import (
+	"context"
 	"net/http"
 
+	"github.com/lastbyte-go/lastbyte/internal/conn"
 	"github.com/lastbyte-go/lastbyte/internal/nethttp"
 )
+
+// This file has what the request finds around it and never changes: the protocol,
+// the connection, the server, the request body. It calls nothing of the other
+// files but who a context is for, so that all may ask it.
 
 // http1 reports whether the response goes out over HTTP/1. The writer tells; the
 // request's own version is no evidence, and asked only where the writer is of no
@@ -34,4 +40,43 @@ func (w *Writer) ownHTTP1() bool {
 // it as they treat every 1xx.
 func (r *Request) isInformational(status int) bool {
 	return status >= 100 && status <= 199 && (status != http.StatusSwitchingProtocols || !r.http1())
+}
+
+// conn is the request's connection, nil if abort.ConnContext is not installed.
+func (r *Request) conn() *conn.Conn { return conn.Of(r.node.parent) }
+
+// server is the server around, nil where the request comes from something else.
+func (r *Request) server() *http.Server {
+	srv, _ := r.node.parent.Value(http.ServerContextKey).(*http.Server)
+	return srv
+}
+
+// bodyUnread reports whether some of the request body may be unread.
+func (r *Request) bodyUnread() bool {
+	b := r.body.from.Body
+	return b != nil && b != http.NoBody && !r.noted(bodyRead)
+}
+
+// mayHaveLeft reports whether net/http may have cancelled its context because the
+// client left. The HTTP/3 server names a client's end of the connection as cause.
+func (r *Request) mayHaveLeft() bool {
+	outer := r.node.parent
+	if outer.Err() != context.Canceled {
+		return false
+	}
+	cause := context.Cause(outer)
+	return cause == context.Canceled || nethttp.OfQUIC(cause).ByPeer()
+}
+
+// uncuttable reports whether nothing of the response can be cut: there is no
+// connection to cut, and nobody to recover the panic that net/http's servers
+// take for a cut. So it is with net/http/fcgi, cgi, and recorders.
+func (r *Request) uncuttable() bool {
+	return r.w.speaks == nethttp.Unknown && r.conn() == nil && !r.recovers()
+}
+
+// recovers reports whether the server around recovers a panic of the serving
+// goroutine, and breaks the response off: net/http's does, and that of HTTP/3.
+func (r *Request) recovers() bool {
+	return (r.server() != nil || r.body.from.ProtoMajor >= 3) && kindOf(r.node.parent) != task
 }

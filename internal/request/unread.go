@@ -11,12 +11,6 @@ import (
 	"github.com/lastbyte-go/lastbyte/internal/nethttp"
 )
 
-// bodyUnread reports whether some of the request body may be unread.
-func (r *Request) bodyUnread() bool {
-	b := r.body.from.Body
-	return b != nil && b != http.NoBody && !r.noted(bodyRead)
-}
-
 // answerFirst lets a response out ahead of the rest of the request body. Before
 // it sends the header of an HTTP/1 response, net/http reads what is left of the
 // body, up to 256 KB, however long that takes.
