@@ -2,12 +2,9 @@ package request
 
 import (
 	"context"
-	"errors"
-	"net/http"
 	"time"
 
 	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
-	"github.com/lastbyte-go/lastbyte/internal/verdict"
 )
 
 // Check is the setting of an abort middleware.
@@ -15,38 +12,6 @@ type Check struct {
 	IgnoreHalfClose bool
 	CallbackTimeout time.Duration
 	NewError        func(reason string, after time.Duration, err error) error // makes an *abort.Error
-}
-
-// outerEnded judges why the context around the outermost middleware ended.
-// net/http cancels it with a bare context.Canceled when the client leaves, but
-// also when the server closes or a deadline of the handler's passes.
-func (r *Request) outerEnded() {
-	if r.mayHaveLeft() {
-		reason, by := r.verdict(verdict.Unverified, nil)
-		switch {
-		case r.hasAny(lifecycle.ClientGone): // asked after the verdict: a call that has just failed knew better
-			return
-		case by == verdict.Client:
-			if check := r.check(); check != nil {
-				r.abortMove(check, reason, nil)
-			}
-			return
-		case by == verdict.Undecided, by == verdict.Nobody:
-			return
-		}
-	}
-	r.node.cancel(newEnding(r.node.parent.Err(), context.Cause(r.node.parent)))
-}
-
-// judge decides on the evidence of one witness whether the client left. It
-// reports whether an abort is recorded for the request, by whomever.
-func (r *Request) judge(reason string, err error) bool {
-	if check := r.check(); check != nil {
-		if reason, by := r.verdict(reason, err); by == verdict.Client {
-			r.abortMove(check, reason, err)
-		}
-	}
-	return r.hasAny(lifecycle.ClientGone)
 }
 
 // abortMove records that the client left, see [lifecycle.State.Abort].
@@ -115,52 +80,6 @@ func (r *Request) On(ctx context.Context, f func(context.Context)) error {
 	r.node.followPeer()
 	r.node.poll() // a watch that began earlier may have told nobody
 	return nil
-}
-
-// Abort gives the *abort.Error of a client that left, after a look. err is what
-// made the caller ask; nil: nothing.
-func (r *Request) Abort(err error) (error, bool) {
-	if r.check() == nil {
-		return nil, false
-	}
-	if s := r.state.Load(); !s.HasAny(lifecycle.ClientGone) && !s.Decided() {
-		r.node.poll()
-		if !r.hasAny(lifecycle.ClientGone) {
-			r.lookAtPeer() // who asks gets an answer, also where net/http waits for nothing
-		}
-		if !r.hasAny(lifecycle.ClientGone) && err != nil && !timedOut(err) {
-			r.awaitFIN()
-		}
-	}
-	if !r.hasAny(lifecycle.ClientGone) {
-		return nil, false
-	}
-	return r.abortError(), true
-}
-
-// look asks the witnesses that answer without waiting.
-func (r *Request) look() {
-	r.node.poll()
-	if !r.hasAny(lifecycle.ClientGone) && (r.hasAny(lifecycle.Hijacked) || r.bodyUnread()) {
-		r.lookAtPeer()
-	}
-}
-
-// writeFailed judges the error of a write.
-func (r *Request) writeFailed(err error) error {
-	late := timedOut(err)
-	if late && r.http1() {
-		r.note(writeTimedOut)
-		return err
-	}
-	if r.check() == nil || r.hasAny(lifecycle.Hijacked|lifecycle.Dropping) {
-		return err
-	}
-	if !late && !verdict.Suspicious(err) && !r.mayHaveLeft() || errors.Is(err, http.ErrHandlerTimeout) {
-		return err // http.ErrContentLength, an outer writer's own error
-	}
-	r.judge(verdict.WriteFailed, err)
-	return err
 }
 
 // cancel ends the contexts of the request; what is shielded, too, unless the

@@ -2,15 +2,11 @@ package request
 
 import (
 	"context"
-	"errors"
 	"io"
 	"net/http"
-	"os"
 
 	"github.com/lastbyte-go/lastbyte/internal/conn"
 	"github.com/lastbyte-go/lastbyte/internal/gate"
-	"github.com/lastbyte-go/lastbyte/internal/peer"
-	"github.com/lastbyte-go/lastbyte/internal/verdict"
 )
 
 // body stands in front of the request body of the copy that a handler gets.
@@ -65,52 +61,4 @@ func (b *body) Close() error {
 	}
 	defer b.gate.Leave(b.req)
 	return b.from.Body.Close()
-}
-
-// readFailed judges the error of a body read. A client that left in the middle
-// of its request is an abort; the error keeps what net/http said.
-func (r *Request) readFailed(err error) error {
-	if timedOut(err) {
-		if r.http1() { // on HTTP/2 the stream lives on
-			r.note(deadlinePassed)
-		}
-		return err
-	}
-	if errors.Is(err, http.ErrBodyReadAfterClose) || r.check() == nil {
-		return err
-	}
-	// On HTTP/1 the request body and the connection end together.
-	truncated := errors.Is(err, io.ErrUnexpectedEOF) && r.http1()
-	if !truncated && !verdict.Suspicious(err) && !r.mayHaveLeft() {
-		return err // a malformed body, say
-	}
-	if !r.judge(verdict.BodyTruncated, err) {
-		return err
-	}
-	return &abortedRead{err, r.abortError()}
-}
-
-// abortedRead reads as what net/http said, and Is the abort and, on HTTP/2 as
-// on HTTP/1, io.ErrUnexpectedEOF.
-type abortedRead struct{ err, abort error }
-
-func (e *abortedRead) Error() string { return e.err.Error() }
-func (e *abortedRead) Unwrap() []error {
-	return []error{e.err, e.abort, io.ErrUnexpectedEOF}
-}
-
-// timedOut finds a deadline that passed. The system's ETIMEDOUT says Timeout as
-// well, but there it is the peer that is gone.
-func timedOut(err error) bool {
-	if peer.IsReset(err) {
-		return false
-	}
-	var t interface{ Timeout() bool }
-	return errors.Is(err, os.ErrDeadlineExceeded) || errors.As(err, &t) && t.Timeout()
-}
-
-// reading reports whether a read of the request body is under way.
-func (r *Request) reading() bool {
-	d := r.det.Load()
-	return r.body.gate.Busy() || d != nil && d.body.gate.Busy()
 }

@@ -3,9 +3,9 @@ package request
 import (
 	"time"
 
+	"github.com/lastbyte-go/lastbyte/internal/conn"
 	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
 	"github.com/lastbyte-go/lastbyte/internal/peer"
-	"github.com/lastbyte-go/lastbyte/internal/verdict"
 )
 
 // PeerGone is called by the watcher of sockets, which it must not hold up.
@@ -48,37 +48,14 @@ func (r *Request) lookLater(wait time.Duration, empty bool) {
 	})
 }
 
-// Unread: a handler that is back reads no more.
-func (f facts) Unread() bool {
-	return f.c != nil && f.r.hasAny(lifecycle.Hijacked) && !f.r.hasAny(lifecycle.HandlerReturned) && f.c.Unread()
-}
-
-// lookAtPeer asks the socket alone.
-func (r *Request) lookAtPeer() {
-	c := r.conn()
-	if c == nil || !r.http1() || r.overtaken() {
-		return
+// watchPeer has the request told when the peer goes, as long as that can be
+// known. It runs under the Node's mutex.
+func (r *Request) watchPeer(c *conn.Conn) {
+	switch {
+	case r.node.watches(thePeer) || r.check() == nil:
+	case !r.http1():
+		c.KeepWatched() // each stream's context is its witness; the reason is the connection's
+	case r.lease().Watch(r):
+		r.node.watch.Or(thePeer)
 	}
-	switch c.Peer() {
-	case peer.Closed:
-		r.judge(verdict.Closed, nil)
-	case peer.Reset:
-		r.judge(verdict.Reset, nil)
-	}
-}
-
-// awaitFIN gives the FIN a moment that follows a TLS client's close_notify. Who
-// reads a hijacked connection has met the one; the socket shows the other alone.
-func (r *Request) awaitFIN() {
-	if !r.hasAny(lifecycle.Hijacked) {
-		return
-	}
-	c := r.conn()
-	if c == nil || !c.IsTLS() {
-		return
-	}
-	for wait := 100 * time.Microsecond; wait < 10*time.Millisecond && c.Peer() == peer.Alive; wait *= 2 {
-		time.Sleep(wait)
-	}
-	r.lookAtPeer()
 }

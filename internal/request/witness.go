@@ -178,14 +178,13 @@ func (f facts) Watch() bool {
 	return f.r.node.watches(thePeer)
 }
 
-// watchPeer has the request told when the peer goes, as long as that can be
-// known. It runs under the Node's mutex.
-func (r *Request) watchPeer(c *conn.Conn) {
-	switch {
-	case r.node.watches(thePeer) || r.check() == nil:
-	case !r.http1():
-		c.KeepWatched() // each stream's context is its witness; the reason is the connection's
-	case r.lease().Watch(r):
-		r.node.watch.Or(thePeer)
-	}
+// reading reports whether a read of the request body is under way.
+func (r *Request) reading() bool {
+	d := r.det.Load()
+	return r.body.gate.Busy() || d != nil && d.body.gate.Busy()
+}
+
+// Unread: a handler that is back reads no more.
+func (f facts) Unread() bool {
+	return f.c != nil && f.r.hasAny(lifecycle.Hijacked) && !f.r.hasAny(lifecycle.HandlerReturned) && f.c.Unread()
 }
