@@ -42,6 +42,7 @@ var helpers = []room{
 	{"internal/header", ""},
 	{"internal/lifecycle", ""},
 	{"internal/nethttp", ""},
+	{"internal/node", ""},
 	{"internal/peer", ""},
 	{"internal/route", ""},
 	{"internal/work", ""},

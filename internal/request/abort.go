@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
+	"github.com/lastbyte-go/lastbyte/internal/node"
 )
 
 // Check is the setting of an abort middleware.
@@ -77,7 +78,6 @@ func (r *Request) On(ctx context.Context, f func(context.Context)) error {
 		return nil
 	}
 	r.node.follow()
-	r.node.followPeer()
 	r.node.poll() // a watch that began earlier may have told nobody
 	return nil
 }
@@ -85,10 +85,10 @@ func (r *Request) On(ctx context.Context, f func(context.Context)) error {
 // cancel ends the contexts of the request; what is shielded, too, unless the
 // cause is an abort.
 func (r *Request) cancel(err, cause error) {
-	e := newEnding(err, cause)
-	r.node.cancel(e)
+	e := node.NewEnd(err, cause)
+	r.node.Cancel(e)
 	if d := r.det.Load(); d != nil {
-		d.node.cancel(e)
+		d.node.Cancel(e)
 	}
 	if cause != r.abortError() {
 		r.endShields(e)

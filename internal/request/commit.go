@@ -14,7 +14,7 @@ func (r *Request) commit(status int) error {
 	if r.hasAny(lifecycle.Committed) {
 		return r.refused()
 	}
-	if r.check() != nil && r.node.parent.Err() != nil && (r.conn() != nil || r.node.watches(theParent|thePeer)) {
+	if r.check() != nil && r.node.Parent().Err() != nil && (r.conn() != nil || r.node.Followed()) {
 		// Where nobody has asked and no socket can be, the response passes: the
 		// client may have shut down its sending side alone. The end will tell.
 		r.outerEnded()

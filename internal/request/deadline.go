@@ -40,7 +40,7 @@ func (r *Request) pastDeadlineLocked(now time.Time) bool {
 // have passed, and ended net/http's context: on HTTP/1 only where its reader
 // listens, which it does once the body is read.
 func (r *Request) setDeadline(t time.Time, of func(*rare) *time.Time) {
-	ended := !r.http1() || !r.bodyUnread() || r.node.parent.Err() != nil
+	ended := !r.http1() || !r.bodyUnread() || r.node.Parent().Err() != nil
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if ended && r.pastDeadlineLocked(time.Now()) {

@@ -12,6 +12,7 @@ import (
 
 	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
 	"github.com/lastbyte-go/lastbyte/internal/nethttp"
+	"github.com/lastbyte-go/lastbyte/internal/node"
 	"github.com/lastbyte-go/lastbyte/internal/route"
 	"github.com/lastbyte-go/lastbyte/internal/work"
 )
@@ -27,7 +28,7 @@ type Detached struct {
 	layer // what the serving goroutine and the handler's call
 
 	h     *handler
-	node  openNode
+	node  node.Open
 	body  body
 	route route.Route // the handler's copy
 
@@ -94,7 +95,7 @@ func (d *Detached) init(r *Request, ctx context.Context, h *handler, out *http.R
 		s := r.newScope(ctx, own)
 		d.route, ctx = s.route, s
 	}
-	d.node.parent = ctx
+	d.node.Init(ctx)
 	d.w.front = d
 	d.decided.Add(1)
 }
@@ -166,7 +167,7 @@ func (d *Detached) finish(l Left) {
 	panicked, v := l.Broken(), l.Value
 	var ending bool
 	if panicked {
-		d.node.cancel(handlerReturned)
+		d.node.Cancel(node.HandlerReturned)
 		ending = r.returnMove()
 	} else {
 		if r.winner() == lifecycle.Exited {
@@ -256,8 +257,8 @@ func (d *Detached) exitBack() {
 // over says that nothing of the handler is left; runtime.Goexit is no panic.
 func (d *Detached) over(panicked bool) {
 	r := d.req
-	d.node.detach()
-	d.node.cancel(handlerReturned)
+	d.node.Unhook()
+	d.node.Cancel(node.HandlerReturned)
 	r.mu.Lock()
 	r.state.Store(r.state.Load().Finish())
 	d.back = true
@@ -268,7 +269,7 @@ func (d *Detached) over(panicked bool) {
 	}
 	r.mu.Unlock()
 	for _, n := range shields {
-		n.cancel(handlerReturned)
+		n.Cancel(node.HandlerReturned)
 	}
 	if alone {
 		d.owner().Over(d, panicked)
@@ -283,7 +284,7 @@ func (d *Detached) Entry() *work.Entry { return &d.entry }
 
 // Cancel gives the handler up, see work.Work.
 func (d *Detached) Cancel(err, cause error) {
-	e := newEnding(err, cause)
-	d.node.cancel(e)
+	e := node.NewEnd(err, cause)
+	d.node.Cancel(e)
 	d.req.endShields(e)
 }

@@ -3,6 +3,8 @@ package request
 import (
 	"context"
 	"reflect"
+
+	"github.com/lastbyte-go/lastbyte/internal/node"
 )
 
 // The contexts of functions that follow each other are made side by side: a
@@ -66,7 +68,7 @@ func sameValues(v reflect.Value) (parent reflect.Value) {
 		return parent
 	}
 	switch t := v.Type(); {
-	case t == reflect.TypeFor[Node]() && v.FieldByName("judge").IsNil():
+	case t == reflect.TypeFor[node.Node]():
 		parent = v.FieldByName("parent")
 	case t.PkgPath() != "context":
 	case t.Name() == "cancelCtx" || t.Name() == "timerCtx":

@@ -40,7 +40,7 @@ func (r *Request) managed(f func()) { f() }
 // none can begin. That is the move to returned: in one step, so that an exit by
 // the last thread still counts. It reports whether that is the ending.
 func (r *Request) drain() bool {
-	if r.node.parent.Err() != nil || r.hasAny(lifecycle.Hijacked) || r.bodyUnread() {
+	if r.node.Parent().Err() != nil || r.hasAny(lifecycle.Hijacked) || r.bodyUnread() {
 		r.mu.Lock()
 		r.state.Store(r.state.Load().Back())
 		r.mu.Unlock()

@@ -18,7 +18,7 @@ var hiders sync.Map
 // process. A recorder, which keeps a response and has no writer below, hides none;
 // and without a server there is nothing to hide.
 func (r *Request) warnHidden() {
-	if r.server() == nil || kindOf(r.node.parent) == task || nethttp.HasReadDeadline(r.w.wrapped) {
+	if r.server() == nil || kindOf(r.node.Parent()) == task || nethttp.HasReadDeadline(r.w.wrapped) {
 		return
 	}
 	t := reflect.TypeOf(nethttp.Innermost(r.w.wrapped))

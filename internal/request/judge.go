@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
+	"github.com/lastbyte-go/lastbyte/internal/node"
 	"github.com/lastbyte-go/lastbyte/internal/peer"
 	"github.com/lastbyte-go/lastbyte/internal/verdict"
 )
@@ -36,7 +37,7 @@ func (r *Request) outerEnded() {
 			return
 		}
 	}
-	r.node.cancel(newEnding(r.node.parent.Err(), context.Cause(r.node.parent)))
+	r.node.Cancel(node.NewEnd(r.node.Parent().Err(), context.Cause(r.node.Parent())))
 }
 
 // judge decides on the evidence of one witness whether the client left. It

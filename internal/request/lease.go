@@ -41,7 +41,7 @@ func (r *Request) outlived() bool {
 	if l := r.lease(); l.Bounded() {
 		return l.Over()
 	}
-	if r.node.parent.Err() == nil || r.w.ownHTTP1() {
+	if r.node.Parent().Err() == nil || r.w.ownHTTP1() {
 		return false
 	}
 	if c := r.conn(); c != nil && r.mayHaveLeft() {
@@ -54,7 +54,7 @@ func (r *Request) outlived() bool {
 
 // outlivedNow is outlived for any caller.
 func (r *Request) outlivedNow() bool {
-	if r.node.parent.Err() == nil {
+	if r.node.Parent().Err() == nil {
 		return r.overtaken()
 	}
 	if !r.w.gate.Enter() {

@@ -19,7 +19,7 @@ const (
 )
 
 // note sets n, and reports whether it is new.
-func (r *Request) note(n note) (first bool) { return r.node.notes.Or(n)&n == 0 }
+func (r *Request) note(n note) (first bool) { return r.node.Notes.Or(n)&n == 0 }
 
 // noted reports whether any of the notes in n is set.
-func (r *Request) noted(n note) bool { return r.node.notes.Load()&n != 0 }
+func (r *Request) noted(n note) bool { return r.node.Notes.Load()&n != 0 }

@@ -121,7 +121,7 @@ func (r *Request) noteDeadline(t time.Time, of func(*rare) *time.Time) { r.setDe
 
 // hijackedMove: the connection is the handler's.
 func (r *Request) hijackedMove(c net.Conn) {
-	local, _ := r.node.parent.Value(http.LocalAddrContextKey).(net.Addr)
+	local, _ := r.node.Parent().Value(http.LocalAddrContextKey).(net.Addr)
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	x := r.rareLocked()

@@ -49,13 +49,14 @@ func (r *Request) lookLater(wait time.Duration, empty bool) {
 }
 
 // watchPeer has the request told when the peer goes, as long as that can be
-// known. It runs under the Node's mutex.
-func (r *Request) watchPeer(c *conn.Conn) {
+// known, and reports whether it will be. It runs under the Node's mutex.
+func (r *Request) watchPeer(c *conn.Conn) bool {
 	switch {
-	case r.node.watches(thePeer) || r.check() == nil:
+	case r.check() == nil:
+		return false
 	case !r.http1():
 		c.KeepWatched() // each stream's context is its witness; the reason is the connection's
-	case r.lease().Watch(r):
-		r.node.watch.Or(thePeer)
+		return false
 	}
+	return r.lease().Watch(r)
 }

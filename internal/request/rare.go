@@ -6,6 +6,8 @@ import (
 	"net/http"
 	"sync"
 	"time"
+
+	"github.com/lastbyte-go/lastbyte/internal/node"
 )
 
 // rare is made when the first of its fields is needed; mu guards the pointer
@@ -16,7 +18,7 @@ type rare struct {
 	page     *pageSetting
 	filters  []filter
 	deferred []func()
-	shields  map[*Node]struct{} // see shield.go
+	shields  map[*node.Node]struct{} // see shield.go
 	exit     *Exit
 	abort    error            // *abort.Error
 	conn     net.Conn         // hijacked

@@ -22,7 +22,7 @@ type requestKey struct{}
 //
 // Fields without a remark are set before the handler runs and stay.
 type Request struct {
-	node Node
+	node requestNode
 	w    Writer
 	body body
 
@@ -109,12 +109,13 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 
 func (r *Request) init(w http.ResponseWriter, req *http.Request) {
 	r.start = now()
-	r.node.parent, r.node.judge = req.Context(), r
+	r.node.Init(req.Context())
+	r.node.r = r
 	r.w.wrapped, r.w.front = w, r
 	r.body.req, r.body.from = r, req
 	c := r.conn()
 	switch {
-	case r.node.parent.Err() != nil: // it may have begun too late, behind an http.TimeoutHandler
+	case r.node.Parent().Err() != nil: // it may have begun too late, behind an http.TimeoutHandler
 		r.note(parentEndedEarly)
 	case c != nil && req.ProtoMajor == 1:
 		r.body.turn = c.Begin()

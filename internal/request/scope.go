@@ -34,7 +34,7 @@ func (r *Request) newScope(ctx context.Context, k kind) *scope {
 		return s
 	}
 	if outer := scopeOf(ctx); outer == nil || outer.route != in {
-		if r.hasAny(lifecycle.HandlerReturned) && in != route.Of(r.node.parent) { // of a router inside, which is back as well
+		if r.hasAny(lifecycle.HandlerReturned) && in != route.Of(r.node.Parent()) { // of a router inside, which is back as well
 			s.route = route.Forgotten()
 			return s
 		}
@@ -57,7 +57,7 @@ func (s *scope) beside() *scope {
 // lastbyte stays as it is until the request has ended; one inside may be about to
 // be given to another request.
 func (r *Request) readable(ctx context.Context) context.Context {
-	if in := route.Of(ctx); !in.Exists() || in == route.Of(r.node.parent) && !r.hasAny(lifecycle.Ended) {
+	if in := route.Of(ctx); !in.Exists() || in == route.Of(r.node.Parent()) && !r.hasAny(lifecycle.Ended) {
 		return ctx
 	}
 	return r.newScope(ctx, kindOf(ctx))

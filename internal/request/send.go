@@ -22,7 +22,7 @@ func (r *Request) Send(ctx context.Context) error {
 		return err
 	}
 	defer d.wake(false) // deferred: a HeaderFilter may panic
-	d.node.detach()
+	d.node.Unhook()
 	d.shut()
 	return d.complete()
 }

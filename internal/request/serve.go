@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
+	"github.com/lastbyte-go/lastbyte/internal/node"
 )
 
 // serve runs the handler on this goroutine and ends the request. A panic or
@@ -46,7 +47,7 @@ func (r *Request) panicMove(l Left) {
 		x.panicked = true
 	}
 	r.mu.Unlock()
-	r.node.cancel(handlerReturned)
+	r.node.Cancel(node.HandlerReturned)
 }
 
 // finish completes the response and ends the request, also if a HeaderFilter
@@ -78,12 +79,12 @@ func (r *Request) end() (cut bool) {
 	r.body.gate.Close(r, r.interruptRead)
 	cut = r.endLease()
 	carry(r.body.from, r.body.to, &r.node)
-	r.node.detach()
-	r.node.cancel(handlerReturned)
+	r.node.unhook()
+	r.node.Cancel(node.HandlerReturned)
 
 	r.mu.Lock()
 	var deferred []func()
-	var shields []*Node
+	var shields []*node.Node
 	if x := r.rare; x != nil {
 		deferred, x.deferred = x.deferred, nil
 	}
@@ -103,7 +104,7 @@ func (r *Request) end() (cut bool) {
 
 	removeFiles(r.body.from.Context(), form)
 	for _, n := range shields {
-		n.cancel(handlerReturned)
+		n.Cancel(node.HandlerReturned)
 	}
 	r.submit(deferred)
 	if obs != nil {

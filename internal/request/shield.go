@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
+	"github.com/lastbyte-go/lastbyte/internal/node"
 )
 
 // Shield gives a context for abort.Shield: it ends as ctx does, but not by an
@@ -16,10 +17,9 @@ func (r *Request) Shield(ctx context.Context) context.Context {
 	if IsTask(ctx) {
 		return ctx // no abort ends it, and it may outlive the request's handler
 	}
-	n := &Node{parent: ctx}
-	n.watch.Store(unhooked)
+	n := node.New(ctx)
 	end := func(err, cause error) {
-		n.cancel(newEnding(err, cause))
+		n.Cancel(node.NewEnd(err, cause))
 		r.forgetShield(n)
 	}
 	r.mu.Lock()
@@ -27,7 +27,7 @@ func (r *Request) Shield(ctx context.Context) context.Context {
 	if !over {
 		x := r.rareLocked()
 		if x.shields == nil {
-			x.shields = make(map[*Node]struct{})
+			x.shields = make(map[*node.Node]struct{})
 		}
 		x.shields[n] = struct{}{}
 	}
@@ -44,7 +44,7 @@ func (r *Request) Shield(ctx context.Context) context.Context {
 		return ctx // no abort ends it: the request is over
 	default:
 		ended()
-		n.cancel(handlerReturned)
+		n.Cancel(node.HandlerReturned)
 		return n
 	}
 	stop := context.AfterFunc(ctx, ended)
@@ -61,25 +61,25 @@ func (r *Request) Shield(ctx context.Context) context.Context {
 }
 
 // forgetShield is called when n has ended by itself.
-func (r *Request) forgetShield(n *Node) {
+func (r *Request) forgetShield(n *node.Node) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	delete(r.rare.shields, n) // Shield has made rare
 }
 
 // endShields ends what Shield gave out.
-func (r *Request) endShields(e *ending) {
+func (r *Request) endShields(e *node.End) {
 	r.mu.Lock()
 	shields := r.shieldsLocked()
 	r.mu.Unlock()
 	for _, n := range shields {
-		n.cancel(e)
+		n.Cancel(e)
 	}
 }
 
 // shieldsLocked takes what Shield gave out and what has not ended yet: who takes
 // it ends it, without the lock.
-func (r *Request) shieldsLocked() []*Node {
+func (r *Request) shieldsLocked() []*node.Node {
 	if r.rare == nil || r.rare.shields == nil {
 		return nil
 	}

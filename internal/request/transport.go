@@ -43,11 +43,11 @@ func (r *Request) isInformational(status int) bool {
 }
 
 // conn is the request's connection, nil if abort.ConnContext is not installed.
-func (r *Request) conn() *conn.Conn { return conn.Of(r.node.parent) }
+func (r *Request) conn() *conn.Conn { return conn.Of(r.node.Parent()) }
 
 // server is the server around, nil where the request comes from something else.
 func (r *Request) server() *http.Server {
-	srv, _ := r.node.parent.Value(http.ServerContextKey).(*http.Server)
+	srv, _ := r.node.Parent().Value(http.ServerContextKey).(*http.Server)
 	return srv
 }
 
@@ -60,7 +60,7 @@ func (r *Request) bodyUnread() bool {
 // mayHaveLeft reports whether net/http may have cancelled its context because the
 // client left. The HTTP/3 server names a client's end of the connection as cause.
 func (r *Request) mayHaveLeft() bool {
-	outer := r.node.parent
+	outer := r.node.Parent()
 	if outer.Err() != context.Canceled {
 		return false
 	}
@@ -78,5 +78,5 @@ func (r *Request) uncuttable() bool {
 // recovers reports whether the server around recovers a panic of the serving
 // goroutine, and breaks the response off: net/http's does, and that of HTTP/3.
 func (r *Request) recovers() bool {
-	return (r.server() != nil || r.body.from.ProtoMajor >= 3) && kindOf(r.node.parent) != task
+	return (r.server() != nil || r.body.from.ProtoMajor >= 3) && kindOf(r.node.Parent()) != task
 }

@@ -144,7 +144,7 @@ func (f facts) Heard() bool {
 // QUIC: the connection's context may end a moment after the request's.
 func (f facts) QUIC() (end nethttp.QUICEnd) {
 	for pause := 100 * time.Microsecond; ; pause *= 2 {
-		if end = nethttp.EndOfQUIC(f.r.node.parent); end != nethttp.NotQUIC || pause > 10*time.Millisecond {
+		if end = nethttp.EndOfQUIC(f.r.node.Parent()); end != nethttp.NotQUIC || pause > 10*time.Millisecond {
 			return end
 		}
 		time.Sleep(pause)
@@ -175,7 +175,7 @@ func (f facts) Watch() bool {
 		return true
 	}
 	f.r.node.followPeer()
-	return f.r.node.watches(thePeer)
+	return f.r.node.PeerFollowed()
 }
 
 // reading reports whether a read of the request body is under way.

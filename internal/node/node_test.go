@@ -1,4 +1,4 @@
-package request
+package node
 
 import (
 	"context"
@@ -13,7 +13,7 @@ func TestNode_EndIsSeenByAll(t *testing.T) {
 	why := errors.New("why")
 	for name, look := range map[string]func(n *Node) bool{
 		"Cause": func(n *Node) bool { return context.Cause(n) == why },
-		"Err":   func(n *Node) bool { return n.Err() == context.Canceled && n.inner.Load().Err() != nil },
+		"Err":   func(n *Node) bool { return n.Err() == context.Canceled && n.std.Load().Err() != nil },
 		"Done": func(n *Node) bool {
 			select {
 			case <-n.Done():
@@ -28,9 +28,9 @@ func TestNode_EndIsSeenByAll(t *testing.T) {
 			return c.Err() == context.Canceled && context.Cause(c) == why
 		},
 	} {
-		n := &Node{parent: t.Context()}
+		n := New(t.Context())
 		n.Done()
-		n.end.Store(newEnding(context.Canceled, why)) // cancel would tell inner now
+		n.end.Store(NewEnd(context.Canceled, why)) // Cancel would tell std now
 		if !look(n) {
 			t.Errorf("%s does not show the end", name)
 		}

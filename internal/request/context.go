@@ -1,0 +1,106 @@
+package request
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/lastbyte-go/lastbyte/internal/conn"
+	"github.com/lastbyte-go/lastbyte/internal/node"
+)
+
+// requestNode is the context of a request. It ends by an ending of the request, and
+// with its parent, net/http's context or one of a middleware's, if that has ended
+// for a reason that counts; see outerEnded.
+type requestNode struct {
+	node.Node
+	r *Request
+}
+
+var _ context.Context = (*requestNode)(nil)
+
+func (n *requestNode) Value(key any) any {
+	switch key {
+	case requestKey{}:
+		return n.r
+	case scopeKey{}, conn.Key{}:
+		return nil // they say nothing of a request that is served inside this one
+	case http.LocalAddrContextKey:
+		if a := n.r.localAddr(); a != nil {
+			return a
+		}
+	}
+	return n.Node.Value(key)
+}
+
+func (n *requestNode) Done() <-chan struct{} { return n.followed().Done() }
+
+// AfterFunc is context.AfterFunc.
+func (n *requestNode) AfterFunc(f func()) (stop func() bool) {
+	return context.AfterFunc(n.followed(), f)
+}
+
+func (n *requestNode) Err() error {
+	if n.Ended() == nil {
+		n.poll()
+	}
+	return n.Node.Err()
+}
+
+func (n *requestNode) followed() context.Context {
+	std, first := n.Materialize()
+	if first {
+		n.follow()
+	}
+	return std
+}
+
+// follow begins the watches of the parent and of the peer. The peer is a witness
+// also where the parent has ended, or never will.
+func (n *requestNode) follow() {
+	n.Follow(n.parentEnded)
+	n.followPeer()
+}
+
+// followPeer begins the watch of the peer, after that of the parent, unless the
+// connection may be another request's by now.
+func (n *requestNode) followPeer() {
+	c := n.r.conn()
+	if c == nil || n.r.outlivedNow() {
+		return
+	}
+	n.FollowPeer(func() bool { return n.r.watchPeer(c) })
+}
+
+// parentEnded runs on a goroutine of package context. It does nothing if the request
+// has ended, since the request does not wait for it.
+func (n *requestNode) parentEnded() {
+	if n.r.hold() {
+		defer n.r.release()
+		n.poll()
+	}
+}
+
+// poll looks whether the parent has ended. A panic of the handler has ended the
+// request's context early; that the client leaves is still to be noticed.
+func (n *requestNode) poll() {
+	if e := n.Ended(); (e == nil || e == node.HandlerReturned) && n.ParentEnded() {
+		n.r.outerEnded()
+	}
+}
+
+// recheck is called when the check was switched on: what ended before that, and
+// who begins to listen now, is looked at again.
+func (n *requestNode) recheck() {
+	if n.Followed() {
+		n.poll()
+		n.followPeer()
+	}
+}
+
+// unhook makes the end of the contexts around the request, and of the connection,
+// none of the request's any more.
+func (n *requestNode) unhook() {
+	if n.Unhook() {
+		n.r.conn().Unwatch(n.r)
+	}
+}
