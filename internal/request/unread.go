@@ -55,10 +55,14 @@ func (r *Request) answerFirst() {
 // next request. So a timer that is due at once interrupts a read that waits for
 // the client. One that waits for the processor, not for the client, is given a
 // moment; where that is misjudged, the connection is closed without need.
+//
+// The timer is due after a nanosecond, not after none: in a bubble of
+// testing/synctest that is when all goroutines are blocked, the one that reads
+// too, so nothing is misjudged there.
 func (r *Request) readArrived() {
 	var reads atomic.Int64 // that have returned; negative: all have
 	over := make(chan struct{})
-	timer := time.AfterFunc(0, func() {
+	timer := time.AfterFunc(1, func() {
 		defer close(over)
 		if stuck(&reads) {
 			r.interruptRead()
