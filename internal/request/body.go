@@ -1,9 +1,7 @@
 package request
 
 import (
-	"context"
 	"io"
-	"net/http"
 
 	"github.com/lastbyte-go/lastbyte/internal/conn"
 	"github.com/lastbyte-go/lastbyte/internal/gate"
@@ -12,22 +10,18 @@ import (
 // body stands in front of the request body of the copy that a handler gets.
 // net/http knows its own request's body by its type, so that one stays as it is.
 type body struct {
-	req      *Request
-	gate     gate.Gate
-	turn     conn.Turn     // on the connection, see Request.lease; of the request's own body alone
-	from, to *http.Request // the request handed to lastbyte, and its copy
+	req  *Request
+	gate gate.Gate
+	turn conn.Turn // on the connection, see Request.lease; of the request's own body alone
 }
 
-// send makes *to the copy, with ctx, that is sent down to the handler. The copy
-// that it makes on the way is not to stay on the stack of a goroutine that waits.
-//
-//go:noinline
-func (b *body) send(to *http.Request, ctx context.Context) {
-	*to = *b.from.WithContext(ctx)
-	if to.Body != nil && to.Body != http.NoBody {
-		to.Body = b
+// pair gives the requests whose body b stands in front of. There are two bodies in a
+// request: its own, and that of Detached, which is noted before its handler begins.
+func (b *body) pair() *pair {
+	if r := b.req; b == &r.body {
+		return &r.pair
 	}
-	b.to = to
+	return &b.req.det.Load().pair
 }
 
 func (b *body) Read(p []byte) (int, error) {
@@ -43,12 +37,13 @@ func (b *body) Read(p []byte) (int, error) {
 
 func (b *body) read(p []byte) (int, error) {
 	defer b.gate.Leave(b.req)
-	n, err := b.from.Body.Read(p)
+	reqs := b.pair()
+	n, err := reqs.in.Body.Read(p)
 	switch err {
 	case nil:
 	case io.EOF:
 		b.req.note(bodyRead)
-		b.to.Trailer = b.from.Trailer // net/http sets those of its own request
+		reqs.out.Trailer = reqs.in.Trailer // net/http sets those of its own request
 	default:
 		err = b.req.readFailed(err)
 	}
@@ -60,5 +55,5 @@ func (b *body) Close() error {
 		return nil
 	}
 	defer b.gate.Leave(b.req)
-	return b.from.Body.Close()
+	return b.pair().in.Body.Close()
 }

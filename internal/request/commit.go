@@ -20,7 +20,7 @@ func (r *Request) commit(status int) error {
 		r.outerEnded()
 	}
 	h := r.w.wrapped.Header
-	r.carryEarly(r.body.from, r.body.to, &r.node)
+	r.carryEarly(&r.pair, &r.node)
 	if r.endsAt(&r.w) && r.noted(headerTaken) {
 		r.heldMove(&r.w, status, h(), r.w.stood())
 	}

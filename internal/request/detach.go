@@ -27,8 +27,9 @@ import (
 type Detached struct {
 	layer // what the serving goroutine and the handler's call
 
-	h     *handler
-	node  node.Open
+	h    *handler
+	node node.Open
+	pair
 	body  body
 	route route.Route // the handler's copy
 
@@ -90,7 +91,7 @@ func (h *handler) detached(r *Request, inner bool, w http.ResponseWriter, req *h
 
 // init makes d the part of r inside h; out will be the handler's request.
 func (d *Detached) init(r *Request, ctx context.Context, h *handler, out *http.Request) {
-	d.req, d.h, d.body.to = r, h, out
+	d.req, d.h, d.out = r, h, out
 	if route.Of(ctx).Exists() {
 		s := r.newScope(ctx, own)
 		d.route, ctx = s.route, s
@@ -106,10 +107,10 @@ func (d *Detached) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	d.w.wrapped = w
-	d.body.req, d.body.from = d.req, req
-	d.body.send(d.body.to, &d.node)
+	d.body.req, d.in = d.req, req
+	d.clone(d.out, &d.node, &d.body)
 	if form := req.MultipartForm; form != nil { // see keepFiles
-		d.body.to.MultipartForm = &multipart.Form{Value: form.Value, File: form.File}
+		d.out.MultipartForm = &multipart.Form{Value: form.Value, File: form.File}
 	}
 	if !d.req.det.CompareAndSwap(nil, d) { // another came first, at the same time
 		d.h.next.ServeHTTP(w, req)
@@ -158,7 +159,7 @@ func (d *Detached) Context() context.Context { return &d.node }
 
 // Run is the handler's part, on a goroutine of its owner's.
 func (d *Detached) Run() {
-	d.req.run(own, func() { d.h.next.ServeHTTP(d.w.view(), d.body.to) }, d.finish)
+	d.req.run(own, func() { d.h.next.ServeHTTP(d.w.view(), d.out) }, d.finish)
 }
 
 // finish ends the handler's part, on its goroutine.
@@ -184,21 +185,21 @@ func (d *Detached) finish(l Left) {
 	}
 	switch {
 	case ending && panicked:
-		d.form = d.body.to.MultipartForm
+		d.form = d.out.MultipartForm
 		if reachable {
 			d.settle() // outer handlers may answer for this one
-			carry(d.body.from, d.body.to, &d.node)
+			d.carry(&d.node)
 		}
 		value := v // in the heap if it comes to this
 		d.panicked = &value
 		if l.Panicked() {
-			r.log(&d.node, fmt.Sprintf("http: panic serving %q: %q", r.body.from.RemoteAddr, printed(v)), l.Stack)
+			r.log(&d.node, fmt.Sprintf("http: panic serving %q: %q", r.in.RemoteAddr, printed(v)), l.Stack)
 		}
 	case ending:
-		d.form = d.body.to.MultipartForm
+		d.form = d.out.MultipartForm
 		if reachable {
 			d.settle()
-			carry(d.body.from, d.body.to, &d.node)
+			d.carry(&d.node)
 		}
 	case r.sends():
 		d.decided.Wait() // a Send from beside the handler may still be at the writer
@@ -228,7 +229,7 @@ func (d *Detached) finish(l Left) {
 // unheard does for a handler whose response has ended without it what net/http
 // does otherwise.
 func (d *Detached) unheard(l Left) {
-	if form := d.body.to.MultipartForm; form != nil {
+	if form := d.out.MultipartForm; form != nil {
 		_ = form.RemoveAll() // net/http has no use for the error either
 	}
 	d.req.Report(&d.node, "detached handler", l, d.owner().OnPanic())

@@ -100,7 +100,7 @@ func (r *Request) endsOutside(d *Detached) bool {
 
 func (d *Detached) begin(status int) {
 	d.sync()
-	d.req.carryEarly(d.body.from, d.body.to, &d.node)
+	d.req.carryEarly(&d.pair, &d.node)
 	d.trailer = header.Trailers(d.own)
 	d.declared = 0
 	switch n, ok := header.Length(d.own); {
@@ -108,7 +108,7 @@ func (d *Detached) begin(status int) {
 		if d.w.speaks == nethttp.HTTP1 && !d.req.hasAny(lifecycle.Hijacked) {
 			delete(d.own, "Content-Length") // as net/http does in its own map, with a line in its log
 		}
-	case n >= 0 && header.HasBody(status) && d.body.from.Method != http.MethodHead:
+	case n >= 0 && header.HasBody(status) && d.in.Method != http.MethodHead:
 		d.declared = n + 1
 	}
 	d.noteSaid()
@@ -143,8 +143,8 @@ func (d *Detached) settle() {
 		d.carryLate()
 		header.CarryTrailers(d.w.wrapped.Header(), d.own, d.trailer)
 	}
-	route.CarryPattern(d.body.from, d.body.to)
-	d.req.carryEarly(d.body.from, d.body.to, &d.node)
-	carryFields(d.body.from, d.body.to)
-	d.route.CarryTo(d.body.from.Context())
+	route.CarryPattern(d.in, d.out)
+	d.req.carryEarly(&d.pair, &d.node)
+	d.carryFields()
+	d.route.CarryTo(d.in.Context())
 }

@@ -174,7 +174,7 @@ func (r *Request) answer(w *Writer, flush bool) {
 	}
 	status, body := r.page(w, e)
 	w.wrapped.WriteHeader(status)
-	if r.body.from.Method != http.MethodHead && len(body) > 0 {
+	if r.in.Method != http.MethodHead && len(body) > 0 {
 		_, _ = w.wrapped.Write(body) // nobody is left to hear of an error
 	}
 	if flush {

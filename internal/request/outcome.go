@@ -71,7 +71,7 @@ func (r *Request) outcomeLocked() Outcome {
 func (r *Request) Status() int { return r.Outcome().Status }
 
 // HTTP is the request that the outermost lastbyte middleware was given.
-func (r *Request) HTTP() *http.Request { return r.body.from }
+func (r *Request) HTTP() *http.Request { return r.in }
 
 // ExitCode gives the code that the request exited with.
 func (r *Request) ExitCode() (int, bool) {

@@ -33,7 +33,7 @@ func (r *Request) render(flush bool) {
 	r.w.status = int16(status)
 	r.mu.Unlock()
 	r.w.wrapped.WriteHeader(status)
-	if r.body.from.Method != http.MethodHead && len(body) > 0 {
+	if r.in.Method != http.MethodHead && len(body) > 0 {
 		n, _ := r.w.wrapped.Write(body) // nobody is left to hear of an error
 		r.size.Add(int64(n))
 	}
@@ -98,14 +98,14 @@ func (r *Request) renderMove() bool {
 // as it was and there is no page.
 func (r *Request) writePage(e *Exit, h http.Header) *pageWriter {
 	r.mu.Lock()
-	write, req := e.Page, r.body.to
+	write, req := e.Page, r.out
 	if p := r.rare.page; p != nil { // rare has e
 		write, req = p.write, p.req
 	}
 	if d := r.det.Load(); d != nil && !d.back {
-		req = d.body.from // the handler may be at work on its own
+		req = d.in // the handler may be at work on its own
 	} else if req == nil {
-		req = r.body.from
+		req = r.in
 	}
 	r.mu.Unlock()
 	p := &pageWriter{header: h.Clone(), status: e.Code}

@@ -24,6 +24,7 @@ type requestKey struct{}
 type Request struct {
 	node requestNode
 	w    Writer
+	pair
 	body body
 
 	size  atomic.Int64 // body bytes
@@ -101,7 +102,7 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		})
 		r := &one.r
 		r.init(w, req)
-		r.body.send(&one.out, &r.node)
+		r.clone(&one.out, &r.node, &r.body)
 		r.enableFirst(h.cfg, &one.out)
 		r.serve(h.next, r.view(), &one.out)
 	}
@@ -112,7 +113,7 @@ func (r *Request) init(w http.ResponseWriter, req *http.Request) {
 	r.node.Init(req.Context())
 	r.node.r = r
 	r.w.wrapped, r.w.front = w, r
-	r.body.req, r.body.from = r, req
+	r.body.req, r.in = r, req
 	c := r.conn()
 	switch {
 	case r.node.Parent().Err() != nil: // it may have begun too late, behind an http.TimeoutHandler

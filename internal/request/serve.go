@@ -67,7 +67,7 @@ func (r *Request) complete(panicked bool) (cut bool) {
 	case r.winner() == lifecycle.Serving:
 		r.returnMove()
 	}
-	r.carryEarly(r.body.from, r.body.to, &r.node)
+	r.carryEarly(&r.pair, &r.node)
 	return r.respond(panicked)
 }
 
@@ -78,7 +78,7 @@ func (r *Request) end() (cut bool) {
 	r.w.gate.Close(r, nil)
 	r.body.gate.Close(r, r.interruptRead)
 	cut = r.endLease()
-	carry(r.body.from, r.body.to, &r.node)
+	r.carry(&r.node)
 	r.node.unhook()
 	r.node.Cancel(node.HandlerReturned)
 
@@ -102,7 +102,7 @@ func (r *Request) end() (cut bool) {
 	over := d != nil && r.hasAny(lifecycle.Done) && d.alone && r.winner() == lifecycle.Sent
 	r.mu.Unlock()
 
-	removeFiles(r.body.from.Context(), form)
+	removeFiles(r.in.Context(), form)
 	for _, n := range shields {
 		n.Cancel(node.HandlerReturned)
 	}

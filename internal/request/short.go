@@ -61,7 +61,7 @@ func (r *Request) cutHidden(rc *http.ResponseController) (stop bool) {
 // of the body: HTTP/1.0, where an outer layer, a compressor, took the length
 // away. The caller is inside the gate.
 func (r *Request) unframed() bool {
-	return !r.body.from.ProtoAtLeast(1, 1) && r.w.wrapped.Header()["Content-Length"] == nil
+	return !r.in.ProtoAtLeast(1, 1) && r.w.wrapped.Header()["Content-Length"] == nil
 }
 
 // spoilEnd keeps net/http from an orderly close behind a body that has no other
@@ -73,7 +73,7 @@ func (r *Request) unframed() bool {
 func (r *Request) spoilEnd(rc *http.ResponseController) {
 	_, _ = r.w.wrapped.Write([]byte{0})
 	_ = rc.Flush()
-	if r.ownConn(func(nc net.Conn) { conn.ResetOnClose(nc) }) || r.conn() != nil || r.body.from.TLS != nil {
+	if r.ownConn(func(nc net.Conn) { conn.ResetOnClose(nc) }) || r.conn() != nil || r.in.TLS != nil {
 		return
 	}
 	server, _ := nethttp.Server(r.w.wrapped)

@@ -17,7 +17,7 @@ import (
 // known kind or hides what it wraps.
 func (r *Request) http1() bool {
 	if r.w.speaks == nethttp.Unknown {
-		return r.body.from.ProtoMajor == 1
+		return r.in.ProtoMajor == 1
 	}
 	return r.w.speaks == nethttp.HTTP1
 }
@@ -25,7 +25,7 @@ func (r *Request) http1() bool {
 // http3 reports whether the response goes out over HTTP/3: the writer of its
 // server is of no kind that is known, so the request tells.
 func (r *Request) http3() bool {
-	return r.w.speaks == nethttp.Unknown && r.body.from.ProtoMajor >= 3
+	return r.w.speaks == nethttp.Unknown && r.in.ProtoMajor >= 3
 }
 
 // ownHTTP1 reports whether w leads to the writer that net/http's HTTP/1 server
@@ -53,7 +53,7 @@ func (r *Request) server() *http.Server {
 
 // bodyUnread reports whether some of the request body may be unread.
 func (r *Request) bodyUnread() bool {
-	b := r.body.from.Body
+	b := r.in.Body
 	return b != nil && b != http.NoBody && !r.noted(bodyRead)
 }
 
@@ -78,5 +78,5 @@ func (r *Request) uncuttable() bool {
 // recovers reports whether the server around recovers a panic of the serving
 // goroutine, and breaks the response off: net/http's does, and that of HTTP/3.
 func (r *Request) recovers() bool {
-	return (r.server() != nil || r.body.from.ProtoMajor >= 3) && kindOf(r.node.Parent()) != task
+	return (r.server() != nil || r.in.ProtoMajor >= 3) && kindOf(r.node.Parent()) != task
 }

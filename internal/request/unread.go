@@ -23,7 +23,7 @@ func (r *Request) answerFirst() {
 	if !r.http1() || !r.bodyUnread() || r.overtaken() || r.noted(flushed) || r.size.Load() > nethttp.BufferSize {
 		return // where the header is out, net/http has dealt with the body
 	}
-	if in := r.body.from; in.Header.Get("Expect") != "" && in.ProtoAtLeast(1, 1) {
+	if in := r.in; in.Header.Get("Expect") != "" && in.ProtoAtLeast(1, 1) {
 		return // net/http does not read here, and closes unless all was read; a read would ask for the body
 	}
 	if !r.w.gate.Enter() { // Send, behind a handler that did not wait: the end has come first
@@ -39,7 +39,7 @@ func (r *Request) answerFirst() {
 	switch {
 	case r.body.gate.Busy():
 		r.interruptRead() // a read is under way, which another would have to wait for
-	case !r.noted(noReuse) && !nethttp.AtEnd(r.body.from):
+	case !r.noted(noReuse) && !nethttp.AtEnd(r.in):
 		r.readArrived()
 	}
 	if r.noted(noReuse) && !nethttp.CloseAfterResponse(r.w.wrapped) {
@@ -68,7 +68,7 @@ func (r *Request) readArrived() {
 			r.interruptRead()
 		}
 	})
-	rest := io.LimitedReader{R: &countedReader{r.body.from.Body, &reads}, N: maxUnread + 1}
+	rest := io.LimitedReader{R: &countedReader{r.in.Body, &reads}, N: maxUnread + 1}
 	_, err := io.Copy(io.Discard, &rest)
 	reads.Store(-1)
 	if !timer.Stop() {

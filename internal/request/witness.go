@@ -123,7 +123,7 @@ func (f facts) Answered() bool {
 	r.mu.Lock()
 	status := r.w.status
 	r.mu.Unlock()
-	return r.body.from.Method == http.MethodHead || status == http.StatusNoContent || status == http.StatusNotModified
+	return r.in.Method == http.MethodHead || status == http.StatusNoContent || status == http.StatusNotModified
 }
 
 // StoppedListening: net/http says so to CloseNotify, where a handler can take it
