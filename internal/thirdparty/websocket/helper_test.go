@@ -55,6 +55,7 @@ type site struct {
 	conns   chan net.Conn // that it has accepted, as net/http serves them
 	calls   atomic.Int32  // callbacks of register
 	noticed chan struct{} // a callback ran; it keeps one
+	mayRead chan struct{} // for a handler that leaves its client's message unread until then
 	over    <-chan struct{}
 }
 
@@ -62,7 +63,7 @@ type site struct {
 // Detach, by Attach.
 func (p place) open(t *testing.T, h func(s *site, w http.ResponseWriter, r *http.Request)) *site {
 	t.Helper()
-	s := &site{place: p, ended: make(chan middleware.Outcome, 64), conns: make(chan net.Conn, 64), noticed: make(chan struct{}, 1), over: t.Context().Done()}
+	s := &site{place: p, ended: make(chan middleware.Outcome, 64), conns: make(chan net.Conn, 64), noticed: make(chan struct{}, 1), mayRead: make(chan struct{}, 1), over: t.Context().Done()}
 	life := middleware.New(middleware.Options{OnEnd: func(o middleware.Outcome) { s.ended <- o }})
 	wrap := life.Handler
 	if p.detach {

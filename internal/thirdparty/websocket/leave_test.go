@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"net/http"
 	"testing"
 	"time"
@@ -160,17 +161,31 @@ func TestA7_HandlerBusy(t *testing.T) {
 	}, place.ways, atOnce)
 }
 
-// A message that nobody has read does not hide the end.
+// A message that nobody has read hides a FIN until it is read (A16), and a reset
+// not at all.
 func TestA7_HandlerBusy_MessageUnread(t *testing.T) {
-	vanish(t, func(s *site, r *http.Request, _ socket, called <-chan *abort.Error) vanished {
-		told := wait(s, called)
+	const message = "last words"
+	vanish(t, func(s *site, r *http.Request, sock socket, called <-chan *abort.Error) vanished {
+		var told *abort.Error
+		select {
+		case told = <-called:
+		case <-s.mayRead:
+			if text, err := sock.read(r.Context()); err != nil || text != message {
+				return vanished{err: fmt.Errorf("read() = %q, %v, want %q", text, err, message)}
+			}
+			told = wait(s, called)
+		case <-s.over:
+		}
 		err := errors.New("work given up")
 		return vanished{err, abort.Wrap(r.Context(), err), told}
-	}, place.ways, func(t *testing.T, g *guest, how way, _ *site) {
-		if err := g.write(t.Context(), "last words"); err != nil {
+	}, place.ways, func(t *testing.T, g *guest, how way, s *site) {
+		if err := g.write(t.Context(), message); err != nil {
 			t.Errorf("client's write() = %v, want nil", err)
 		}
 		how.do(g)
+		if how.reason == abort.Closed {
+			s.mayRead <- struct{}{}
+		}
 	})
 }
 
