@@ -2,6 +2,7 @@ package nethttp_test
 
 import (
 	"bufio"
+	"fmt"
 	"io"
 	"net/http"
 	"testing"
@@ -67,5 +68,49 @@ func TestHasReadDeadline(t *testing.T) {
 				t.Error("HasReadDeadline(opaque) = true, want false")
 			}
 		})
+	})
+}
+
+// The HTTP/1 server reads what is left of a body before it sends the header, and
+// keeps the connection. If MaxUnread is left, or more, it sends the header at once, and
+// closes the connection.
+func TestMaxUnread(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		for _, left := range []int{nethttp.MaxUnread - 1, nethttp.MaxUnread} {
+			s := pipenet.Start(t, pipenet.HTTP1, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {}))
+			conn := s.Dial()
+			conn.SetDeadline(time.Now().Add(time.Hour))
+			fmt.Fprintf(conn, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: %d\r\n\r\n", left)
+			synctest.Wait()
+			if left < nethttp.MaxUnread {
+				conn.Write(make([]byte, left))
+			}
+			res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+			if err != nil {
+				t.Fatalf("ReadResponse() = %v, want a response", err)
+			}
+			if want := left >= nethttp.MaxUnread; res.Close != want {
+				t.Errorf("%d bytes are left: response.Close = %v, want %v", left, res.Close, want)
+			}
+			conn.Close()
+		}
+	})
+}
+
+// With Expect: 100-continue the HTTP/1 server reads no body that the handler has not
+// asked for: it sends the header at once, and closes the connection.
+func TestExpect_NothingIsRead(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := pipenet.Start(t, pipenet.HTTP1, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {}))
+		conn := s.Dial()
+		conn.SetDeadline(time.Now().Add(time.Hour))
+		io.WriteString(conn, "POST / HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n")
+		res, err := http.ReadResponse(bufio.NewReader(conn), nil)
+		if err != nil {
+			t.Fatalf("ReadResponse() = %v, want a response", err)
+		}
+		if res.StatusCode != 200 || !res.Close {
+			t.Errorf("status %d, response.Close = %v, want 200 and true", res.StatusCode, res.Close)
+		}
 	})
 }

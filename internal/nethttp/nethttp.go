@@ -22,6 +22,12 @@ const BufferSize = 2048
 // copies before it lets the kernel copy the rest; they decide the Content-Type.
 const SniffLen = 512
 
+// MaxUnread bounds what the HTTP/1 server reads of an unread request body before it
+// sends the header of the response, to keep the connection
+// (maxPostHandlerReadBytes in server.go). Where as much or more is left, it reads
+// nothing, and closes the connection after the response.
+const MaxUnread = 256 << 10
+
 // Protocol is what a ResponseWriter speaks.
 type Protocol uint8
 

@@ -100,7 +100,7 @@ func (r *Request) Catch(f func()) (e *Exit, thrown bool) {
 		if returned {
 			return
 		}
-		l := r.left(own, recover())
+		l := r.left(onHandler, recover())
 		if thrown = l.How == ByThrow; thrown {
 			e = l.Exit
 		} else if l.Value != nil {
@@ -128,8 +128,8 @@ func (r *Request) Throw(ctx context.Context, e *Exit) {
 		_ = r.Exit(ctx, e) // there is no caller to hear of it
 	}
 	k := kindOf(ctx)
-	if k == own && beside() {
-		k = foreign // what the handler panics with meanwhile is not this Throw
+	if k == onHandler && inManaged() {
+		k = beside // what the handler panics with meanwhile is not this Throw
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -142,8 +142,8 @@ func (r *Request) Throw(ctx context.Context, e *Exit) {
 // runs beside the handler may have thrown with the handler's context; and a filter
 // of the handler's may run in a thread, in the middle of its Send.
 func (r *Request) takeThrow(k kind) (e *Exit, ok bool) {
-	if k == own && beside() {
-		k = foreign
+	if k == onHandler && inManaged() {
+		k = beside
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -151,8 +151,8 @@ func (r *Request) takeThrow(k kind) (e *Exit, ok bool) {
 		return nil, false
 	}
 	t := &r.rare.throws[k]
-	if t.n == 0 && k != own {
-		t = &r.rare.throws[own]
+	if t.n == 0 && k != onHandler {
+		t = &r.rare.throws[onHandler]
 	}
 	if t.n == 0 {
 		return nil, false
@@ -161,9 +161,9 @@ func (r *Request) takeThrow(k kind) (e *Exit, ok bool) {
 	return t.exit, true
 }
 
-// beside reports whether the calling goroutine is a thread or a callback of a
+// inManaged reports whether the calling goroutine is a thread or a callback of a
 // request, whatever context it holds: its stack begins in managed.
-func beside() bool {
+func inManaged() bool {
 	pc := make([]uintptr, 64)
 	for skip := 2; ; skip += len(pc) {
 		n := runtime.Callers(skip, pc)

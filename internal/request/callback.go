@@ -33,7 +33,7 @@ func (r *Request) call(check *Check, f func(context.Context)) {
 		defer o.Untrack(w)
 	}
 	pprof.SetGoroutineLabels(ctx) // the goroutine was started by a witness
-	r.run(foreign, func() { f(ctx) }, func(l Left) { r.logPanic(ctx, "abort callback", l) })
+	r.run(beside, func() { f(ctx) }, func(l Left) { r.logPanic(ctx, "abort callback", l) })
 }
 
 // callback is a running callback, for a shutdown that gives up.

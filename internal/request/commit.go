@@ -26,7 +26,7 @@ func (r *Request) commit(status int) error {
 	}
 	answers := r.winner() == lifecycle.Exited && !r.hasAny(lifecycle.Dropping) && r.passes(&r.w)
 	if answers {
-		r.answerFirst()
+		r.respondBeforeBody()
 	}
 	if r.hasAny(lifecycle.HasFilters) && (answers || r.winner() != lifecycle.Exited) && r.state.Load().PassesFilters(status) {
 		r.runFilters(status, h())

@@ -77,7 +77,7 @@ func (h *handler) detached(r *Request, inner bool, w http.ResponseWriter, req *h
 		return
 	}
 	r.enable(h, req)
-	if r.det.Load() != nil || kindOf(req.Context()) == foreign { // a thread's: the request waits for it
+	if r.det.Load() != nil || kindOf(req.Context()) == beside { // a thread's: the request waits for it
 		r.inside(h.next, w, req)
 		return
 	}
@@ -93,7 +93,7 @@ func (h *handler) detached(r *Request, inner bool, w http.ResponseWriter, req *h
 func (d *Detached) init(r *Request, ctx context.Context, h *handler, out *http.Request) {
 	d.req, d.h, d.out = r, h, out
 	if route.Of(ctx).Exists() {
-		s := r.newScope(ctx, own)
+		s := r.newScope(ctx, onHandler)
 		d.route, ctx = s.route, s
 	}
 	d.node.Init(ctx)
@@ -159,7 +159,7 @@ func (d *Detached) Context() context.Context { return &d.node }
 
 // Run is the handler's part, on a goroutine of its owner's.
 func (d *Detached) Run() {
-	d.req.run(own, func() { d.h.next.ServeHTTP(d.w.view(), d.out) }, d.finish)
+	d.req.run(onHandler, func() { d.h.next.ServeHTTP(d.w.view(), d.out) }, d.finish)
 }
 
 // finish ends the handler's part, on its goroutine.

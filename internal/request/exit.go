@@ -58,13 +58,13 @@ func (r *Request) exitAs(ctx context.Context, e *Exit, filter bool) error {
 		r.dropNow()
 		r.wake()
 	case lifecycle.ExitPage:
-		if kindOf(ctx) == foreign {
+		if kindOf(ctx) == beside {
 			r.wake()
 		} // else the page is for the handler's next write, or its return
 	case lifecycle.ExitAgrees:
 		r.wake()
 	case lifecycle.ExitStands:
-		if kindOf(ctx) == foreign || r.hasAny(lifecycle.Hijacked) {
+		if kindOf(ctx) == beside || r.hasAny(lifecycle.Hijacked) {
 			r.wake()
 		} // else the handler may be about to say that the body is not whole: see finish
 		r.Log(ctx, fmt.Sprintf("lastbyte: exit with status %d after the header with status %d was sent", e.Code, r.Status()))

@@ -31,7 +31,7 @@ func givenIn(ctx context.Context) *scope {
 // GivenToThread reports whether ctx is what a thread's function was given.
 func GivenToThread(ctx context.Context) bool {
 	s := givenIn(ctx)
-	return s != nil && s.kind == foreign
+	return s != nil && s.kind == beside
 }
 
 // valuesIn finds the scope of a function that was given ctx, or a context with

@@ -33,7 +33,7 @@ func (r *Request) goLocked(f func()) {
 	work.Go(func() { r.managed(f) }, r.release)
 }
 
-// managed is the goroutine of goLocked; beside looks for its name.
+// managed is the goroutine of goLocked; inManaged looks for its name.
 func (r *Request) managed(f func()) { f() }
 
 // drain waits for the request's goroutines. When it returns there are none, and
@@ -81,7 +81,7 @@ func (r *Request) Spawn(ctx context.Context, f func(), over func(Left)) error {
 		return ErrEnded
 	}
 	r.goLocked(func() {
-		r.run(foreign, f, func(l Left) {
+		r.run(beside, f, func(l Left) {
 			r.logPanic(ctx, "thread", l)
 			over(l)
 		})

@@ -6,9 +6,9 @@ import "context"
 type kind int
 
 const (
-	own     kind = iota // the handler's goroutine
-	foreign             // a thread or callback: the handler may be at work beside it
-	task                // work after the response
+	onHandler kind = iota // the handler's goroutine
+	beside                // a thread or callback: the handler may be at work beside it
+	task                  // work after the response
 )
 
 type scopeKey struct{}
@@ -23,7 +23,7 @@ func kindOf(ctx context.Context) kind {
 	if s := scopeOf(ctx); s != nil {
 		return s.kind
 	}
-	return own
+	return onHandler
 }
 
 // IsTask reports whether ctx belongs to work after the response.

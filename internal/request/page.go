@@ -27,7 +27,7 @@ func (r *Request) render(flush bool) {
 	if !r.state.Load().PassesFilters(status) {
 		return // respond drops it
 	}
-	r.answerFirst()
+	r.respondBeforeBody()
 	r.mu.Lock()
 	r.state.Store(r.state.Load().CommitPage())
 	r.w.status = int16(status)
@@ -114,7 +114,7 @@ func (r *Request) writePage(e *Exit, h http.Header) *pageWriter {
 	}
 	whole := false
 	apart(func() { // runtime.Goexit would end the goroutine that still has to send the status
-		r.run(own, func() { write(p, req, e.Code) }, func(l Left) {
+		r.run(onHandler, func() { write(p, req, e.Code) }, func(l Left) {
 			whole = l.How == ByReturn
 			r.logPanic(req.Context(), "error page", l)
 		})

@@ -48,8 +48,8 @@ func (r *Request) newScope(ctx context.Context, k kind) *scope {
 	return s
 }
 
-// beside gives a scope like s for another function, with a copy of the route.
-func (s *scope) beside() *scope {
+// sibling gives a scope like s for another function, with a copy of the route.
+func (s *scope) sibling() *scope {
 	return &scope{Context: s.Context, kind: s.kind, route: s.route.Copy()}
 }
 
@@ -66,17 +66,17 @@ func (r *Request) readable(ctx context.Context) context.Context {
 // Scope gives a context like ctx for a goroutine beside the handler's. If ctx is
 // a thread's, that thread's end is not this one's.
 func (r *Request) Scope(ctx context.Context) context.Context {
-	if s := givenIn(ctx); s != nil && s.kind == foreign {
-		return s.beside()
+	if s := givenIn(ctx); s != nil && s.kind == beside {
+		return s.sibling()
 	}
-	return r.newScope(ctx, foreign)
+	return r.newScope(ctx, beside)
 }
 
 // TaskScope gives the values of ctx to t, which is work after the response.
 func (r *Request) TaskScope(ctx context.Context, t any) context.Context {
 	s := valuesIn(ctx)
 	if s != nil && s.kind == task {
-		s = s.beside()
+		s = s.sibling()
 	} else {
 		s = r.newScope(context.WithoutCancel(ctx), task)
 	}

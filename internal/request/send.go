@@ -57,7 +57,7 @@ func (r *Request) sendMove() (*Detached, error) {
 func (d *Detached) complete() error {
 	w := d.w.wrapped
 	d.settle()
-	d.req.answerFirst()
+	d.req.respondBeforeBody()
 	if !d.begun() {
 		d.unsaid = true
 		d.begin(http.StatusOK)

@@ -15,7 +15,7 @@ func (r *Request) serve(next http.Handler, w http.ResponseWriter, out *http.Requ
 		if back {
 			return
 		}
-		l := r.left(own, recover())
+		l := r.left(onHandler, recover())
 		if l.Broken() {
 			r.panicMove(l)
 		}

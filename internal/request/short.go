@@ -30,8 +30,8 @@ func (r *Request) cutShort() (stop bool) {
 	}
 	_ = rc.Flush()
 	_ = rc.SetWriteDeadline(conn.Past)
-	if r.unframed() {
-		r.spoilEnd(rc)
+	if r.closeDelimited() {
+		r.forceUncleanClose(rc)
 	}
 	return false
 }
@@ -40,7 +40,7 @@ func (r *Request) cutShort() (stop bool) {
 // handle, if there is one.
 func (r *Request) cutHidden(rc *http.ResponseController) (stop bool) {
 	certain := false
-	if r.unframed() {
+	if r.closeDelimited() {
 		// What is kept back is all that can show the cut, unless the connection is
 		// reset.
 		if r.ownConn(func(nc net.Conn) { certain = conn.ResetOnClose(nc) }); !certain {
@@ -57,20 +57,20 @@ func (r *Request) cutHidden(rc *http.ResponseController) (stop bool) {
 	return !certain && r.recovers()
 }
 
-// unframed reports whether the end of the connection is all that tells the end
+// closeDelimited reports whether the end of the connection is all that tells the end
 // of the body: HTTP/1.0, where an outer layer, a compressor, took the length
 // away. The caller is inside the gate.
-func (r *Request) unframed() bool {
+func (r *Request) closeDelimited() bool {
 	return !r.in.ProtoAtLeast(1, 1) && r.w.wrapped.Header()["Content-Length"] == nil
 }
 
-// spoilEnd keeps net/http from an orderly close behind a body that has no other
+// forceUncleanClose keeps net/http from an orderly close behind a body that has no other
 // end. The deadline has passed: what is written does not get through. Over TLS
 // it uses up a record number, and the close_notify that follows is an error to
 // the client; over TCP the close becomes a reset. Without ConnContext the
 // connection can be had from net/http itself, which may log that a layer around
 // lastbyte writes to it afterwards.
-func (r *Request) spoilEnd(rc *http.ResponseController) {
+func (r *Request) forceUncleanClose(rc *http.ResponseController) {
 	_, _ = r.w.wrapped.Write([]byte{0})
 	_ = rc.Flush()
 	if r.ownConn(func(nc net.Conn) { conn.ResetOnClose(nc) }) || r.conn() != nil || r.in.TLS != nil {

@@ -11,22 +11,16 @@ import (
 	"github.com/lastbyte-go/lastbyte/internal/nethttp"
 )
 
-// answerFirst lets a response out ahead of the rest of the request body. Before
-// it sends the header of an HTTP/1 response, net/http reads what is left of the
-// body, up to 256 KB, however long that takes.
+// respondBeforeBody lets a response out ahead of the rest of the request body.
+// Before net/http sends the header of an HTTP/1 response, it reads what is left of
+// the body, up to 256 KB, however long that takes.
 //
 // What has arrived is read here, and the connection is kept if that was all. Else
 // it is closed after the response. EnableFullDuplex is no way out: net/http then
 // reads the rest when the handler is back, and takes a body that it could not
 // read for the next request (golang/go#68560 has the milder case).
-func (r *Request) answerFirst() {
-	if !r.http1() || !r.bodyUnread() || r.overtaken() || r.noted(flushed) || r.size.Load() > nethttp.BufferSize {
-		return // where the header is out, net/http has dealt with the body
-	}
-	if in := r.in; in.Header.Get("Expect") != "" && in.ProtoAtLeast(1, 1) {
-		return // net/http does not read here, and closes unless all was read; a read would ask for the body
-	}
-	if !r.w.gate.Enter() { // Send, behind a handler that did not wait: the end has come first
+func (r *Request) respondBeforeBody() {
+	if !r.waitsForBody() || !r.w.gate.Enter() { // closed: Send, behind a handler that did not wait, comes after the end
 		return
 	}
 	defer r.w.gate.Leave(r)
@@ -45,6 +39,18 @@ func (r *Request) answerFirst() {
 	if r.noted(noReuse) && !nethttp.CloseAfterResponse(r.w.wrapped) {
 		r.w.wrapped.Header().Set("Connection", "close") // it comes too late after WriteHeader
 	}
+}
+
+// waitsForBody reports whether net/http would read the rest of the request body
+// before it sends the header.
+func (r *Request) waitsForBody() bool {
+	if !r.http1() || !r.bodyUnread() || r.overtaken() || r.noted(flushed) || r.size.Load() > nethttp.BufferSize {
+		return false // where the header is out, net/http has dealt with the body
+	}
+	// With Expect net/http does not read here, and closes the connection unless all
+	// was read. A read would ask the client for the body.
+	in := r.in
+	return in.Header.Get("Expect") == "" || !in.ProtoAtLeast(1, 1)
 }
 
 // readArrived reads the rest of the request body, as far as it has arrived and
@@ -68,7 +74,7 @@ func (r *Request) readArrived() {
 			r.interruptRead()
 		}
 	})
-	rest := io.LimitedReader{R: &countedReader{r.in.Body, &reads}, N: maxUnread + 1}
+	rest := io.LimitedReader{R: &countedReader{r.in.Body, &reads}, N: nethttp.MaxUnread + 1}
 	_, err := io.Copy(io.Discard, &rest)
 	reads.Store(-1)
 	if !timer.Stop() {
@@ -108,10 +114,6 @@ func stuck(reads *atomic.Int64) bool {
 	}
 	return true
 }
-
-// maxUnread is how much of an unread request body net/http reads to keep the
-// connection (maxPostHandlerReadBytes in server.go).
-const maxUnread = 256 << 10
 
 // countedReader counts the reads that have returned.
 type countedReader struct {
