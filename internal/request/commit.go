@@ -5,7 +5,6 @@ import (
 
 	"github.com/lastbyte-go/lastbyte/internal/header"
 	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
-	"github.com/lastbyte-go/lastbyte/internal/nethttp"
 )
 
 // commit is called inside the writer's gate before the final status goes out.
@@ -46,59 +45,14 @@ func (r *Request) commit(status int) error {
 	return nil
 }
 
-// tooLarge has an HTTP/1 connection closed after the response, and net/http
-// linger, so that a client that still sends its body reads the response. That is
-// what http.MaxBytesReader asks of net/http's own writer, and cannot behind
-// another. Where that writer is hidden the header has to do.
-func (r *Request) tooLarge(h http.Header) {
-	if r.http1() && !nethttp.CloseAfterResponse(r.w.wrapped) {
-		h.Set("Connection", "close")
-	}
-}
-
-// runFilters runs the HeaderFilters, each once, the innermost first. If one
-// exits, those outside of it wait for the status that goes out then.
-func (r *Request) runFilters(status int, h http.Header) {
-	whole := false
-	defer func() { r.filteredMove(whole) }()
-	for {
-		f, ok := r.nextFilter()
-		if !ok {
-			break
-		}
-		before := r.winner() == lifecycle.Exited
-		var e *Exit
-		if t, thrown := r.Catch(func() { e = f.f(f.req, status, h) }); thrown {
-			e = t
-		}
-		if e != nil {
-			_ = r.exitAs(f.req.Context(), e, true) // the first exit stands
-		}
-		if !before && r.winner() == lifecycle.Exited {
-			break
-		}
-	}
-	whole = true
-}
-
-// nextFilter takes the innermost HeaderFilter that has not run.
-func (r *Request) nextFilter() (f filter, ok bool) {
+// commitMove: status goes out, see [lifecycle.State.Commit].
+func (r *Request) commitMove(status int, isCoded bool) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.rare == nil || len(r.rare.filters) == 0 {
-		return f, false
+	next, ok := r.state.Load().Commit(status, isCoded, r.outsideLocked(&r.w))
+	r.state.Store(next)
+	if ok {
+		r.w.status = int16(status)
 	}
-	r.state.Store(r.state.Load().Filter())
-	last := len(r.rare.filters) - 1
-	f = r.rare.filters[last]
-	r.rare.filters = r.rare.filters[:last]
-	return f, true
-}
-
-// filteredMove: no HeaderFilter runs any more. If one has panicked, the response
-// that it was to see must not go out without it.
-func (r *Request) filteredMove(whole bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	r.state.Store(r.state.Load().Filtered(whole))
+	return ok
 }

@@ -138,8 +138,6 @@ func (d *Detached) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 }
 
-func (d *Detached) owner() work.Owner { return d.h.cfg.Owner }
-
 // shut closes the gates in front of writer and body. Here, and nowhere else,
 // are Send, Exit and return put in an order with the handler's own calls.
 func (d *Detached) shut() {
@@ -282,10 +280,3 @@ func (d *Detached) over(panicked bool) {
 
 // Entry is for the owner, see work.Work.
 func (d *Detached) Entry() *work.Entry { return &d.entry }
-
-// Cancel gives the handler up, see work.Work.
-func (d *Detached) Cancel(err, cause error) {
-	e := node.NewEnd(err, cause)
-	d.node.Cancel(e)
-	d.req.endShields(e)
-}

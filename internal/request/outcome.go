@@ -80,3 +80,12 @@ func (r *Request) ExitCode() (int, bool) {
 	}
 	return 0, false
 }
+
+func (r *Request) exit() *Exit {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.rare == nil {
+		return nil
+	}
+	return r.rare.exit
+}

@@ -64,27 +64,6 @@ func (r *Request) page(w *Writer, e *Exit) (status int, body []byte) {
 	return p.status, p.buf.Bytes()
 }
 
-// mayGiveUp reports whether an http.TimeoutHandler stands between w and the next
-// of lastbyte's own writers.
-func (r *Request) mayGiveUp(w http.ResponseWriter) bool {
-	for range 64 { // in case a writer names itself
-		if r.direct(w) != nil {
-			return false
-		}
-		if nethttp.IsTimeoutWriter(w) {
-			return true
-		}
-		u, ok := w.(interface{ Unwrap() http.ResponseWriter })
-		if !ok {
-			return false
-		}
-		if w = u.Unwrap(); w == nil {
-			return false
-		}
-	}
-	return false
-}
-
 // renderMove: the exit's page is written once, and only where no header is out.
 func (r *Request) renderMove() bool {
 	r.mu.Lock()
@@ -146,4 +125,14 @@ func (p *pageWriter) WriteHeader(status int) {
 func (p *pageWriter) Write(b []byte) (int, error) {
 	p.said = true
 	return p.buf.Write(b)
+}
+
+// tooLarge has an HTTP/1 connection closed after the response, and net/http
+// linger, so that a client that still sends its body reads the response. That is
+// what http.MaxBytesReader asks of net/http's own writer, and cannot behind
+// another. Where that writer is hidden the header has to do.
+func (r *Request) tooLarge(h http.Header) {
+	if r.http1() && !nethttp.CloseAfterResponse(r.w.wrapped) {
+		h.Set("Connection", "close")
+	}
 }

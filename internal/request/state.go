@@ -27,15 +27,3 @@ func (r *Request) returnMove() (won bool) {
 	r.state.Store(next)
 	return won
 }
-
-// commitMove: status goes out, see [lifecycle.State.Commit].
-func (r *Request) commitMove(status int, isCoded bool) bool {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	next, ok := r.state.Load().Commit(status, isCoded, r.outsideLocked(&r.w))
-	r.state.Store(next)
-	if ok {
-		r.w.status = int16(status)
-	}
-	return ok
-}

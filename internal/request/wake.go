@@ -4,6 +4,8 @@ import (
 	"context"
 
 	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
+	"github.com/lastbyte-go/lastbyte/internal/node"
+	"github.com/lastbyte-go/lastbyte/internal/work"
 )
 
 // wake lets the serving goroutine go on: the ending is decided. back: the
@@ -68,3 +70,12 @@ func (r *Request) sends() bool {
 	}
 	return false
 }
+
+// Cancel gives the handler up, see work.Work.
+func (d *Detached) Cancel(err, cause error) {
+	e := node.NewEnd(err, cause)
+	d.node.Cancel(e)
+	d.req.endShields(e)
+}
+
+func (d *Detached) owner() work.Owner { return d.h.cfg.Owner }

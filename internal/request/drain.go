@@ -1,0 +1,35 @@
+package request
+
+import "github.com/lastbyte-go/lastbyte/internal/lifecycle"
+
+// drain waits for the request's goroutines. When it returns there are none, and
+// none can begin. That is the move to returned: in one step, so that an exit by
+// the last thread still counts. It reports whether that is the ending.
+func (r *Request) drain() bool {
+	if r.node.Parent().Err() != nil || r.hasAny(lifecycle.Hijacked) || r.bodyUnread() {
+		r.mu.Lock()
+		r.state.Store(r.state.Load().Back())
+		r.mu.Unlock()
+		r.look() // a client that left unnoticed still has a callback to run
+		if !r.hasAny(lifecycle.ClientGone) {
+			r.awaitFIN()
+		}
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for r.goroutines > 0 {
+		r.state.Store(r.state.Load().Back())
+		if r.det.Load() == nil && r.winner() == lifecycle.Exited && !r.body.gate.Closed() {
+			// A thread that waits for the client in a read of the body would be
+			// waited for in turn. This is the serving goroutine.
+			r.mu.Unlock()
+			r.body.gate.Close(r, r.interruptRead)
+			r.mu.Lock()
+			continue
+		}
+		r.rareLocked().idle.Wait()
+	}
+	next, won := r.state.Load().Drain()
+	r.state.Store(next)
+	return won
+}

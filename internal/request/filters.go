@@ -1,0 +1,62 @@
+package request
+
+import (
+	"net/http"
+
+	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
+)
+
+// runFilters runs the HeaderFilters, each once, the innermost first. If one
+// exits, those outside of it wait for the status that goes out then.
+func (r *Request) runFilters(status int, h http.Header) {
+	whole := false
+	defer func() { r.filteredMove(whole) }()
+	for {
+		f, ok := r.nextFilter()
+		if !ok {
+			break
+		}
+		before := r.winner() == lifecycle.Exited
+		var e *Exit
+		if t, thrown := r.Catch(func() { e = f.f(f.req, status, h) }); thrown {
+			e = t
+		}
+		if e != nil {
+			_ = r.exitAs(f.req.Context(), e, true) // the first exit stands
+		}
+		if !before && r.winner() == lifecycle.Exited {
+			break
+		}
+	}
+	whole = true
+}
+
+// nextFilter takes the innermost HeaderFilter that has not run.
+func (r *Request) nextFilter() (f filter, ok bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.rare == nil || len(r.rare.filters) == 0 {
+		return f, false
+	}
+	r.state.Store(r.state.Load().Filter())
+	last := len(r.rare.filters) - 1
+	f = r.rare.filters[last]
+	r.rare.filters = r.rare.filters[:last]
+	return f, true
+}
+
+// filteredMove: no HeaderFilter runs any more. If one has panicked, the response
+// that it was to see must not go out without it.
+func (r *Request) filteredMove(whole bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	r.state.Store(r.state.Load().Filtered(whole))
+}
+
+// FilterFunc is a HeaderFilter's function; 0 lets the response pass.
+type FilterFunc func(r *http.Request, status int, h http.Header) *Exit
+
+type filter struct {
+	f   FilterFunc
+	req *http.Request
+}

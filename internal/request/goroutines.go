@@ -1,0 +1,35 @@
+package request
+
+import (
+	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
+	"github.com/lastbyte-go/lastbyte/internal/work"
+)
+
+// hold keeps the request from ending until release. It fails once the last
+// goroutine of the request is gone.
+func (r *Request) hold() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.hasAny(lifecycle.Drained) {
+		return false
+	}
+	r.goroutines++
+	return true
+}
+
+func (r *Request) release() {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.goroutines--; r.goroutines == 0 && r.rare != nil {
+		r.rare.idle.Broadcast()
+	}
+}
+
+// goLocked runs f on a goroutine that the end of the request waits for.
+func (r *Request) goLocked(f func()) {
+	r.goroutines++
+	work.Go(func() { r.managed(f) }, r.release)
+}
+
+// managed is the goroutine of goLocked; inManaged looks for its name.
+func (r *Request) managed(f func()) { f() }
