@@ -1,7 +1,6 @@
 package request
 
 import (
-	"context"
 	"errors"
 	"net/http"
 	"runtime"
@@ -117,25 +116,6 @@ func (r *Request) Catch(f func()) (e *Exit, thrown bool) {
 type throws struct {
 	n    int
 	exit *Exit // of the last
-}
-
-// Throw is Exit with e, or nothing if e is nil; and it notes that the caller is
-// about to panic with http.ErrAbortHandler. That value has to be net/http's own,
-// since recoverers let it pass that compare it: so what tells a Throw from a
-// handler that aborts is the note.
-func (r *Request) Throw(ctx context.Context, e *Exit) {
-	if e != nil {
-		_ = r.Exit(ctx, e) // there is no caller to hear of it
-	}
-	k := kindOf(ctx)
-	if k == onHandler && inManaged() {
-		k = beside // what the handler panics with meanwhile is not this Throw
-	}
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	t := &r.rareLocked().throws[k]
-	t.n++
-	t.exit = e
 }
 
 // takeThrow takes the note of a Throw that has left a function of kind k. What

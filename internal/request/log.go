@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"log"
-
-	"github.com/lastbyte-go/lastbyte/internal/work"
 )
 
 // Log logs what went wrong in the request: to the Lifecycle's logger, else where
@@ -44,27 +42,6 @@ func loggerFailed(v any, text string) {
 		return
 	}
 	log.Printf("lastbyte: panic of the logger: %q, at: %s", fmt.Sprint(v), text)
-}
-
-// apart runs f, which is the user's, on a goroutine of its own, and waits for it:
-// neither a panic of f nor runtime.Goexit reaches the caller. ok: f returned; else v
-// is what it panicked with, nil for runtime.Goexit.
-func apart(f func()) (v any, ok bool) {
-	over := make(chan struct{})
-	work.Go(func() {
-		defer func() { v = recover() }()
-		f()
-		ok = true
-	}, func() { close(over) })
-	<-over
-	return v, ok
-}
-
-// printed is v, that somebody has panicked with. Its methods are the user's.
-func printed(v any) string {
-	text := fmt.Sprintf("a %T that does not print", v)
-	apart(func() { text = fmt.Sprint(v) })
-	return text
 }
 
 // logPanic logs a panic that nobody else hears of. what names the function.

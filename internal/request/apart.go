@@ -1,0 +1,28 @@
+package request
+
+import (
+	"fmt"
+
+	"github.com/lastbyte-go/lastbyte/internal/work"
+)
+
+// apart runs f, which is the user's, on a goroutine of its own, and waits for it:
+// neither a panic of f nor runtime.Goexit reaches the caller. ok: f returned; else v
+// is what it panicked with, nil for runtime.Goexit.
+func apart(f func()) (v any, ok bool) {
+	over := make(chan struct{})
+	work.Go(func() {
+		defer func() { v = recover() }()
+		f()
+		ok = true
+	}, func() { close(over) })
+	<-over
+	return v, ok
+}
+
+// printed is v, that somebody has panicked with. Its methods are the user's.
+func printed(v any) string {
+	text := fmt.Sprintf("a %T that does not print", v)
+	apart(func() { text = fmt.Sprint(v) })
+	return text
+}
