@@ -16,6 +16,7 @@ import (
 	"fmt"
 
 	"github.com/lastbyte-go/lastbyte/internal/request"
+	"github.com/lastbyte-go/lastbyte/internal/usercall"
 )
 
 // Thread is a goroutine of a request, made by [Spawn]. All its methods may be
@@ -58,11 +59,11 @@ func Spawn(ctx context.Context, fn func(context.Context) error) (*Thread, error)
 	request.Given(ctx)
 	stop := killWith(spawner, cancel)
 	t := &Thread{cancel: cancel, done: make(chan struct{}), err: errGoexit}
-	err := r.Spawn(ctx, func() { t.err = fn(ctx) }, func(l request.Left) {
+	err := r.Spawn(ctx, func() { t.err = fn(ctx) }, func(l usercall.Left) {
 		switch l.How {
-		case request.ByPanic, request.ByAbortHandler:
+		case usercall.ByPanic, usercall.ByAbortHandler:
 			t.err = &PanicError{l.Value, l.Stack}
-		case request.ByThrow:
+		case usercall.ByThrow:
 			t.err = thrown(l)
 		}
 		stop()
@@ -97,8 +98,8 @@ func killWith(ctx context.Context, cancel context.CancelCauseFunc) (stop func() 
 
 // thrown is the error of a thread that exitcode.Throw has ended; nil for
 // Throw(ctx, OK), which ends nothing else.
-func thrown(l request.Left) error {
-	if l.Exit == nil {
+func thrown(l usercall.Left) error {
+	if !l.Exits {
 		return nil
 	}
 	return ErrExited

@@ -37,6 +37,7 @@ var core = "internal/request " + list(helpers)
 // helpers know nothing of a request.
 var helpers = []room{
 	{"internal/conn", "internal/nethttp internal/peer"},
+	{"internal/usercall", "internal/work"},
 	{"internal/verdict", "internal/nethttp internal/peer"},
 	{"internal/gate", ""},
 	{"internal/header", ""},

@@ -4,6 +4,7 @@ import (
 	"context"
 	"runtime/pprof"
 
+	"github.com/lastbyte-go/lastbyte/internal/usercall"
 	"github.com/lastbyte-go/lastbyte/internal/work"
 )
 
@@ -33,7 +34,7 @@ func (r *Request) call(check *Check, f func(context.Context)) {
 		defer o.Untrack(w)
 	}
 	pprof.SetGoroutineLabels(ctx) // the goroutine was started by a witness
-	r.run(beside, func() { f(ctx) }, func(l Left) { r.logPanic(ctx, "abort callback", l) })
+	r.run(beside, func() { f(ctx) }, func(l usercall.Left) { r.logPanic(ctx, "abort callback", l) })
 }
 
 // callback is a running callback, for a shutdown that gives up.

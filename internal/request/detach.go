@@ -14,6 +14,7 @@ import (
 	"github.com/lastbyte-go/lastbyte/internal/nethttp"
 	"github.com/lastbyte-go/lastbyte/internal/node"
 	"github.com/lastbyte-go/lastbyte/internal/route"
+	"github.com/lastbyte-go/lastbyte/internal/usercall"
 	"github.com/lastbyte-go/lastbyte/internal/work"
 )
 
@@ -161,7 +162,7 @@ func (d *Detached) Run() {
 }
 
 // finish ends the handler's part, on its goroutine.
-func (d *Detached) finish(l Left) {
+func (d *Detached) finish(l usercall.Left) {
 	r := d.req
 	panicked, v := l.Broken(), l.Value
 	var ending bool
@@ -191,7 +192,7 @@ func (d *Detached) finish(l Left) {
 		value := v // in the heap if it comes to this
 		d.panicked = &value
 		if l.Panicked() {
-			r.log(&d.node, fmt.Sprintf("http: panic serving %q: %q", r.in.RemoteAddr, printed(v)), l.Stack)
+			r.log(&d.node, fmt.Sprintf("http: panic serving %q: %q", r.in.RemoteAddr, usercall.Printed(v)), l.Stack)
 		}
 	case ending:
 		d.form = d.out.MultipartForm
@@ -226,7 +227,7 @@ func (d *Detached) finish(l Left) {
 
 // unheard does for a handler whose response has ended without it what net/http
 // does otherwise.
-func (d *Detached) unheard(l Left) {
+func (d *Detached) unheard(l usercall.Left) {
 	if form := d.out.MultipartForm; form != nil {
 		_ = form.RemoveAll() // net/http has no use for the error either
 	}

@@ -2,6 +2,7 @@ package request
 
 import (
 	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
+	"github.com/lastbyte-go/lastbyte/internal/usercall"
 	"github.com/lastbyte-go/lastbyte/internal/work"
 )
 
@@ -28,8 +29,5 @@ func (r *Request) release() {
 // goLocked runs f on a goroutine that the end of the request waits for.
 func (r *Request) goLocked(f func()) {
 	r.goroutines++
-	work.Go(func() { r.managed(f) }, r.release)
+	work.Go(func() { usercall.Managed(f) }, r.release)
 }
-
-// managed is the goroutine of goLocked; inManaged looks for its name.
-func (r *Request) managed(f func()) { f() }

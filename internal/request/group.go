@@ -4,11 +4,12 @@ import (
 	"context"
 
 	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
+	"github.com/lastbyte-go/lastbyte/internal/usercall"
 )
 
 // Spawn runs f on a goroutine of the request, see thread.Spawn, and then over
 // with how f was left. ctx is the thread's.
-func (r *Request) Spawn(ctx context.Context, f func(), over func(Left)) error {
+func (r *Request) Spawn(ctx context.Context, f func(), over func(usercall.Left)) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	s := r.state.Load()
@@ -19,7 +20,7 @@ func (r *Request) Spawn(ctx context.Context, f func(), over func(Left)) error {
 		return ErrEnded
 	}
 	r.goLocked(func() {
-		r.run(beside, f, func(l Left) {
+		r.run(beside, f, func(l usercall.Left) {
 			r.logPanic(ctx, "thread", l)
 			over(l)
 		})

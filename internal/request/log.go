@@ -4,6 +4,8 @@ import (
 	"context"
 	"fmt"
 	"log"
+
+	"github.com/lastbyte-go/lastbyte/internal/usercall"
 )
 
 // Log logs what went wrong in the request: to the Lifecycle's logger, else where
@@ -14,9 +16,9 @@ func (r *Request) Log(ctx context.Context, text string) { r.log(ctx, text, nil) 
 // log is Log with the stack of a panic. The logger runs apart, so that the request
 // goes on whatever the logger does.
 func (r *Request) log(ctx context.Context, text string, stack []byte) {
-	v, ok := apart(func() { r.write(ctx, text, stack) })
+	v, ok := usercall.Apart(func() { r.write(ctx, text, stack) })
 	if !ok {
-		apart(func() { loggerFailed(v, text) })
+		usercall.Apart(func() { loggerFailed(v, text) })
 	}
 }
 
@@ -45,21 +47,21 @@ func loggerFailed(v any, text string) {
 }
 
 // logPanic logs a panic that nobody else hears of. what names the function.
-func (r *Request) logPanic(ctx context.Context, what string, l Left) {
+func (r *Request) logPanic(ctx context.Context, what string, l usercall.Left) {
 	if l.Panicked() {
-		r.log(ctx, fmt.Sprintf("lastbyte: panic in %s: %q", what, printed(l.Value)), l.Stack)
+		r.log(ctx, fmt.Sprintf("lastbyte: panic in %s: %q", what, usercall.Printed(l.Value)), l.Stack)
 	}
 }
 
 // Report tells of a panic in work that has no client to hear of it. tell is the
 // Background's OnPanic; nil: the panic is logged. It runs on this goroutine, and
 // may end it by runtime.Goexit.
-func (r *Request) Report(ctx context.Context, what string, l Left, tell func(v any, stack []byte)) {
+func (r *Request) Report(ctx context.Context, what string, l usercall.Left, tell func(v any, stack []byte)) {
 	switch {
 	case !l.Panicked():
 	case tell == nil:
 		r.logPanic(ctx, what, l)
 	default:
-		r.run(task, func() { tell(l.Value, l.Stack) }, func(l Left) { r.logPanic(ctx, "OnPanic", l) })
+		r.run(task, func() { tell(l.Value, l.Stack) }, func(l usercall.Left) { r.logPanic(ctx, "OnPanic", l) })
 	}
 }

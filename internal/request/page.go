@@ -7,6 +7,7 @@ import (
 
 	"github.com/lastbyte-go/lastbyte/internal/header"
 	"github.com/lastbyte-go/lastbyte/internal/nethttp"
+	"github.com/lastbyte-go/lastbyte/internal/usercall"
 )
 
 // render sends the exit's own response, unless one is on its way. flush: the
@@ -92,9 +93,9 @@ func (r *Request) writePage(e *Exit, h http.Header) *pageWriter {
 		p.header = make(http.Header)
 	}
 	whole := false
-	apart(func() { // runtime.Goexit would end the goroutine that still has to send the status
-		r.run(onHandler, func() { write(p, req, e.Code) }, func(l Left) {
-			whole = l.How == ByReturn
+	usercall.Apart(func() { // runtime.Goexit would end the goroutine that still has to send the status
+		r.run(onHandler, func() { write(p, req, e.Code) }, func(l usercall.Left) {
+			whole = l.How == usercall.ByReturn
 			r.logPanic(req.Context(), "error page", l)
 		})
 	})

@@ -5,6 +5,7 @@ import (
 
 	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
 	"github.com/lastbyte-go/lastbyte/internal/node"
+	"github.com/lastbyte-go/lastbyte/internal/usercall"
 )
 
 // serve runs the handler on this goroutine and ends the request. A panic or
@@ -15,7 +16,7 @@ func (r *Request) serve(next http.Handler, w http.ResponseWriter, out *http.Requ
 		if back {
 			return
 		}
-		l := r.left(onHandler, recover())
+		l := r.left(recover())
 		if l.Broken() {
 			r.panicMove(l)
 		}
@@ -39,9 +40,9 @@ func (r *Request) serve(next http.Handler, w http.ResponseWriter, out *http.Requ
 // panicMove notes a panic and calls the request's goroutines back. A panic with
 // http.ErrAbortHandler is how a handler breaks its response off: nothing has gone
 // wrong in it.
-func (r *Request) panicMove(l Left) {
+func (r *Request) panicMove(l usercall.Left) {
 	r.mu.Lock()
-	if x := r.rareLocked(); l.How == ByAbortHandler {
+	if x := r.rareLocked(); l.How == usercall.ByAbortHandler {
 		x.broken = true
 	} else {
 		x.panicked = true

@@ -1,6 +1,10 @@
 package request
 
-import "context"
+import (
+	"context"
+
+	"github.com/lastbyte-go/lastbyte/internal/usercall"
+)
 
 // Throw is Exit with e, or nothing if e is nil; and it notes that the caller is
 // about to panic with http.ErrAbortHandler. That value has to be net/http's own,
@@ -11,7 +15,7 @@ func (r *Request) Throw(ctx context.Context, e *Exit) {
 		_ = r.Exit(ctx, e) // there is no caller to hear of it
 	}
 	k := kindOf(ctx)
-	if k == onHandler && inManaged() {
+	if k == onHandler && usercall.IsManaged() {
 		k = beside // what the handler panics with meanwhile is not this Throw
 	}
 	r.mu.Lock()
