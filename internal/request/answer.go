@@ -55,7 +55,7 @@ func (r *Request) answerMove(w *Writer) (code int, e *Exit, ok bool) {
 	begun, givesUp := false, false
 	late := d != nil && s.HasAny(lifecycle.Woken) && w.inside(&d.w)
 	for l := w.layer(); l != nil && !(late && l == &d.layer); l = l.outer.layer() {
-		begun = begun || l.begun()
+		begun = begun || l.started.Load()
 		givesUp = givesUp || r.mayGiveUp(l.w.wrapped)
 	}
 	next, result := s.Answer(begun, late, givesUp)

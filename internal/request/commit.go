@@ -11,7 +11,7 @@ import (
 // An error says that an ending came first, whose response takes its place.
 func (r *Request) commit(status int) error {
 	if r.hasAny(lifecycle.Committed) {
-		return r.refused()
+		return r.refusedAt(&r.w)
 	}
 	if r.check() != nil && r.node.Parent().Err() != nil && (r.conn() != nil || r.node.Followed()) {
 		// Where nobody has asked and no socket can be, the response passes: the

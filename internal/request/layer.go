@@ -71,6 +71,15 @@ func (r *Request) passes(w *Writer) bool {
 	return r.passesLocked(w)
 }
 
+// refusedAt gives the error of a write at w, any of the Writers of the request, nil
+// if it may pass.
+func (r *Request) refusedAt(w *Writer) error {
+	if r.winner() == lifecycle.Serving || r.passes(w) {
+		return nil
+	}
+	return r.refusal()
+}
+
 func (r *Request) passesLocked(w *Writer) bool {
 	return r.state.Load().Passes(w.det() != nil, r.outsideLocked(w))
 }

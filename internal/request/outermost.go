@@ -96,14 +96,6 @@ func (r *Request) afterWrite(n int64, err error) error {
 
 func (r *Request) refused() error { return r.refusedAt(&r.w) }
 
-// refusedAt is refused for w, any of the Writers of the request.
-func (r *Request) refusedAt(w *Writer) error {
-	if r.winner() == lifecycle.Serving || r.passes(w) {
-		return nil
-	}
-	return r.refusal()
-}
-
 func (r *Request) lost(int) {}
 
 func (r *Request) begun() bool { return r.hasAny(lifecycle.Committed) }
