@@ -81,8 +81,6 @@ func lostStream(c Stream, w Word, state peer.State) verdict {
 		return byClient(Reset)
 	case state == peer.Closed, state == peer.Local:
 		return byClient(Closed)
-	case nethttp.IsResetByPeer(w.Err):
-		return byClient(StreamReset)
 	case w.broken():
 		return byClient(w.Reason)
 	case c.DeadlinePassed():

@@ -160,6 +160,5 @@ func (w Word) closedHere() bool {
 // Suspicious reports whether err, of a read or write, is worth a verdict even if
 // net/http has not ended its context: it may speak of the end of the client.
 func Suspicious(err error) bool {
-	return peer.IsBroken(err) || nethttp.IsDisconnected(err) || nethttp.IsResetByPeer(err) ||
-		nethttp.OfQUIC(err).ByPeer()
+	return peer.IsBroken(err) || nethttp.IsDisconnected(err) || nethttp.OfQUIC(err).ByPeer()
 }
