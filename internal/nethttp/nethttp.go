@@ -1,8 +1,41 @@
-// Package nethttp holds what lastbyte knows of the parts of net/http that are
-// not exported or not documented. Each piece has a test beside it, a canary,
-// that fails when a release of Go changes it; the comments name the releases
-// that were read: 1.26.8 and 1.27.3. At a new release, run the tests with it and
-// read the functions of net/http that the comments name.
+// Package nethttp holds what lastbyte knows of the parts of net/http, crypto/tls and
+// quic-go that are not exported or not documented. Each piece has a test beside it,
+// a canary, that fails when a release changes it. The releases that were read are Go
+// 1.26.8 and 1.27.3, and quic-go v0.59 and v0.65.
+//
+// At a new release of Go, run the tests of this package with it, and read these
+// functions; up to Go 1.26 the HTTP/2 server is h2_bundle.go of net/http, from 1.27
+// on it is in net/http/internal/http2:
+//
+//   - server.go, response: its methods (TestServer), ReadFrom and its sniffLen
+//     (TestSniffLen), bufferBeforeChunkingSize (TestBufferSize), requestTooLarge
+//     (TestCloseAfterResponse), closeNotify (TestNotified)
+//   - server.go, chunkWriter.writeHeader: maxPostHandlerReadBytes (TestMaxUnread), and
+//     what Expect: 100-continue changes (TestExpect_NothingIsRead)
+//   - server.go, conn.serve: the order of the ConnState hook
+//     (TestConnState_BetweenRequests), and that it serves no further request after a
+//     write that failed (TestServer_CutsByDeadline)
+//   - server.go, connReader.backgroundRead: what it does not see
+//     (TestBackgroundRead_IsBlind), and which deadlines it takes for the client's end
+//     (TestReadDeadline_EndsTheContext)
+//   - server.go, timeoutWriter: its name (TestIsTimeoutWriter)
+//   - responsecontroller.go: how it finds a method (TestHasReadDeadline,
+//     TestInnermost_Nowhere)
+//   - transfer.go, body.readLocked: a read of nothing (TestAtEnd)
+//   - http2, responseWriter: its methods (TestServer), a write deadline in the past
+//     (TestServer_CutsByDeadline), errClientDisconnected (TestIsDisconnected)
+//   - http2, serverConn.serve, closeStream: the hook before the close
+//     (TestConnState_IdleBeforeClose); processResetStream: the context before the read
+//     (TestResetStream_EndsTheContextFirst); handlePingTimer: the word to CountError
+//     (TestLostPing)
+//   - crypto/tls, Conn: Write of no bytes after Close (TestClosingTLS), CloseWrite after
+//     Close (TestCloseNotifyError), the size of an alert (TestAlertSize)
+//   - quic-go: the fields and methods of its errors (TestOfQUIC, TestEndOfQUIC)
+//
+// Three more pieces are elsewhere, each with a test beside it, since they are not
+// about net/http: the contexts of package context (internal/request/flat.go), the
+// clock of a synctest bubble (internal/work), and the text of a goroutine's trace
+// (internal/work, eof/locked.go).
 package nethttp
 
 import (
