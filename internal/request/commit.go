@@ -13,22 +13,18 @@ func (r *Request) commit(status int) error {
 	if r.hasAny(lifecycle.Committed) {
 		return r.refusedAt(&r.w)
 	}
-	if r.check() != nil && r.node.Parent().Err() != nil && (r.conn() != nil || r.node.Followed()) {
-		// Where nobody has asked and no socket can be, the response passes: the
-		// client may have shut down its sending side alone. The end will tell.
-		r.outerEnded()
-	}
-	h := r.w.wrapped.Header
+	r.judgeEarly()
 	r.carryEarly(&r.pair, &r.node)
+	h := r.w.wrapped.Header
 	if r.endsAt(&r.w) && r.noted(headerTaken) {
 		r.heldMove(&r.w, status, h(), r.w.stood())
 	}
-	answers := r.winner() == lifecycle.Exited && !r.hasAny(lifecycle.Dropping) && r.passes(&r.w)
-	if answers {
+	switch s := r.state.Load(); {
+	case s.Winner() != lifecycle.Exited:
+		r.filterStatus(status)
+	case s.AnswersExit() && r.passes(&r.w):
 		r.respondBeforeBody()
-	}
-	if r.hasAny(lifecycle.HasFilters) && (answers || r.winner() != lifecycle.Exited) && r.state.Load().PassesFilters(status) {
-		r.runFilters(status, h())
+		r.filterStatus(status)
 	}
 	if r.hasAny(lifecycle.Hijacked) {
 		return nil // net/http has its own words for it
@@ -43,6 +39,15 @@ func (r *Request) commit(status int) error {
 		r.tooLarge(h())
 	}
 	return nil
+}
+
+// judgeEarly judges a client that may have left, before a status that nobody may
+// want goes out. Where nobody has asked and no socket can be, the response passes:
+// the client may have shut down its sending side alone. The end will tell.
+func (r *Request) judgeEarly() {
+	if r.check() != nil && r.node.Parent().Err() != nil && (r.conn() != nil || r.node.Followed()) {
+		r.outerEnded()
+	}
 }
 
 // commitMove: status goes out, see [lifecycle.State.Commit].

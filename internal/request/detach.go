@@ -2,7 +2,6 @@ package request
 
 import (
 	"context"
-	"fmt"
 	"mime/multipart"
 	"net/http"
 	"runtime"
@@ -11,10 +10,8 @@ import (
 	"time"
 
 	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
-	"github.com/lastbyte-go/lastbyte/internal/nethttp"
 	"github.com/lastbyte-go/lastbyte/internal/node"
 	"github.com/lastbyte-go/lastbyte/internal/route"
-	"github.com/lastbyte-go/lastbyte/internal/usercall"
 	"github.com/lastbyte-go/lastbyte/internal/work"
 )
 
@@ -52,9 +49,9 @@ type Detached struct {
 	form     *multipart.Form // parsed by the handler that is back; set before wake
 	panicked *any            // if that was the ending, with what; nil for runtime.Goexit. Set before wake
 
-	entry work.Entry // the owner's
-	back  bool       // under Request.mu: the handler is
-	alone bool       // under Request.mu: it works on without a client, and the owner knows
+	entry   work.Entry // the owner's
+	back    bool       // under Request.mu: the handler is
+	counted bool       // under Request.mu: it works on without a client, and the owner knows
 }
 
 // Detach is the middleware of cfg, with Send for the handlers inside.
@@ -123,7 +120,7 @@ func (d *Detached) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 	d.owner().Go(d)
 	d.decided.Wait()
-	d.shut()
+	d.closeGates()
 	d.keepFiles()
 	if around := d.req.direct(w); around == nil {
 		d.req.answer(&d.w, false)
@@ -139,9 +136,9 @@ func (d *Detached) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 }
 
-// shut closes the gates in front of writer and body. Here, and nowhere else,
+// closeGates closes the gates in front of writer and body. Here, and nowhere else,
 // are Send, Exit and return put in an order with the handler's own calls.
-func (d *Detached) shut() {
+func (d *Detached) closeGates() {
 	d.closed.Do(func() {
 		d.w.gate.Close(d.req, nil)
 		d.body.gate.Close(d.req, func() {
@@ -159,124 +156,6 @@ func (d *Detached) Context() context.Context { return &d.node }
 // Run is the handler's part, on a goroutine of its owner's.
 func (d *Detached) Run() {
 	d.req.run(onHandler, func() { d.h.next.ServeHTTP(d.w.view(), d.out) }, d.finish)
-}
-
-// finish ends the handler's part, on its goroutine.
-func (d *Detached) finish(l usercall.Left) {
-	r := d.req
-	panicked, v := l.Broken(), l.Value
-	var ending bool
-	if panicked {
-		d.node.Cancel(node.HandlerReturned)
-		ending = r.returnMove()
-	} else {
-		if r.winner() == lifecycle.Exited {
-			d.exitBack()
-		}
-		ending = r.drain()
-	}
-	// Behind an http.TimeoutHandler, which returns when the client leaves, a router
-	// may have recycled its route context. Its writer leads to no server's.
-	reachable := ending || d.w.speaks != nethttp.Unknown
-	if r.winner() == lifecycle.Aborted { // nobody has woken the serving goroutine
-		r.drain() // a panic has no client to hear of it at once
-		ending = true
-	}
-	switch {
-	case ending && panicked:
-		d.form = d.out.MultipartForm
-		if reachable {
-			d.settle() // outer handlers may answer for this one
-			d.carry(&d.node)
-		}
-		value := v // in the heap if it comes to this
-		d.panicked = &value
-		if l.Panicked() {
-			r.log(&d.node, fmt.Sprintf("http: panic serving %q: %q", r.in.RemoteAddr, usercall.Printed(v)), l.Stack)
-		}
-	case ending:
-		d.form = d.out.MultipartForm
-		if reachable {
-			d.settle()
-			d.carry(&d.node)
-		}
-	case r.sends():
-		d.decided.Wait() // a Send from beside the handler may still be at the writer
-	case r.winner() == lifecycle.Exited && d.w.gate.Enter(): // who exited may be about to wake
-		if !r.hasAny(lifecycle.Woken) {
-			d.settle()
-			if panicked && r.hasAny(lifecycle.Stands) && !r.hasAny(lifecycle.Hijacked) {
-				var abort any = http.ErrAbortHandler // the body that has begun is not whole
-				d.panicked = &abort
-			}
-		}
-		d.w.gate.Leave(r)
-	}
-	if !r.hasAny(lifecycle.Woken) && d.wake(true) && d.form != nil {
-		_ = d.form.RemoveAll() // ServeHTTP had returned ahead of this goroutine
-	}
-	if panicked {
-		r.drain()
-	}
-	defer d.over(l.Panicked()) // deferred: OnPanic may call runtime.Goexit
-	defer d.tellDropped()
-	if !ending {
-		d.unheard(l)
-	}
-}
-
-// unheard does for a handler whose response has ended without it what net/http
-// does otherwise.
-func (d *Detached) unheard(l usercall.Left) {
-	if form := d.out.MultipartForm; form != nil {
-		_ = form.RemoveAll() // net/http has no use for the error either
-	}
-	d.req.Report(&d.node, "detached handler", l, d.owner().OnPanic())
-}
-
-// exitBack: the handler is back after an exit. The response does not wait for the
-// threads: the exit has ended their contexts.
-func (d *Detached) exitBack() {
-	r := d.req
-	if !d.w.gate.Enter() {
-		return // the serving goroutine has been woken
-	}
-	first := !r.hasAny(lifecycle.Woken)
-	if first {
-		d.settle()
-	}
-	d.w.gate.Leave(r)
-	r.mu.Lock()
-	alone := first && r.goroutines > 0
-	r.mu.Unlock()
-	if alone {
-		d.wakeAfter(true, false)
-	}
-}
-
-// over says that nothing of the handler is left; runtime.Goexit is no panic.
-func (d *Detached) over(panicked bool) {
-	r := d.req
-	d.node.Unhook()
-	d.node.Cancel(node.HandlerReturned)
-	r.mu.Lock()
-	r.state.Store(r.state.Load().Finish())
-	d.back = true
-	shields := r.shieldsLocked()
-	alone, obs := d.alone, r.cfg.Load().Observer
-	if !r.hasAny(lifecycle.Ended) {
-		obs = nil // nothing outlived the response; after a Send, its end says so
-	}
-	r.mu.Unlock()
-	for _, n := range shields {
-		n.Cancel(node.HandlerReturned)
-	}
-	if alone {
-		d.owner().Over(d, panicked)
-		if obs != nil {
-			obs.Done(&d.node, r)
-		}
-	}
 }
 
 // Entry is for the owner, see work.Work.

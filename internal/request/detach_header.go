@@ -85,7 +85,7 @@ func (d *Detached) stopped(status int) error {
 	// Where the response stands there is no page, and the handler whose write failed
 	// may be about to say by http.ErrAbortHandler that the body is not whole.
 	if err != nil && d.req.winner() == lifecycle.Exited && !d.req.hasAny(lifecycle.Woken|lifecycle.Stands) && d.req.endsOutside(d) {
-		d.settle()
+		d.handOverHeaders()
 		d.wake(false)
 	}
 	return err
@@ -134,9 +134,9 @@ func (d *Detached) sync() {
 	header.Replace(h, d.own) // whose owner may go on to write to it
 }
 
-// settle hands over what the handler's goroutine has for the response and for
+// handOverHeaders hands over what the handler's goroutine has for the response and for
 // outer handlers. It runs on that goroutine, or the one that called Send.
-func (d *Detached) settle() {
+func (d *Detached) handOverHeaders() {
 	if !d.begun() {
 		d.sync()
 	} else if d.own != nil {

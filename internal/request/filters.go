@@ -6,6 +6,13 @@ import (
 	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
 )
 
+// filterStatus runs the HeaderFilters for a status that a handler has said.
+func (r *Request) filterStatus(status int) {
+	if s := r.state.Load(); s.HasAny(lifecycle.HasFilters) && s.PassesFilters(status) {
+		r.runFilters(status, r.w.wrapped.Header())
+	}
+}
+
 // runFilters runs the HeaderFilters, each once, the innermost first. If one
 // exits, those outside of it wait for the status that goes out then.
 func (r *Request) runFilters(status int, h http.Header) {

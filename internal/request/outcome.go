@@ -35,36 +35,43 @@ func (r *Request) outcomeLocked() Outcome {
 	s := r.state.Load()
 	o := Outcome{
 		Status: int(r.w.status), Bytes: r.size.Load(), start: r.start,
-		Duration: r.duration, Hijacked: s&lifecycle.Hijacked != 0,
+		Duration: r.duration, Hijacked: s.HasAny(lifecycle.Hijacked),
 	}
 	if d := r.det.Load(); d != nil {
 		o.EOF = d.eof
 	}
-	if s&lifecycle.Ended == 0 || r.cfg.Load().Observer == nil {
+	if !s.HasAny(lifecycle.Ended) || r.cfg.Load().Observer == nil {
 		o.Duration = r.Age()
 	}
 	broken := false
 	if x := r.rare; x != nil {
 		o.Exit, o.Abort, o.Panicked = x.exit, x.abort, x.panicked
 		broken = x.panicked || x.broken
-		o.Cut = x.broken && s&lifecycle.ClientGone == 0
+		o.Cut = x.broken && !s.HasAny(lifecycle.ClientGone)
 	}
+	o.say(s, broken)
+	return o
+}
+
+// say sets Sent, and Status where it is not the one that was recorded. broken: a
+// panic has ended the response.
+func (o *Outcome) say(s lifecycle.State, broken bool) {
+	recorded := o.Status
 	switch {
 	case o.Hijacked:
 		o.Status = http.StatusSwitchingProtocols
-		if s&lifecycle.Committed != 0 {
-			o.Sent = int(r.w.status)
+		if s.HasAny(lifecycle.Committed) {
+			o.Sent = recorded
 		}
-	case s&lifecycle.Unsent != 0: // nothing reaches a client that is gone; the callback's exit says what it came to
+	case s.HasAny(lifecycle.Unsent): // nothing reaches a client that is gone; the callback's exit says what it came to
 		if o.Exit != nil {
 			o.Status = max(o.Exit.Code, 0)
 		}
-	case s&lifecycle.Committed != 0 || s&lifecycle.Ended != 0 && s&lifecycle.Dropping == 0 && !broken:
-		o.Sent = int(r.w.status)
-	case o.Panicked && s.Winner() != lifecycle.Exited && s.Winner() != lifecycle.Aborted:
+	case s.HasAny(lifecycle.Committed), s.HasAny(lifecycle.Ended) && !s.HasAny(lifecycle.Dropping) && !broken:
+		o.Sent = recorded
+	case o.Panicked && !s.Replaced():
 		o.Status = http.StatusInternalServerError
 	}
-	return o
 }
 
 // Status is the recorded status, 0 before there is one.

@@ -23,7 +23,7 @@ func (r *Request) Send(ctx context.Context) error {
 	}
 	defer d.wake(false) // deferred: a HeaderFilter may panic
 	d.node.Unhook()
-	d.shut()
+	d.closeGates()
 	return d.complete()
 }
 
@@ -56,7 +56,7 @@ func (r *Request) sendMove() (*Detached, error) {
 // and the serving goroutine asleep: nobody else touches the writer.
 func (d *Detached) complete() error {
 	w := d.w.wrapped
-	d.settle()
+	d.handOverHeaders()
 	d.req.respondBeforeBody()
 	if !d.begun() {
 		d.unsaid = true

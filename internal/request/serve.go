@@ -100,7 +100,7 @@ func (r *Request) end() (cut bool) {
 		out = r.outcomeLocked()
 	}
 	form := r.uploaded(d)
-	over := d != nil && r.hasAny(lifecycle.Done) && d.alone && r.winner() == lifecycle.Sent
+	over := d != nil && r.hasAny(lifecycle.Done) && d.counted && r.winner() == lifecycle.Sent
 	r.mu.Unlock()
 
 	removeFiles(r.in.Context(), form)

@@ -29,7 +29,7 @@ func (d *Detached) wakeAfter(left, back bool) (late bool) {
 	r.state.Store(next)
 	var refused error
 	if first && !d.back {
-		d.alone = true
+		d.counted = true
 		refused = d.owner().Sent(d) // under mu: before the handler can be over
 	}
 	r.mu.Unlock()

@@ -1,0 +1,146 @@
+package request
+
+import (
+	"fmt"
+	"net/http"
+
+	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
+	"github.com/lastbyte-go/lastbyte/internal/nethttp"
+	"github.com/lastbyte-go/lastbyte/internal/node"
+	"github.com/lastbyte-go/lastbyte/internal/usercall"
+)
+
+// finish ends the handler's part, on its goroutine.
+func (d *Detached) finish(l usercall.Left) {
+	r := d.req
+	ending := d.returned(l)
+	// Behind an http.TimeoutHandler, which returns when the client leaves, a router
+	// may have recycled its route context. Its writer leads to no server's.
+	reachable := ending || d.w.speaks != nethttp.Unknown
+	if r.winner() == lifecycle.Aborted { // nobody has woken the serving goroutine
+		r.drain() // a panic has no client to hear of it at once
+		ending = true
+	}
+	switch {
+	case ending:
+		d.handBack(l, reachable)
+	case r.sends():
+		d.decided.Wait() // a Send from beside the handler may still be at the writer
+	case r.winner() == lifecycle.Exited:
+		d.handOverAfterExit(l)
+	}
+	if !r.hasAny(lifecycle.Woken) && d.wake(true) && d.form != nil {
+		_ = d.form.RemoveAll() // ServeHTTP had returned ahead of this goroutine
+	}
+	if l.Broken() {
+		r.drain()
+	}
+	defer d.finished(l.Panicked()) // deferred: OnPanic may call runtime.Goexit
+	defer d.tellDropped()
+	if !ending {
+		d.unheard(l)
+	}
+}
+
+// returned decides, if nobody has, and reports whether the handler's return is the
+// ending. A panic does not wait for the request's goroutines.
+func (d *Detached) returned(l usercall.Left) (ending bool) {
+	if l.Broken() {
+		d.node.Cancel(node.HandlerReturned)
+		return d.req.returnMove()
+	}
+	if d.req.winner() == lifecycle.Exited {
+		d.exitBack()
+	}
+	return d.req.drain()
+}
+
+// handBack gives the serving goroutine, which still sleeps, what it goes on with.
+// reachable: outer handlers may still be read from and written to.
+func (d *Detached) handBack(l usercall.Left, reachable bool) {
+	d.form = d.out.MultipartForm
+	if reachable {
+		d.handOverHeaders() // after a panic outer handlers may answer for this one
+		d.carry(&d.node)
+	}
+	if !l.Broken() {
+		return
+	}
+	value := l.Value // in the heap if it comes to this
+	d.panicked = &value
+	if l.Panicked() {
+		d.req.log(&d.node, fmt.Sprintf("http: panic serving %q: %q", d.req.in.RemoteAddr, usercall.Printed(l.Value)), l.Stack)
+	}
+}
+
+// handOverAfterExit hands over the headers inside Detach's gate: who exited may be
+// about to wake the serving goroutine, which then waits at the gate.
+func (d *Detached) handOverAfterExit(l usercall.Left) {
+	if !d.w.gate.Enter() {
+		return
+	}
+	defer d.w.gate.Leave(d.req)
+	s := d.req.state.Load()
+	if s.HasAny(lifecycle.Woken) {
+		return
+	}
+	d.handOverHeaders()
+	if l.Broken() && s.HasAny(lifecycle.Stands) && !s.HasAny(lifecycle.Hijacked) {
+		var abort any = http.ErrAbortHandler // the body that has begun is not whole
+		d.panicked = &abort
+	}
+}
+
+// unheard does for a handler whose response has ended without it what net/http
+// does otherwise.
+func (d *Detached) unheard(l usercall.Left) {
+	if form := d.out.MultipartForm; form != nil {
+		_ = form.RemoveAll() // net/http has no use for the error either
+	}
+	d.req.Report(&d.node, "detached handler", l, d.owner().OnPanic())
+}
+
+// exitBack: the handler is back after an exit. The response does not wait for the
+// threads: the exit has ended their contexts.
+func (d *Detached) exitBack() {
+	r := d.req
+	if !d.w.gate.Enter() {
+		return // the serving goroutine has been woken
+	}
+	first := !r.hasAny(lifecycle.Woken)
+	if first {
+		d.handOverHeaders()
+	}
+	d.w.gate.Leave(r)
+	r.mu.Lock()
+	alone := first && r.goroutines > 0
+	r.mu.Unlock()
+	if alone {
+		d.wakeAfter(true, false)
+	}
+}
+
+// finished says that nothing of the handler is left; runtime.Goexit is no panic.
+func (d *Detached) finished(panicked bool) {
+	r := d.req
+	d.node.Unhook()
+	d.node.Cancel(node.HandlerReturned)
+	r.mu.Lock()
+	r.state.Store(r.state.Load().Finish())
+	d.back = true
+	shields := r.shieldsLocked()
+	counted, obs := d.counted, r.cfg.Load().Observer
+	if !r.hasAny(lifecycle.Ended) {
+		obs = nil // nothing outlived the response; after a Send, its end says so
+	}
+	r.mu.Unlock()
+	for _, n := range shields {
+		n.Cancel(node.HandlerReturned)
+	}
+	if counted {
+		d.owner().Over(d, panicked)
+		if obs != nil {
+			obs.Done(&d.node, r)
+		}
+	}
+}
