@@ -85,14 +85,23 @@ func (c *Conn) BeganToClose() bool {
 	if !secure {
 		return false
 	}
-	answer := make(chan bool, 1)
-	time.AfterFunc(0, func() { answer <- nethttp.ClosingTLS(t) })
+	asked, answer := make(chan struct{}), make(chan bool, 1)
+	time.AfterFunc(0, func() {
+		close(asked)
+		answer <- nethttp.ClosingTLS(t)
+	})
+	<-asked // on a busy machine that alone may take longer than the while
 	patience := time.NewTimer(5 * time.Millisecond)
 	defer patience.Stop()
 	select {
 	case closing := <-answer:
 		return closing
 	case <-patience.C:
+	}
+	select {
+	case closing := <-answer: // this goroutine was not run in time to see it
+		return closing
+	default:
 		return false
 	}
 }
