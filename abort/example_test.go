@@ -17,7 +17,9 @@ import (
 // returned.
 func leave(h http.Handler, configure ...func(*http.Server)) {
 	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan struct{})
 	srv := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		defer close(done)
 		cancel()
 		h.ServeHTTP(w, r)
 	}))
@@ -25,11 +27,12 @@ func leave(h http.Handler, configure ...func(*http.Server)) {
 		c(srv.Config)
 	}
 	srv.Start()
-	defer srv.Close()
+	defer srv.Config.Close() // srv.Close waits for net/http to close the connection, half a second
 	req, _ := http.NewRequestWithContext(ctx, "GET", srv.URL, nil)
 	if res, err := srv.Client().Do(req); err == nil {
 		res.Body.Close()
 	}
+	<-done
 }
 
 func ExampleCheck() {

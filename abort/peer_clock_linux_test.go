@@ -3,7 +3,6 @@ package abort_test
 import (
 	"errors"
 	"io"
-	"log"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -13,6 +12,7 @@ import (
 	"time"
 
 	"github.com/lastbyte-go/lastbyte/abort"
+	"github.com/lastbyte-go/lastbyte/internal/testkit"
 	"github.com/lastbyte-go/lastbyte/middleware"
 	"golang.org/x/sys/unix"
 )
@@ -135,7 +135,7 @@ func (s *silent) serve(t *testing.T, n *netns) {
 	inside := s.life.Handler(s.handle(s))
 	s.Server = &httptest.Server{Listener: ln, Config: &http.Server{
 		Protocols: new(http.Protocols),
-		ErrorLog:  log.New(t.Output(), "", 0), // HTTP/2's ping writes to it
+		ErrorLog:  testkit.Log(t), // HTTP/2's ping writes to it
 		Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path == "/hello" {
 				io.WriteString(w, "hello")
@@ -152,8 +152,8 @@ func (s *silent) serve(t *testing.T, n *netns) {
 	if s.clock.server != nil {
 		s.clock.server(s.Config)
 	}
+	testkit.CloseAtEnd(t, s.Server)
 	s.Start()
-	t.Cleanup(s.Close)
 }
 
 // awaitCut returns when the link is cut.

@@ -13,6 +13,7 @@ import (
 
 	"github.com/lastbyte-go/lastbyte/abort"
 	"github.com/lastbyte-go/lastbyte/exitcode"
+	"github.com/lastbyte-go/lastbyte/internal/testkit"
 )
 
 // served gives a connection to a server of h, with ConnContext.
@@ -20,8 +21,8 @@ func served(t *testing.T, h http.Handler) net.Conn {
 	t.Helper()
 	s := httptest.NewUnstartedServer(h)
 	s.Config.ConnContext = abort.ConnContext
+	testkit.CloseAtEnd(t, s)
 	s.Start()
-	t.Cleanup(s.Close)
 	c, err := net.Dial("tcp", s.Listener.Addr().String())
 	if err != nil {
 		t.Fatal(err)

@@ -35,6 +35,7 @@ func kernel(t *testing.T, h http.Handler, wr wire, configure ...func(*http.Serve
 	for _, c := range configure {
 		c(s.Config)
 	}
+	testkit.CloseAtEnd(t, s.Server)
 	protocols := new(http.Protocols)
 	switch wr {
 	case tcp:
@@ -61,7 +62,6 @@ func kernel(t *testing.T, h http.Handler, wr wire, configure ...func(*http.Serve
 		return c, err
 	}
 	s.client = s.Client()
-	t.Cleanup(s.Close)
 	return s
 }
 
