@@ -31,7 +31,7 @@ type Detached struct {
 	body  body
 	route route.Route // the handler's copy
 
-	own       http.Header  // the handler's map; nil before it asked
+	header    http.Header  // the handler's map; nil before it has asked for it
 	synced    bool         // it has reached the one below
 	unsaid    bool         // Send came before a status or a byte
 	truncated atomic.Bool  // Send found fewer bytes than declared. Who reads it may be the serving goroutine ahead of Send's

@@ -50,8 +50,8 @@ func (w *Writer) stood() http.Header {
 // headers that others have set in between are not its handler's.
 func (w *Writer) renewEntry() {
 	if d := w.det(); d != nil {
-		if d.own != nil {
-			w.setStood(header.OfBody(d.own))
+		if d.header != nil {
+			w.setStood(header.OfBody(d.header))
 		}
 	} else if w.layer() != nil || w.front.request().noted(headerTaken) {
 		w.setStood(header.OfBody(w.Header()))

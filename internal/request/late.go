@@ -24,7 +24,7 @@ func (d *Detached) headerAfterSend() http.Header {
 		d.late = new(late)
 	}
 	if d.late.after == nil {
-		if d.late.after = d.own.Clone(); d.late.after == nil {
+		if d.late.after = d.header.Clone(); d.late.after == nil {
 			d.late.after = make(http.Header)
 		}
 	}
@@ -66,7 +66,7 @@ func (d *Detached) changedAfterSend() []string {
 	if d.late == nil || d.late.after == nil {
 		return nil
 	}
-	return header.Changed(d.late.after, d.own)
+	return header.Changed(d.late.after, d.header)
 }
 
 // holdsBack reports whether somebody outside of Detach may send the header later
@@ -78,7 +78,7 @@ func (d *Detached) holdsBack() bool {
 // noteSaid notes the headers of the moment at which the status was said.
 func (d *Detached) noteSaid() {
 	if d.holdsBack() {
-		d.late = &late{said: d.own.Clone()}
+		d.late = &late{said: d.header.Clone()}
 	}
 }
 
@@ -89,7 +89,7 @@ func (d *Detached) carryLate() {
 	if d.late == nil {
 		return
 	}
-	d.late.said = header.CarryChanges(d.w.wrapped.Header(), d.own, d.late.said)
+	d.late.said = header.CarryChanges(d.w.wrapped.Header(), d.header, d.late.said)
 }
 
 // carryLateNow is carryLate before a write that may be the one at which the header

@@ -60,7 +60,7 @@ func (l *layer) begin(status int) error {
 	r.mu.Lock()
 	passes := r.passesLocked(w)
 	if passes {
-		l.sayLocked(status, coded)
+		l.startLocked(status, coded)
 	}
 	r.mu.Unlock()
 	if !passes {
@@ -69,7 +69,7 @@ func (l *layer) begin(status int) error {
 	return nil
 }
 
-func (l *layer) sayLocked(status int, coded bool) {
+func (l *layer) startLocked(status int, coded bool) {
 	l.w.status, l.coded = int16(status), coded
 	l.started.Store(true)
 }

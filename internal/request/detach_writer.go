@@ -17,20 +17,20 @@ func (d *Detached) headerMap() http.Header {
 	if d.req.winner() == lifecycle.Sent {
 		return d.headerAfterSend()
 	}
-	if d.own == nil {
+	if d.header == nil {
 		if d.w.gate.Enter() {
-			d.own = d.w.wrapped.Header().Clone() // all of it: outer handlers may go on to write to theirs
+			d.header = d.w.wrapped.Header().Clone() // all of it: outer handlers may go on to write to theirs
 			d.w.gate.Leave(d.req)
 		}
-		if d.own == nil {
-			d.own = make(http.Header)
+		if d.header == nil {
+			d.header = make(http.Header)
 		}
 	}
-	return d.own
+	return d.header
 }
 
 func (d *Detached) beforeWrite(int) error {
-	if err := d.stopped(http.StatusOK); err != nil {
+	if err := d.refuseAndWake(http.StatusOK); err != nil {
 		return err
 	}
 	if d.begins() {
@@ -48,7 +48,7 @@ func (d *Detached) begins() bool {
 }
 
 func (d *Detached) beforeStatus(status int) bool {
-	if d.stopped(status) != nil {
+	if d.refuseAndWake(status) != nil {
 		return false
 	}
 	switch {
@@ -63,22 +63,22 @@ func (d *Detached) beforeStatus(status int) bool {
 
 func (d *Detached) afterWrite(n int64, err error) error {
 	d.written.Add(n)
-	_ = d.stopped(http.StatusOK) // a HeaderFilter may have exited
+	_ = d.refuseAndWake(http.StatusOK) // a HeaderFilter may have exited
 	return err
 }
 
 func (d *Detached) noteDeadline(t time.Time, of func(*rare) *time.Time) { d.req.setDeadline(t, of) }
 
-// stopped refuses a write after an ending. It is where an exit with a page that
+// refuseAndWake refuses a write after an ending. It is where an exit with a page that
 // waited for the handler goes on.
-func (d *Detached) stopped(status int) error {
+func (d *Detached) refuseAndWake(status int) error {
 	err := d.refused()
-	if err != nil && d.own != nil && !d.req.hasAny(lifecycle.Woken) {
+	if err != nil && d.header != nil && !d.req.hasAny(lifecycle.Woken) {
 		entry := d.w.stood()
 		if !d.synced {
 			entry = header.OfBody(d.w.wrapped.Header())
 		}
-		if d.req.heldMove(&d.w, status, d.own, entry) {
+		if d.req.heldMove(&d.w, status, d.header, entry) {
 			return nil
 		}
 	}
@@ -101,27 +101,27 @@ func (r *Request) endsOutside(d *Detached) bool {
 func (d *Detached) begin(status int) {
 	d.sync()
 	d.req.carryEarly(&d.pair, &d.node)
-	d.trailer = header.Trailers(d.own)
+	d.trailer = header.Trailers(d.header)
 	d.declared = 0
-	switch n, ok := header.Length(d.own); {
+	switch n, ok := header.Length(d.header); {
 	case !ok:
 		if d.w.speaks == nethttp.HTTP1 && !d.req.hasAny(lifecycle.Hijacked) {
-			delete(d.own, "Content-Length") // as net/http does in its own map, with a line in its log
+			delete(d.header, "Content-Length") // as net/http does in its own map, with a line in its log
 		}
 	case n >= 0 && header.HasBody(status) && d.in.Method != http.MethodHead:
 		d.declared = n + 1
 	}
 	d.noteSaid()
-	coded := header.Encoded(d.own, d.w.stood())
+	coded := header.Encoded(d.header, d.w.stood())
 	r := d.req
 	r.mu.Lock()
-	d.sayLocked(status, coded)
+	d.startLocked(status, coded)
 	r.mu.Unlock()
 }
 
 // sync makes the headers of the writer below those of the handler.
 func (d *Detached) sync() {
-	if d.own == nil {
+	if d.header == nil {
 		return
 	}
 	h := d.w.wrapped.Header()
@@ -131,7 +131,7 @@ func (d *Detached) sync() {
 			d.w.setStood(header.OfBody(h))
 		}
 	}
-	header.Replace(h, d.own) // whose owner may go on to write to it
+	header.Replace(h, d.header) // whose owner may go on to write to it
 }
 
 // handOverHeaders hands over what the handler's goroutine has for the response and for
@@ -139,9 +139,9 @@ func (d *Detached) sync() {
 func (d *Detached) handOverHeaders() {
 	if !d.begun() {
 		d.sync()
-	} else if d.own != nil {
+	} else if d.header != nil {
 		d.carryLate()
-		header.CarryTrailers(d.w.wrapped.Header(), d.own, d.trailer)
+		header.CarryTrailers(d.w.wrapped.Header(), d.header, d.trailer)
 	}
 	route.CarryPattern(d.in, d.out)
 	d.req.carryEarly(&d.pair, &d.node)
