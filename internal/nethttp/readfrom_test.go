@@ -25,10 +25,12 @@ func (a *asked) Read(p []byte) (int, error) {
 // itself, and leaves the rest to the connection.
 func TestSniffLen(t *testing.T) {
 	t.Parallel()
-	src := &asked{Reader: strings.NewReader(strings.Repeat("x", 10_000))}
+	read := make(chan []int, 1)
 	s := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("Content-Length", "10000")
+		src := &asked{Reader: strings.NewReader(strings.Repeat("x", 10_000))}
 		w.(io.ReaderFrom).ReadFrom(src)
+		read <- src.sizes
 	}))
 	defer s.Close()
 	res, err := s.Client().Get(s.URL)
@@ -37,7 +39,7 @@ func TestSniffLen(t *testing.T) {
 	}
 	io.Copy(io.Discard, res.Body)
 	res.Body.Close()
-	if len(src.sizes) < 2 || src.sizes[0] != nethttp.SniffLen || src.sizes[1] <= nethttp.SniffLen {
-		t.Errorf("the source was asked for %d bytes, want %d first, and more then", src.sizes, nethttp.SniffLen)
+	if sizes := <-read; len(sizes) < 2 || sizes[0] != nethttp.SniffLen || sizes[1] <= nethttp.SniffLen {
+		t.Errorf("the source was asked for %d bytes, want %d first, and more then", sizes, nethttp.SniffLen)
 	}
 }
