@@ -4,8 +4,9 @@ import "time"
 
 // pastDeadline reports whether a deadline has passed that net/http takes for the end
 // of the client: on HTTP/1 one that the handler set for reading, on HTTP/2 one
-// for writing. Timeouts that a call of the handler's meets are that call's to
-// tell; where net/http listens for the client's end on HTTP/1, it lifts its own.
+// for writing. A timeout that a call of the handler meets is told by the error of
+// that call. The server's own read deadline does not count on HTTP/1: net/http lifts
+// it before it listens for the client's end.
 func (r *Request) pastDeadline() bool {
 	if r.noted(deadlinePassed) {
 		return true
@@ -36,9 +37,9 @@ func (r *Request) pastDeadlineLocked(now time.Time) bool {
 	return !t.IsZero() && !now.Before(t)
 }
 
-// setDeadline notes a deadline of the handler's. The one that it replaces may
-// have passed, and ended net/http's context: on HTTP/1 only where its reader
-// listens, which it does once the body is read.
+// setDeadline notes a deadline of the handler's. The one that it replaces may have
+// passed, and ended net/http's context. On HTTP/1 only its reader does that, which
+// listens once the request body has been read.
 func (r *Request) setDeadline(t time.Time, of func(*rare) *time.Time) {
 	ended := !r.http1() || !r.bodyUnread() || r.node.Parent().Err() != nil
 	r.mu.Lock()

@@ -7,8 +7,8 @@ import (
 	"github.com/lastbyte-go/lastbyte/internal/peer"
 )
 
-// lease is what r may act on its connection by: the zero Lease where there is no
-// connection, or one that several requests share.
+// lease gives the lease of r on its connection: the zero Lease if there is no
+// connection, or if several requests share it.
 func (r *Request) lease() conn.Lease {
 	if !r.http1() {
 		return conn.Lease{}
@@ -26,17 +26,17 @@ func (r *Request) ownConn(act func(nc net.Conn)) (own bool) {
 	return (l.Bounded() || l != conn.Lease{} && !r.outlived()) && l.Act(act)
 }
 
-// overtaken reports whether net/http is known to be through with the request,
-// whose handler is not: behind an http.TimeoutHandler that gave up, or a wrapper
-// that does not wait for it. The connection, and the writer that net/http made,
-// may be in use for another request then, and a cut or a page would hit that one.
+// overtaken reports whether net/http is known to have finished with the request while
+// its handler runs: behind an http.TimeoutHandler that gave up, or a wrapper that does
+// not wait for the handler. The connection, and the writer that net/http made, may be
+// in use for another request then, and a cut or a page would hit that one.
 func (r *Request) overtaken() bool { return r.body.turn != 0 && r.lease().Over() }
 
-// outlived reports whether net/http may be through with the request while its
-// handler is not. With a bounded lease it is known; else the outer context has
-// ended, the writer does not lead to net/http's, and nobody says that the client
-// left, for then no other request comes. The caller is inside the writer's gate, or
-// has shut it and not returned.
+// outlived reports whether net/http may have finished with the request while its
+// handler runs. A bounded lease says whether it has. Without one it may have if the
+// outer context has ended, the writer does not lead to net/http's, and the socket does
+// not say that the client left: if it has left, no other request comes. The caller is
+// inside the writer's gate, or has shut it and not returned.
 func (r *Request) outlived() bool {
 	if l := r.lease(); l.Bounded() {
 		return l.Over()

@@ -41,8 +41,8 @@ func (r *Request) interruptRead() {
 // when the gates are closed, so nobody else is at the writer, and every
 // interruptRead is over. It reports whether only a panic can still stop net/http.
 func (r *Request) endLease() (stop bool) {
-	// A short response: net/http keeps no connection behind one, and would not have
-	// it reset, see cutShort.
+	// Behind a response that is shorter than it said net/http keeps no connection; an
+	// orderly close would undo what cutShort has done.
 	if !r.noted(noReuse) || r.truncated() || !r.http1() || r.overtaken() || nethttp.CloseAfterResponse(r.w.wrapped) || r.uncuttable() {
 		return false
 	}
@@ -50,7 +50,8 @@ func (r *Request) endLease() (stop bool) {
 	x := r.rare
 	r.mu.Unlock()
 	if x != nil && x.byHandle {
-		// Nothing is sent on it any more; a second Close of net/http's fails, unseen.
+		// Nothing more can be sent on it. When net/http closes it, too, that fails, and
+		// net/http ignores it.
 		r.ownConn(func(nc net.Conn) { _ = nc.Close() })
 		return false
 	}

@@ -15,10 +15,10 @@ func (r *Request) truncated() bool {
 	return d != nil && d.truncated.Load()
 }
 
-// cutShort keeps a response that is shorter than it said from looking complete.
-// What was written goes out first. It reports whether only a panic can still
-// stop net/http: where its writer is hidden no deadline reaches the connection,
-// or none is known to.
+// cutShort keeps a response that is shorter than its Content-Length from looking
+// complete. What was written goes out first. It reports whether only a panic can still
+// stop net/http: if net/http's writer is hidden, no deadline reaches the connection, or
+// none is known to.
 func (r *Request) cutShort() (stop bool) {
 	if !r.truncated() || r.overtaken() || !r.w.gate.Enter() {
 		return false
@@ -57,15 +57,15 @@ func (r *Request) cutHidden(rc *http.ResponseController) (stop bool) {
 	return !certain && r.recovers()
 }
 
-// closeDelimited reports whether the end of the connection is all that tells the end
-// of the body: HTTP/1.0, where an outer layer, a compressor, took the length
-// away. The caller is inside the gate.
+// closeDelimited reports whether the end of the connection is all that marks the end
+// of the body (RFC 9112, 6.3): over HTTP/1.0, if an outer layer, a compressor, took the
+// length away. The caller is inside the gate.
 func (r *Request) closeDelimited() bool {
 	return !r.in.ProtoAtLeast(1, 1) && r.w.wrapped.Header()["Content-Length"] == nil
 }
 
-// forceUncleanClose keeps net/http from an orderly close behind a body that has no other
-// end. The deadline has passed: what is written does not get through. Over TLS
+// forceUncleanClose keeps net/http from an orderly close behind a body that has no
+// other end. The deadline has passed: what is written does not get through. Over TLS
 // it uses up a record number, and the close_notify that follows is an error to
 // the client; over TCP the close becomes a reset. Without ConnContext the
 // connection can be had from net/http itself, which may log that a layer around

@@ -11,8 +11,9 @@ import (
 	"github.com/lastbyte-go/lastbyte/internal/verdict"
 )
 
-// verdict asks who left, see internal/verdict. The response of a request that net/http
-// is through with is out: no client can leave it, and the connection is another's.
+// verdict asks who left, see internal/verdict. When net/http has finished with the
+// request, its response is out: no client can leave it any more, and the connection
+// may be another request's.
 func (r *Request) verdict(reason string, err error) (string, verdict.Party) {
 	if r.overtaken() {
 		return "", verdict.Server
@@ -23,7 +24,7 @@ func (r *Request) verdict(reason string, err error) (string, verdict.Party) {
 // facts answers the questions of a verdict about r.
 type facts struct {
 	r *Request
-	c *conn.Conn // nil: abort.ConnContext is not installed
+	c *conn.Conn // nil if abort.ConnContext is not installed
 }
 
 var _ verdict.Case = facts{}
@@ -37,36 +38,32 @@ func (f facts) ParentEndedEarly() bool { return f.r.noted(parentEndedEarly) }
 func (f facts) Writing() bool          { return f.r.w.gate.Busy() }
 func (f facts) BaseEnded() bool        { return f.c != nil && f.c.Err() != nil }
 
-// ClosedHere: behind an http.TimeoutHandler that returned because the client left,
-// net/http closes the connection as it does after any response. That proves nothing;
-// it does where net/http waits for this request.
+// ClosedHere is true only where net/http waits for this request. Behind an
+// http.TimeoutHandler that has returned because the client left, net/http closes the
+// connection as it does after any response, which proves nothing.
 func (f facts) ClosedHere() bool {
 	if f.c == nil || f.r.hasAny(lifecycle.Hijacked) || f.r.outlivedNow() || !f.r.w.gate.Enter() {
 		return false
 	}
-	own := f.r.w.ownHTTP1()
+	waits := f.r.w.ownHTTP1()
 	f.r.w.gate.Leave(f.r)
-	if !own {
-		return false
-	}
-	return f.r.lease().ClosedHere()
+	return waits && f.r.lease().ClosedHere()
 }
 
-func (f facts) Hooked() bool { return f.c != nil && f.c.Hooked() }
-
+// LeftFirst and BeganToClose are asked only if Hooked.
+func (f facts) Hooked() bool          { return f.c != nil && f.c.Hooked() }
 func (f facts) LeftFirst() peer.State { return f.c.LeftFirst() }
-func (f facts) ShuttingDown() bool {
-	return f.c != nil && f.c.ShuttingDown()
-}
-func (f facts) BeganToClose() bool   { return f.c.BeganToClose() }
+func (f facts) BeganToClose() bool    { return f.c.BeganToClose() }
+func (f facts) ShuttingDown() bool    { return f.c != nil && f.c.ShuttingDown() }
+
 func (f facts) DeadlinePassed() bool { return f.r.pastDeadline() }
 func (f facts) DrainTimedOut() bool {
 	return f.r.http1() && f.r.bodyUnread() && f.r.readTimeoutPassed()
 }
 
-// WriteTimedOut: net/http ends the context, and says nothing to the handler, when
-// it cannot write what it has held back. Where no socket can be asked, a deadline
-// for writing that has passed is reason enough not to blame the client.
+// WriteTimedOut is also true where no socket can be asked and a deadline for writing
+// has passed: when net/http cannot write what it has held back, it ends the context
+// and tells the handler nothing, so the client must not be blamed.
 func (f facts) WriteTimedOut() bool {
 	return f.r.noted(writeTimedOut) || f.r.http1() && f.Peer() == peer.Unknown && f.r.writeOverdue()
 }
@@ -87,8 +84,8 @@ func (f facts) Peer() peer.State {
 	return f.c.Peer()
 }
 
-// Closing: what was hijacked is closed by the handler, whose doing is no answer
-// to anything.
+// Closing is false for a hijacked connection: its handler closes it, and what the
+// client does then is no answer to net/http's close_notify.
 func (f facts) Closing() bool {
 	return f.c != nil && !f.r.hasAny(lifecycle.Hijacked) && f.c.Closing()
 }
@@ -98,9 +95,11 @@ func (f facts) IgnoreHalfClose() bool {
 	return check != nil && check.IgnoreHalfClose && f.r.http1()
 }
 
-// Calling: the call may be what has ended the outer context; then its error says
-// more, a timeout for instance. The first look may come before the end of the
-// call, and the mark after it; the second look sees that.
+// Calling has the verdict asked for again when the call is over: the call may be what
+// has ended the outer context, and then its error says more, that of a timeout for
+// instance. Who makes the call looks for the note after it has left the gate. If the
+// call ends between the first look and the note, nobody sees the note; the second
+// look finds that out.
 func (f facts) Calling() bool {
 	r := f.r
 	busy := func() bool { return r.reading() || r.hasAny(lifecycle.Committed) && r.w.gate.Busy() }
@@ -111,10 +110,10 @@ func (f facts) Calling() bool {
 	return busy()
 }
 
-// Answered: to HEAD, and with 204 and 304, there is nothing behind the header.
-// The HTTP/2 server ends the stream of the one with it, and a client takes the
-// others for complete and may reset the stream. The header is out with a Flush,
-// or once more was written than the server holds back.
+// Answered is true once the header is out of a response that has no body: one to HEAD,
+// a 204 or a 304. With the header of a response to HEAD the HTTP/2 server ends the
+// stream; a client takes the others for complete, and may reset the stream. The header
+// is out after a Flush, or once more was written than the server holds back.
 func (f facts) Answered() bool {
 	r := f.r
 	if !r.hasAny(lifecycle.Committed) || !r.noted(flushed) && (r.http3() || r.size.Load() < 2*nethttp.BufferSize) {
@@ -126,22 +125,24 @@ func (f facts) Answered() bool {
 	return r.in.Method == http.MethodHead || status == http.StatusNoContent || status == http.StatusNotModified
 }
 
-// StoppedListening: net/http says so to CloseNotify, where a handler can take it
-// away, a moment after it has ended the context: wait is to give it that moment.
-// Behind a writer of another kind nobody knows.
+// StoppedListening asks the channel of CloseNotify, to which net/http says that its
+// reader has met an end, a moment after it has ended the context; wait is to give it
+// that moment. A handler may have taken the word away. Behind a writer of another kind
+// nobody knows, so it is possible.
 func (f facts) StoppedListening(wait bool) bool {
 	heard, known := f.r.heard(wait)
 	return heard || !known
 }
 
-// Heard: it is asked where the context had ended before the request began. Then
-// there is no moment between its end and net/http's word to wait for.
+// Heard is asked where the context had ended before the request began, so there is no
+// moment between that end and net/http's word to wait for.
 func (f facts) Heard() bool {
 	heard, known := f.r.heard(false)
 	return heard && known
 }
 
-// QUIC: the connection's context may end a moment after the request's.
+// QUIC waits up to 13 ms, since the context of the connection may end a moment after
+// that of the request.
 func (f facts) QUIC() (end nethttp.QUICEnd) {
 	for pause := 100 * time.Microsecond; ; pause *= 2 {
 		if end = nethttp.EndOfQUIC(f.r.node.Parent()); end != nethttp.NotQUIC || pause > 10*time.Millisecond {
@@ -151,6 +152,8 @@ func (f facts) QUIC() (end nethttp.QUICEnd) {
 	}
 }
 
+// heard reports whether net/http has said to CloseNotify that its reader met an end,
+// and whether that can be known.
 func (r *Request) heard(wait bool) (heard, known bool) {
 	for pause := 100 * time.Microsecond; ; pause *= 2 {
 		if !r.w.gate.Enter() {
@@ -166,7 +169,8 @@ func (r *Request) heard(wait bool) (heard, known bool) {
 	}
 }
 
-// Watch: where the check is off nobody wants to know of the client.
+// Watch is true without a watch where the check is off: then nobody wants to know of
+// the client.
 func (f facts) Watch() bool {
 	if f.c == nil {
 		return false
@@ -184,7 +188,7 @@ func (r *Request) reading() bool {
 	return r.body.gate.Busy() || d != nil && d.body.gate.Busy()
 }
 
-// Unread: a handler that is back reads no more.
+// Unread is false once the handler has returned, since it reads no more then.
 func (f facts) Unread() bool {
 	return f.c != nil && f.r.hasAny(lifecycle.Hijacked) && !f.r.hasAny(lifecycle.HandlerReturned) && f.c.Unread()
 }
