@@ -35,6 +35,7 @@ import (
 
 	"github.com/lastbyte-go/lastbyte/internal/conn"
 	"github.com/lastbyte-go/lastbyte/internal/request"
+	"github.com/lastbyte-go/lastbyte/internal/scope"
 )
 
 // Options are the settings of [New]. The zero value is that of [Check].
@@ -112,7 +113,7 @@ func On(ctx context.Context, callback func(context.Context)) error {
 		return fmt.Errorf("abort.On: %w", ErrNilFunc)
 	case !ok:
 		return ErrNoRequest
-	case request.IsTask(ctx):
+	case scope.IsTask(ctx):
 		return ErrEnded
 	}
 	return r.On(ctx, callback)

@@ -31,6 +31,7 @@ import (
 	"time"
 
 	"github.com/lastbyte-go/lastbyte/internal/request"
+	"github.com/lastbyte-go/lastbyte/internal/scope"
 )
 
 // Send ends the response now. It sends everything that was written and the
@@ -119,7 +120,7 @@ func Premature(ctx context.Context) bool {
 	if ctx == nil {
 		return false
 	}
-	t, ok := request.TaskOf(ctx).(*task)
+	t, ok := scope.TaskOf(ctx).(*task)
 	return ok && t.premature
 }
 

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/lastbyte-go/lastbyte/internal/request"
+	"github.com/lastbyte-go/lastbyte/internal/scope"
 	"github.com/lastbyte-go/lastbyte/internal/usercall"
 	"github.com/lastbyte-go/lastbyte/internal/work"
 )
@@ -105,7 +106,7 @@ func (b *Background) run(t *task) {
 		ctx, stop = context.WithTimeout(ctx, b.o.Timeout)
 		defer stop()
 	}
-	request.Given(ctx)
+	scope.Given(ctx)
 	t.req.RunTask(func() { t.fn(ctx) }, func(l usercall.Left) {
 		panicked = l.Panicked()
 		t.req.Report(ctx, "task", l, b.o.OnPanic)

@@ -16,6 +16,7 @@ import (
 	"fmt"
 
 	"github.com/lastbyte-go/lastbyte/internal/request"
+	"github.com/lastbyte-go/lastbyte/internal/scope"
 	"github.com/lastbyte-go/lastbyte/internal/usercall"
 )
 
@@ -51,12 +52,12 @@ func Spawn(ctx context.Context, fn func(context.Context) error) (*Thread, error)
 		return nil, fmt.Errorf("thread.Spawn: %w", ErrNilFunc)
 	case !ok:
 		return nil, ErrNoRequest
-	case request.IsTask(ctx):
+	case scope.IsTask(ctx):
 		return nil, ErrEnded
 	}
 	spawner := ctx
 	ctx, cancel := context.WithCancelCause(r.Scope(spawner))
-	request.Given(ctx)
+	scope.Given(ctx)
 	stop := killWith(spawner, cancel)
 	t := &Thread{cancel: cancel, done: make(chan struct{}), err: errGoexit}
 	err := r.Spawn(ctx, func() { t.err = fn(ctx) }, func(l usercall.Left) {
@@ -84,7 +85,7 @@ func Spawn(ctx context.Context, fn func(context.Context) error) (*Thread, error)
 // they belong to the request, so its return must not end them. That is why they
 // are no children of its context.
 func killWith(ctx context.Context, cancel context.CancelCauseFunc) (stop func() bool) {
-	if !request.GivenToThread(ctx) {
+	if !scope.GivenToThread(ctx) {
 		return func() bool { return true }
 	}
 	killed := func() {

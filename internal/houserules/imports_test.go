@@ -36,6 +36,7 @@ var core = "internal/request " + list(helpers)
 
 // helpers know nothing of a request.
 var helpers = []room{
+	{"internal/scope", "internal/node internal/route"},
 	{"internal/conn", "internal/nethttp internal/peer"},
 	{"internal/usercall", "internal/work"},
 	{"internal/verdict", "internal/nethttp internal/peer"},

@@ -1,9 +1,12 @@
 package request
 
-import "github.com/lastbyte-go/lastbyte/internal/usercall"
+import (
+	"github.com/lastbyte-go/lastbyte/internal/scope"
+	"github.com/lastbyte-go/lastbyte/internal/usercall"
+)
 
 // run is usercall.Run for a function that has contexts of kind k.
-func (r *Request) run(k kind, f func(), over func(usercall.Left)) {
+func (r *Request) run(k scope.Kind, f func(), over func(usercall.Left)) {
 	usercall.Run(f, func() (exits, thrown bool) {
 		e, thrown := r.takeThrow(k)
 		return e != nil, thrown
@@ -11,13 +14,13 @@ func (r *Request) run(k kind, f func(), over func(usercall.Left)) {
 }
 
 // RunTask is run for work after the response of r.
-func (r *Request) RunTask(f func(), over func(usercall.Left)) { r.run(task, f, over) }
+func (r *Request) RunTask(f func(), over func(usercall.Left)) { r.run(scope.Task, f, over) }
 
 // left tells how the handler, or a part of it, was left that did not return, see
 // usercall.Tell.
 func (r *Request) left(v any) usercall.Left {
 	return usercall.Tell(v, func() (exits, thrown bool) {
-		e, thrown := r.takeThrow(onHandler)
+		e, thrown := r.takeThrow(scope.OnHandler)
 		return e != nil, thrown
 	})
 }
@@ -27,7 +30,7 @@ func (r *Request) left(v any) usercall.Left {
 // runtime.Goexit, pass on as they came.
 func (r *Request) Catch(f func()) (e *Exit, thrown bool) {
 	thrown = usercall.Catch(f, func() (exits, thrown bool) {
-		e, thrown = r.takeThrow(onHandler)
+		e, thrown = r.takeThrow(scope.OnHandler)
 		return e != nil, thrown
 	})
 	return e, thrown
@@ -43,9 +46,9 @@ type throws struct {
 // takeThrow takes the note of a Throw that has left a function of kind k. What
 // runs beside the handler may have thrown with the handler's context; and a filter
 // of the handler's may run in a thread, in the middle of its Send.
-func (r *Request) takeThrow(k kind) (e *Exit, ok bool) {
-	if k == onHandler && usercall.IsManaged() {
-		k = beside
+func (r *Request) takeThrow(k scope.Kind) (e *Exit, ok bool) {
+	if k == scope.OnHandler && usercall.IsManaged() {
+		k = scope.Beside
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -53,8 +56,8 @@ func (r *Request) takeThrow(k kind) (e *Exit, ok bool) {
 		return nil, false
 	}
 	t := &r.rare.throws[k]
-	if t.n == 0 && k != onHandler {
-		t = &r.rare.throws[onHandler]
+	if t.n == 0 && k != scope.OnHandler {
+		t = &r.rare.throws[scope.OnHandler]
 	}
 	if t.n == 0 {
 		return nil, false

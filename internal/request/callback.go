@@ -4,6 +4,7 @@ import (
 	"context"
 	"runtime/pprof"
 
+	"github.com/lastbyte-go/lastbyte/internal/scope"
 	"github.com/lastbyte-go/lastbyte/internal/usercall"
 	"github.com/lastbyte-go/lastbyte/internal/work"
 )
@@ -34,7 +35,7 @@ func (r *Request) call(check *Check, f func(context.Context)) {
 		defer o.Untrack(w)
 	}
 	pprof.SetGoroutineLabels(ctx) // the goroutine was started by a witness
-	r.run(beside, func() { f(ctx) }, func(l usercall.Left) { r.logPanic(ctx, "abort callback", l) })
+	r.run(scope.Beside, func() { f(ctx) }, func(l usercall.Left) { r.logPanic(ctx, "abort callback", l) })
 }
 
 // callback is a running callback, for a shutdown that gives up.

@@ -6,6 +6,7 @@ import (
 
 	"github.com/lastbyte-go/lastbyte/internal/conn"
 	"github.com/lastbyte-go/lastbyte/internal/node"
+	"github.com/lastbyte-go/lastbyte/internal/scope"
 )
 
 // requestNode is the context of a request. It ends by an ending of the request, and
@@ -22,7 +23,7 @@ func (n *requestNode) Value(key any) any {
 	switch key {
 	case requestKey{}:
 		return n.r
-	case scopeKey{}, conn.Key{}:
+	case scope.Key{}, conn.Key{}:
 		return nil // they say nothing of a request that is served inside this one
 	case http.LocalAddrContextKey:
 		if a := n.r.localAddr(); a != nil {

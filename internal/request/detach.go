@@ -12,6 +12,7 @@ import (
 	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
 	"github.com/lastbyte-go/lastbyte/internal/node"
 	"github.com/lastbyte-go/lastbyte/internal/route"
+	"github.com/lastbyte-go/lastbyte/internal/scope"
 	"github.com/lastbyte-go/lastbyte/internal/work"
 )
 
@@ -75,7 +76,7 @@ func (h *handler) detached(r *Request, inner bool, w http.ResponseWriter, req *h
 		return
 	}
 	r.enable(h, req)
-	if r.det.Load() != nil || kindOf(req.Context()) == beside { // a thread's: the request waits for it
+	if r.det.Load() != nil || scope.KindOf(req.Context()) == scope.Beside { // a thread's: the request waits for it
 		r.inside(h.next, w, req)
 		return
 	}
@@ -91,8 +92,8 @@ func (h *handler) detached(r *Request, inner bool, w http.ResponseWriter, req *h
 func (d *Detached) init(r *Request, ctx context.Context, h *handler, out *http.Request) {
 	d.req, d.h, d.out = r, h, out
 	if route.Of(ctx).Exists() {
-		s := r.newScope(ctx, onHandler)
-		d.route, ctx = s.route, s
+		s := r.newScope(ctx, scope.OnHandler)
+		d.route, ctx = s.Route(), s
 	}
 	d.node.Init(ctx)
 	d.w.front = d
@@ -155,7 +156,7 @@ func (d *Detached) Context() context.Context { return &d.node }
 
 // Run is the handler's part, on a goroutine of its owner's.
 func (d *Detached) Run() {
-	d.req.run(onHandler, func() { d.h.next.ServeHTTP(d.w.view(), d.out) }, d.finish)
+	d.req.run(scope.OnHandler, func() { d.h.next.ServeHTTP(d.w.view(), d.out) }, d.finish)
 }
 
 // Entry is for the owner, see work.Work.

@@ -6,6 +6,7 @@ import (
 	"net/http"
 
 	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
+	"github.com/lastbyte-go/lastbyte/internal/scope"
 )
 
 // PageFunc writes the page of an exit.
@@ -29,7 +30,7 @@ func Drops(code int) bool { return lifecycle.ClassOf(code) == lifecycle.Drop }
 
 // Exit ends the request with e, see exitcode.Exit; ctx is the caller's.
 func (r *Request) Exit(ctx context.Context, e *Exit) error {
-	if kindOf(ctx) == task {
+	if scope.KindOf(ctx) == scope.Task {
 		return ErrEnded
 	}
 	return r.exitAs(ctx, e, false)
@@ -50,13 +51,13 @@ func (r *Request) exitAs(ctx context.Context, e *Exit, filter bool) error {
 		r.dropNow()
 		r.wake()
 	case lifecycle.ExitPage:
-		if kindOf(ctx) == beside {
+		if scope.KindOf(ctx) == scope.Beside {
 			r.wake()
 		} // else the page is for the handler's next write, or its return
 	case lifecycle.ExitAgrees:
 		r.wake()
 	case lifecycle.ExitStands:
-		if kindOf(ctx) == beside || r.hasAny(lifecycle.Hijacked) {
+		if scope.KindOf(ctx) == scope.Beside || r.hasAny(lifecycle.Hijacked) {
 			r.wake()
 		} // else the handler may be about to say that the body is not whole: see finish
 		r.Log(ctx, fmt.Sprintf("lastbyte: exit with status %d after the header with status %d was sent", e.Code, r.Status()))

@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
+	"github.com/lastbyte-go/lastbyte/internal/scope"
 	"github.com/lastbyte-go/lastbyte/internal/usercall"
 )
 
@@ -20,7 +21,7 @@ func (r *Request) Spawn(ctx context.Context, f func(), over func(usercall.Left))
 		return ErrEnded
 	}
 	r.goLocked(func() {
-		r.run(beside, f, func(l usercall.Left) {
+		r.run(scope.Beside, f, func(l usercall.Left) {
 			r.logPanic(ctx, "thread", l)
 			over(l)
 		})

@@ -7,6 +7,7 @@ import (
 	"sync"
 
 	"github.com/lastbyte-go/lastbyte/internal/nethttp"
+	"github.com/lastbyte-go/lastbyte/internal/scope"
 )
 
 // hiders has the types that warnHidden has named, a reflect.Type each. A process has
@@ -18,7 +19,7 @@ var hiders sync.Map
 // process. A recorder, which keeps a response and has no writer below, hides none;
 // and without a server there is nothing to hide.
 func (r *Request) warnHidden() {
-	if r.server() == nil || kindOf(r.node.Parent()) == task || nethttp.HasReadDeadline(r.w.wrapped) {
+	if r.server() == nil || scope.KindOf(r.node.Parent()) == scope.Task || nethttp.HasReadDeadline(r.w.wrapped) {
 		return
 	}
 	t := reflect.TypeOf(nethttp.Innermost(r.w.wrapped))

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log"
 
+	"github.com/lastbyte-go/lastbyte/internal/scope"
 	"github.com/lastbyte-go/lastbyte/internal/usercall"
 )
 
@@ -62,6 +63,6 @@ func (r *Request) Report(ctx context.Context, what string, l usercall.Left, tell
 	case tell == nil:
 		r.logPanic(ctx, what, l)
 	default:
-		r.run(task, func() { tell(l.Value, l.Stack) }, func(l usercall.Left) { r.logPanic(ctx, "OnPanic", l) })
+		r.run(scope.Task, func() { tell(l.Value, l.Stack) }, func(l usercall.Left) { r.logPanic(ctx, "OnPanic", l) })
 	}
 }

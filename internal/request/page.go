@@ -7,6 +7,7 @@ import (
 
 	"github.com/lastbyte-go/lastbyte/internal/header"
 	"github.com/lastbyte-go/lastbyte/internal/nethttp"
+	"github.com/lastbyte-go/lastbyte/internal/scope"
 	"github.com/lastbyte-go/lastbyte/internal/usercall"
 )
 
@@ -94,7 +95,7 @@ func (r *Request) writePage(e *Exit, h http.Header) *pageWriter {
 	}
 	whole := false
 	usercall.Apart(func() { // runtime.Goexit would end the goroutine that still has to send the status
-		r.run(onHandler, func() { write(p, req, e.Code) }, func(l usercall.Left) {
+		r.run(scope.OnHandler, func() { write(p, req, e.Code) }, func(l usercall.Left) {
 			whole = l.How == usercall.ByReturn
 			r.logPanic(req.Context(), "error page", l)
 		})

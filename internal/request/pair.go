@@ -6,6 +6,7 @@ import (
 
 	"github.com/lastbyte-go/lastbyte/internal/conn"
 	"github.com/lastbyte-go/lastbyte/internal/route"
+	"github.com/lastbyte-go/lastbyte/internal/scope"
 )
 
 // pair is the request that a lastbyte middleware was given, and the copy of it that
@@ -109,7 +110,7 @@ type carried struct {
 
 func (c *carried) Value(key any) any {
 	switch key.(type) {
-	case requestKey, scopeKey, conn.Key, *int: // *int: package context's own key, for cancellation
+	case requestKey, scope.Key, conn.Key, *int: // *int: package context's own key, for cancellation
 		return c.Context.Value(key)
 	}
 	if !route.IsKey(key) { // a copy, inside

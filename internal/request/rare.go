@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/lastbyte-go/lastbyte/internal/node"
+	"github.com/lastbyte-go/lastbyte/internal/scope"
 )
 
 // rare is made when the first of its fields is needed; mu guards the pointer
@@ -20,13 +21,13 @@ type rare struct {
 	deferred []func()
 	shields  map[*node.Node]struct{} // see shield.go
 	exit     *Exit
-	abort    error            // *abort.Error
-	conn     net.Conn         // hijacked
-	readBy   time.Time        // a deadline of the handler's
-	writeBy  time.Time        // likewise
-	panicked bool             // or left by runtime.Goexit
-	broken   bool             // by a panic with http.ErrAbortHandler
-	throws   [task + 1]throws // by kind
+	abort    error               // *abort.Error
+	conn     net.Conn            // hijacked
+	readBy   time.Time           // a deadline of the handler's
+	writeBy  time.Time           // likewise
+	panicked bool                // or left by runtime.Goexit
+	broken   bool                // by a panic with http.ErrAbortHandler
+	throws   [scope.Kinds]throws // by kind
 
 	stood http.Header // what described a body before the handler could set it, see noteEntry
 	top   *Writer     // of the innermost layer at work; nil: Detach's, or the request's own

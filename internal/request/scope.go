@@ -5,52 +5,26 @@ import (
 
 	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
 	"github.com/lastbyte-go/lastbyte/internal/route"
+	"github.com/lastbyte-go/lastbyte/internal/scope"
 )
 
-// Chi's route context is recycled when its router returns. What may live longer
-// (detached handlers, threads, callbacks, tasks) reads a copy.
-type scope struct {
-	context.Context
-	route route.Route // a copy
-	kind  kind
-	task  any             // the work after the response that this is the scope of; nil: none
-	given context.Context // what the function of this scope got; see flat.go
-}
-
-func (s *scope) Value(key any) any {
-	switch {
-	case key == scopeKey{}:
-		return s
-	case route.IsKey(key) && s.route.Exists():
-		return s.route.Value()
-	}
-	return s.Context.Value(key)
-}
-
-func (r *Request) newScope(ctx context.Context, k kind) *scope {
-	s := &scope{Context: ctx, kind: k}
+// newScope gives a context for a function of kind k that may outlive what the route in
+// ctx can be read for. The route is copied while the request is held, so that the
+// router has not returned. That of a router inside lastbyte is gone when the handler
+// has returned, and that of any router when the request has ended: chi may have given
+// either to another request.
+func (r *Request) newScope(ctx context.Context, k scope.Kind) *scope.Scope {
 	in := route.Of(ctx)
 	if !in.Exists() {
-		return s
+		return scope.New(ctx, k, in)
 	}
-	if outer := scopeOf(ctx); outer == nil || outer.route != in {
-		if r.hasAny(lifecycle.HandlerReturned) && in != route.Of(r.node.Parent()) { // of a router inside, which is back as well
-			s.route = route.Forgotten()
-			return s
-		}
-		if !r.hold() { // who outlived the request has no route: chi gave it to another
-			s.route = route.Forgotten()
-			return s
+	if outer := scope.Of(ctx); outer == nil || outer.Route() != in {
+		if r.hasAny(lifecycle.HandlerReturned) && in != route.Of(r.node.Parent()) || !r.hold() {
+			return scope.New(ctx, k, route.Forgotten())
 		}
 		defer r.release()
 	}
-	s.route = in.Copy()
-	return s
-}
-
-// sibling gives a scope like s for another function, with a copy of the route.
-func (s *scope) sibling() *scope {
-	return &scope{Context: s.Context, kind: s.kind, route: s.route.Copy()}
+	return scope.New(ctx, k, in.Copy())
 }
 
 // readable is ctx with a route that can be read now. That of the router around
@@ -60,26 +34,22 @@ func (r *Request) readable(ctx context.Context) context.Context {
 	if in := route.Of(ctx); !in.Exists() || in == route.Of(r.node.Parent()) && !r.hasAny(lifecycle.Ended) {
 		return ctx
 	}
-	return r.newScope(ctx, kindOf(ctx))
+	return r.newScope(ctx, scope.KindOf(ctx))
 }
 
 // Scope gives a context like ctx for a goroutine beside the handler's. If ctx is
 // a thread's, that thread's end is not this one's.
 func (r *Request) Scope(ctx context.Context) context.Context {
-	if s := givenIn(ctx); s != nil && s.kind == beside {
-		return s.sibling()
+	if scope.GivenToThread(ctx) {
+		return scope.Of(ctx).Sibling()
 	}
-	return r.newScope(ctx, beside)
+	return r.newScope(ctx, scope.Beside)
 }
 
 // TaskScope gives the values of ctx to t, which is work after the response.
 func (r *Request) TaskScope(ctx context.Context, t any) context.Context {
-	s := valuesIn(ctx)
-	if s != nil && s.kind == task {
-		s = s.sibling()
-	} else {
-		s = r.newScope(context.WithoutCancel(ctx), task)
+	if s := scope.ValuesIn(ctx); s != nil && s.Kind() == scope.Task {
+		return s.Sibling().ForTask(t)
 	}
-	s.task = t
-	return s
+	return r.newScope(context.WithoutCancel(ctx), scope.Task).ForTask(t)
 }

@@ -6,11 +6,12 @@ import (
 	"net/http"
 
 	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
+	"github.com/lastbyte-go/lastbyte/internal/scope"
 )
 
 // Send ends the response, see eof.Send.
 func (r *Request) Send(ctx context.Context) error {
-	if IsTask(ctx) {
+	if scope.IsTask(ctx) {
 		return ErrEnded
 	}
 	r.node.poll()

@@ -8,13 +8,14 @@ import (
 
 	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
 	"github.com/lastbyte-go/lastbyte/internal/node"
+	"github.com/lastbyte-go/lastbyte/internal/scope"
 )
 
 // Shield gives a context for abort.Shield: it ends as ctx does, but not by an
 // abort. The request knows it until it has ended, and not longer: a handler may
 // live for days and call Shield for every message.
 func (r *Request) Shield(ctx context.Context) context.Context {
-	if IsTask(ctx) {
+	if scope.IsTask(ctx) {
 		return ctx // no abort ends it, and it may outlive the request's handler
 	}
 	n := node.New(ctx)

@@ -3,6 +3,7 @@ package request
 import (
 	"context"
 
+	"github.com/lastbyte-go/lastbyte/internal/scope"
 	"github.com/lastbyte-go/lastbyte/internal/usercall"
 )
 
@@ -14,9 +15,9 @@ func (r *Request) Throw(ctx context.Context, e *Exit) {
 	if e != nil {
 		_ = r.Exit(ctx, e) // there is no caller to hear of it
 	}
-	k := kindOf(ctx)
-	if k == onHandler && usercall.IsManaged() {
-		k = beside // what the handler panics with meanwhile is not this Throw
+	k := scope.KindOf(ctx)
+	if k == scope.OnHandler && usercall.IsManaged() {
+		k = scope.Beside // what the handler panics with meanwhile is not this Throw
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -6,6 +6,7 @@ import (
 
 	"github.com/lastbyte-go/lastbyte/internal/conn"
 	"github.com/lastbyte-go/lastbyte/internal/nethttp"
+	"github.com/lastbyte-go/lastbyte/internal/scope"
 )
 
 // This file has what the request finds around it and never changes: the protocol,
@@ -78,5 +79,5 @@ func (r *Request) uncuttable() bool {
 // recovers reports whether the server around recovers a panic of the serving
 // goroutine, and breaks the response off: net/http's does, and that of HTTP/3.
 func (r *Request) recovers() bool {
-	return (r.server() != nil || r.in.ProtoMajor >= 3) && kindOf(r.node.Parent()) != task
+	return (r.server() != nil || r.in.ProtoMajor >= 3) && scope.KindOf(r.node.Parent()) != scope.Task
 }

@@ -1,4 +1,4 @@
-package request
+package scope
 
 import (
 	"context"
@@ -15,14 +15,14 @@ import (
 // Given notes that ctx is what a function got whose scope is around ctx. It is
 // called before that function begins.
 func Given(ctx context.Context) {
-	if s := scopeOf(ctx); s != nil {
+	if s := Of(ctx); s != nil {
 		s.given = ctx
 	}
 }
 
-// givenIn finds the scope of a function that was given ctx itself.
-func givenIn(ctx context.Context) *scope {
-	if s := scopeOf(ctx); s != nil && s.given == ctx {
+// GivenIn finds the scope of a function that was given ctx itself.
+func GivenIn(ctx context.Context) *Scope {
+	if s := Of(ctx); s != nil && s.given == ctx {
 		return s
 	}
 	return nil
@@ -30,15 +30,15 @@ func givenIn(ctx context.Context) *scope {
 
 // GivenToThread reports whether ctx is what a thread's function was given.
 func GivenToThread(ctx context.Context) bool {
-	s := givenIn(ctx)
-	return s != nil && s.kind == beside
+	s := GivenIn(ctx)
+	return s != nil && s.kind == Beside
 }
 
-// valuesIn finds the scope of a function that was given ctx, or a context with
+// ValuesIn finds the scope of a function that was given ctx, or a context with
 // the same values: the function may have made children with an end of their own,
 // or without one.
-func valuesIn(ctx context.Context) *scope {
-	s := scopeOf(ctx)
+func ValuesIn(ctx context.Context) *Scope {
+	s := Of(ctx)
 	if s == nil || s.given == nil {
 		return nil
 	}
