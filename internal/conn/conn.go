@@ -91,9 +91,9 @@ func (c *Conn) Peer() peer.State { return c.peer.State() }
 // request by then: the watch of that one stays.
 func (c *Conn) Unwatch(w peer.Watcher) { c.peer.Unwatch(w) }
 
-// KeepWatched has the socket watched for its own sake, and for good: when net/http
-// has read the client's FIN and closes the connection, State still says what the
-// socket said.
+// KeepWatched has the socket watched until the end of the connection, for no request in
+// particular: when net/http has read the client's FIN and closed the connection, Peer
+// still says what the socket said.
 func (c *Conn) KeepWatched() {
 	if !c.watched.Swap(true) {
 		c.peer.Watch(c)

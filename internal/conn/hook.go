@@ -13,28 +13,29 @@ import (
 
 // Hook is a server's ConnState hook, and what it knows of the connections.
 //
-// A program may put a hook of its own in the place of this one after it was
-// installed, and then this one is never called. So a connection is known from the
-// moment when the hook is first called for it, not from ConnContext on: net/http
-// calls both one after the other, on the goroutine that accepts.
+// A program may replace the hook by one of its own after it was installed, and then
+// this one is never called. So a connection counts as known once the hook was called
+// for it, with StateNew, and not from ConnContext on. net/http calls ConnContext and
+// then the hook, on the goroutine that accepts.
 type Hook struct {
 	server *Server
 	defers bool        // deferred functions may wait for StateIdle
-	failed atomic.Bool // states are missing
-	conns  sync.Map    // peer.Key to *Conn: those that are open, and of which StateNew was told
+	failed atomic.Bool // the hook is not called for every state, see fail
+	conns  sync.Map    // peer.Key to *Conn: the open connections, from StateNew on
 
 	mu    sync.Mutex
-	fresh []weak.Pointer[Conn] // between ConnContext and StateNew, or never told of
+	fresh []weak.Pointer[Conn] // between ConnContext and StateNew; if the hook was replaced, for good
 }
 
-// maxFresh bounds fresh. Each goroutine that accepts has one connection in it.
+// maxFresh bounds fresh. Each goroutine that accepts has at most one connection in it.
 const maxFresh = 64
 
 // NewHook makes the hook of a server for which deferred functions wait until the
 // response is written.
 func NewHook(s *Server) *Hook { return &Hook{server: s, defers: true} }
 
-// Before gives the hook, in front of one of the server's own, which may be nil.
+// Before gives a ConnState hook that calls this one, and then the server's own, which
+// may be nil.
 func (h *Hook) Before(own func(net.Conn, http.ConnState)) func(net.Conn, http.ConnState) {
 	return func(c net.Conn, state http.ConnState) {
 		h.changed(c, state)
@@ -44,8 +45,8 @@ func (h *Hook) Before(own func(net.Conn, http.ConnState)) func(net.Conn, http.Co
 	}
 }
 
-// Expect is for ConnContext: c is of the hook's server, and StateNew is next. A
-// connection whose key is nil cannot be found again.
+// Expect is called in ConnContext: c belongs to the hook's server, and StateNew is
+// next. A connection whose key is nil cannot be found again.
 func (h *Hook) Expect(c *Conn) {
 	c.hook = h
 	if c.key() == nil {
@@ -72,23 +73,17 @@ func (h *Hook) take(key any) *Conn {
 	return nil
 }
 
+// changed is what net/http calls.
 func (h *Hook) changed(nc net.Conn, state http.ConnState) {
 	key := peer.Key(nc)
 	if key == nil || h.failed.Load() {
 		return
 	}
-	over := state == http.StateClosed || state == http.StateHijacked
-	var c *Conn
-	if known, ok := h.conns.Load(key); ok {
-		c = known.(*Conn)
-	} else if c = h.take(key); c == nil || state != http.StateNew {
-		return // where hooks run out of order, nothing is told of the connection
-	} else {
-		h.conns.Store(key, c)
-		if h.failed.Load() { // meanwhile
-			h.conns.Delete(key)
-		}
+	c := h.conn(key, state)
+	if c == nil {
+		return
 	}
+	over := state == http.StateClosed || state == http.StateHijacked
 	c.stateChanged(state)
 	if h.defers && state != http.StateNew {
 		c.runIdle(!over)
@@ -98,8 +93,26 @@ func (h *Hook) changed(nc net.Conn, state http.ConnState) {
 	}
 }
 
-// fail gives up: another hook, in the place of this one, passes StateNew on and
-// not StateActive. It would not say when a connection is closed either.
+// conn gives the connection with key, nil if it is not known: it is of another
+// server, or the first state that the hook is told is not StateNew, since hooks run out
+// of order.
+func (h *Hook) conn(key any, state http.ConnState) *Conn {
+	if known, ok := h.conns.Load(key); ok {
+		return known.(*Conn)
+	}
+	c := h.take(key)
+	if c == nil || state != http.StateNew {
+		return nil
+	}
+	h.conns.Store(key, c)
+	if h.failed.Load() { // fail may have cleared conns before the Store
+		h.conns.Delete(key)
+	}
+	return c
+}
+
+// fail gives up. Another hook, which has replaced this one, passes StateNew on and not
+// StateActive; it would not tell when a connection is closed either.
 func (h *Hook) fail() {
 	h.failed.Store(true)
 	h.conns.Clear()

@@ -8,12 +8,13 @@ import (
 	"github.com/lastbyte-go/lastbyte/internal/peer"
 )
 
-// LeftFirst says how the client left a connection that this process has closed,
-// or begun to, if it did so before; peer.Unknown if not. Where net/http cannot
-// write a frame it closes the connection at once (wroteFrame in h2_bundle.go),
-// before it has read the client's end; and it ends the contexts of several
-// streams one after the other, and calls the hook with the last. So what the hook
-// has not noted is asked here.
+// LeftFirst says how the client left an HTTP/2 connection that this process has closed
+// or begun to close, if the client left before that, and peer.Unknown if it did not.
+//
+// The hook may not have noted it yet, so it is also asked here. If net/http cannot
+// write a frame, it closes the connection at once (wroteFrame in h2_bundle.go), before
+// it has read the client's end. And it ends the contexts of the streams one after the
+// other, and calls the hook at the last one only.
 func (c *Conn) LeftFirst() peer.State {
 	c.end.mu.Lock()
 	if c.left.Load() == uint32(peer.Unknown) && c.server().takeLostPing() {
@@ -37,7 +38,7 @@ func (c *Conn) leftBeforeClose() peer.State {
 		if peer.IsBroken(nethttp.CloseNotifyError(t)) {
 			return peer.Reset
 		}
-		return peer.Unknown // it went out: what the client does may be the answer
+		return peer.Unknown // the close_notify went out: the client's end may be the answer
 	}
 	c.end.mu.Lock()
 	defer c.end.mu.Unlock()
@@ -49,12 +50,12 @@ func (c *Conn) leftBeforeClose() peer.State {
 	return peer.Unknown
 }
 
-// closing is what LeftFirst has to go by. Its mutex is held for one question to
-// the socket, and never while another is taken.
+// closing is what LeftFirst has to go by. Its mutex is held for one question to the
+// socket, and no other mutex is locked meanwhile.
 type closing struct {
 	mu     sync.Mutex
-	closed bool  // no socket is kept any more
-	kept   *kept // nil: none
+	closed bool  // the connection has been closed or hijacked: no socket is kept from then on
+	kept   *kept // nil if there is none
 }
 
 // kept is a second descriptor of a socket, see keepSocket.
@@ -63,11 +64,11 @@ type kept struct {
 	cleanup runtime.Cleanup
 }
 
-// keepSocket keeps the socket of a connection that speaks HTTP/2 without TLS
-// until the hook says that the connection is closed: its Close does not take away
-// then what the socket says, and the client hears of the Close no later than the
-// hook. It is done for connections whose end somebody waits for. Where somebody
-// has replaced the hook meanwhile, the garbage collector closes the descriptor.
+// keepSocket keeps the socket of a connection that speaks HTTP/2 without TLS, if
+// somebody waits for its end, until the hook says that the connection is closed. After
+// a Close of the connection the socket still says what has become of the client; and
+// the client hears of the Close when the hook is called. If somebody has replaced the
+// hook meanwhile, the garbage collector closes the descriptor.
 func (c *Conn) keepSocket() {
 	if c.IsTLS() || !c.hooked.Load() {
 		return
@@ -82,10 +83,11 @@ func (c *Conn) keepSocket() {
 	}
 }
 
+// forgetSocket closes what keepSocket has kept, and lets it keep nothing from now on.
 func (c *Conn) forgetSocket() {
 	c.end.mu.Lock()
 	defer c.end.mu.Unlock()
-	c.end.closed = true // a handler that asks now comes too late
+	c.end.closed = true
 	if c.end.kept != nil {
 		c.end.kept.cleanup.Stop()
 		c.end.kept.Close()

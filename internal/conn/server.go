@@ -19,11 +19,11 @@ type Server struct {
 	lostPings atomic.Int32 // connections that the server is about to close for that
 }
 
-// KnowServer has srv tell of its shutdown, and of HTTP/2 clients that do not
-// answer a ping: it closes their connections itself, which looks as if this
-// process had wanted that, and says so to HTTP2Config.CountError alone, without
-// saying which it is. But the connection's end is told to its ConnState hook by
-// the same goroutine. net/http reads both fields when a connection begins.
+// KnowServer has srv tell of its Shutdown, and of HTTP/2 clients that do not answer a
+// ping. net/http closes the connection of such a client itself, which looks as if this
+// process had wanted that. It tells HTTP2Config.CountError alone, and not which
+// connection it is; but right after that the same goroutine tells the ConnState hook of
+// the connection's end. net/http reads HTTP2 when a connection begins.
 func KnowServer(srv *http.Server) *Server {
 	s := new(Server)
 	srv.RegisterOnShutdown(func() { s.down.Store(true) })
@@ -43,6 +43,8 @@ func KnowServer(srv *http.Server) *Server {
 	return s
 }
 
+// takeLostPing reports whether a connection is about to be closed for a lost ping, and
+// takes that for the caller's.
 func (s *Server) takeLostPing() bool {
 	if s == nil {
 		return false
@@ -55,18 +57,21 @@ func (s *Server) takeLostPing() bool {
 	return false
 }
 
-// hooked has the servers that HookConnState has dealt with. It keeps no server
-// alive.
+// hooked has the hooks that HookConnState has installed, by their servers. It keeps no
+// server alive.
 var hooked struct {
 	mu      sync.Mutex
 	servers map[weak.Pointer[http.Server]]*Hook
 }
 
-// HookConnState puts a ConnState hook in front of that of the server of c. It is
-// for the ConnContext of servers, and does nothing unless that of this one is
-// exactly connContext: then it runs for every connection of the server, before
-// net/http reads ConnState and HTTP2 for that connection, and mu orders the one
-// assignment before each of those reads.
+// HookConnState installs a Hook in front of the ConnState hook of c's server, once for
+// each server. It is called in the server's ConnContext, connContext, and does nothing
+// if ConnContext is another function, which may call connContext for some connections
+// only.
+//
+// The assignment is safe because of that: ConnContext runs for every connection, before
+// net/http reads ConnState and HTTP2 for the connection, and takes hooked.mu. So the
+// mutex orders the one assignment before each of these reads.
 func (c *Conn) HookConnState(connContext func(context.Context, net.Conn) context.Context) {
 	srv := c.netServer()
 	if srv == nil || !same(srv.ConnContext, connContext) || c.key() == nil {
@@ -88,7 +93,7 @@ func (c *Conn) HookConnState(connContext func(context.Context, net.Conn) context
 	h.Expect(c)
 }
 
-// same reports whether f and g are the same declared function; nil is none.
+// same reports whether f and g are the same declared function, which nil is not.
 func same(f, g func(context.Context, net.Conn) context.Context) bool {
 	return f != nil && reflect.ValueOf(f).Pointer() == reflect.ValueOf(g).Pointer()
 }
