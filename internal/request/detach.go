@@ -55,39 +55,6 @@ type Detached struct {
 	counted bool       // under Request.mu: it works on without a client, and the owner knows
 }
 
-// Detach is the middleware of cfg, with Send for the handlers inside.
-func Detach(cfg *Config, next http.Handler) http.Handler {
-	return &handler{cfg: cfg, next: next, detach: true}
-}
-
-// detached serves under Detach. r is the request, if there is one around.
-func (h *handler) detached(r *Request, inner bool, w http.ResponseWriter, req *http.Request) {
-	if !inner {
-		one := new(struct { // one allocation
-			out http.Request // first: it may be given a finalizer
-			r   Request
-			d   Detached
-		})
-		r = &one.r
-		r.init(w, req)
-		r.enableFirst(h.cfg, req)
-		one.d.init(r, &r.node, h, &one.out)
-		r.serve(&one.d, r.view(), req)
-		return
-	}
-	r.enable(h, req)
-	if r.det.Load() != nil || scope.KindOf(req.Context()) == scope.Beside { // a thread's: the request waits for it
-		r.inside(h.next, w, req)
-		return
-	}
-	one := new(struct {
-		out http.Request
-		d   Detached
-	})
-	one.d.init(r, req.Context(), h, &one.out)
-	one.d.ServeHTTP(w, req)
-}
-
 // init makes d the part of r inside h; out will be the handler's request.
 func (d *Detached) init(r *Request, ctx context.Context, h *handler, out *http.Request) {
 	d.req, d.h, d.out = r, h, out

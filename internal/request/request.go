@@ -53,61 +53,7 @@ func From(ctx context.Context) (*Request, bool) {
 	return r, ok
 }
 
-// handler is a middleware around next.
-type handler struct {
-	cfg    *Config
-	next   http.Handler
-	detach bool
-	nested atomic.Pointer[nested] // the last that configInside came to
-}
-
-type nested struct{ outer, both *Config }
-
-// configInside returns the Config in effect inside h; cached, since one position in
-// a chain of handlers always gives the same. outer is the one in effect around h.
-func (h *handler) configInside(outer *Config) *Config {
-	if n := h.nested.Load(); n != nil && n.outer == outer {
-		return n.both
-	}
-	n := &nested{outer, outer.nest(h.cfg)}
-	h.nested.Store(n)
-	return n.both
-}
-
-// Handler is the middleware of cfg. Directly around another that says nothing
-// else about the same thing, both become one.
-func Handler(cfg *Config, next http.Handler) http.Handler {
-	if in, ok := next.(*handler); ok {
-		if both, ok := cfg.fuse(in.cfg, in.detach); ok {
-			return &handler{cfg: both, next: in.next, detach: in.detach}
-		}
-	}
-	return &handler{cfg: cfg, next: next}
-}
-
-func (h *handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
-	r, inner := From(req.Context())
-	// After Send the handler, and so what is inside it, is r's until it is back.
-	inner = inner && !r.hasAny(lifecycle.Done) && !r.hijackedFor(w)
-	switch {
-	case h.detach:
-		h.detached(r, inner, w, req)
-	case inner:
-		r.enable(h, req)
-		r.inside(h.next, w, req)
-	default:
-		one := new(struct { // one allocation
-			out http.Request // first: it may be given a finalizer
-			r   Request
-		})
-		r := &one.r
-		r.init(w, req)
-		r.clone(&one.out, &r.node, &r.body)
-		r.enableFirst(h.cfg, &one.out)
-		r.serve(h.next, r.view(), &one.out)
-	}
-}
-
+// init makes r the request that the outermost lastbyte middleware was given.
 func (r *Request) init(w http.ResponseWriter, req *http.Request) {
 	r.start = now()
 	r.node.Init(req.Context())
@@ -123,7 +69,8 @@ func (r *Request) init(w http.ResponseWriter, req *http.Request) {
 	}
 }
 
-// enableFirst is enable for the outermost middleware: nobody knows r yet.
+// enableFirst is enable for the outermost middleware: nobody else knows r yet, so
+// that it needs no lock.
 func (r *Request) enableFirst(cfg *Config, req *http.Request) {
 	r.cfg.Store(cfg)
 	r.applyLocked(cfg, req)
@@ -139,27 +86,7 @@ func (r *Request) enableFirst(cfg *Config, req *http.Request) {
 	}
 }
 
-// enable switches on what h stands for. It runs on the goroutine that serves,
-// before what is inside h.
-func (r *Request) enable(h *handler, req *http.Request) {
-	r.mu.Lock()
-	outer := r.cfg.Load()
-	cfg := outer
-	if !r.hasAny(lifecycle.Ended) {
-		cfg = h.configInside(outer)
-		r.cfg.Store(cfg)
-		r.applyLocked(h.cfg, req)
-	}
-	r.mu.Unlock()
-	if cfg.Check != outer.Check {
-		r.node.recheck()
-	}
-	if cfg.Observer != outer.Observer {
-		cfg.Observer.Begin(r)
-	}
-}
-
-// applyLocked notes what is said for one request.
+// applyLocked notes the page and the filter of cfg, which get req.
 func (r *Request) applyLocked(cfg *Config, req *http.Request) {
 	if cfg.Page != nil {
 		r.rareLocked().page = &pageSetting{cfg.Page, req}

@@ -1,0 +1,119 @@
+package request
+
+import (
+	"net/http"
+	"sync/atomic"
+
+	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
+	"github.com/lastbyte-go/lastbyte/internal/scope"
+)
+
+// handler is a lastbyte middleware around next. The outermost one makes the Request;
+// those inside find it in the context and add their settings to it.
+type handler struct {
+	cfg    *Config
+	next   http.Handler
+	detach bool
+	nested atomic.Pointer[nested] // the last that configInside came to
+}
+
+type nested struct{ outer, both *Config }
+
+// configInside returns the Config in effect inside h; cached, since one position in
+// a chain of handlers always gives the same. outer is the one in effect around h.
+func (h *handler) configInside(outer *Config) *Config {
+	if n := h.nested.Load(); n != nil && n.outer == outer {
+		return n.both
+	}
+	n := &nested{outer, outer.nest(h.cfg)}
+	h.nested.Store(n)
+	return n.both
+}
+
+// Handler is the middleware of cfg. Directly around another that says nothing
+// else about the same thing, both become one.
+func Handler(cfg *Config, next http.Handler) http.Handler {
+	if in, ok := next.(*handler); ok {
+		if both, ok := cfg.fuse(in.cfg, in.detach); ok {
+			return &handler{cfg: both, next: in.next, detach: in.detach}
+		}
+	}
+	return &handler{cfg: cfg, next: next}
+}
+
+func (h *handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
+	r, inner := From(req.Context())
+	// After Send the handler, and so what is inside it, is r's until it is back.
+	inner = inner && !r.hasAny(lifecycle.Done) && !r.hijackedFor(w)
+	switch {
+	case h.detach:
+		h.detached(r, inner, w, req)
+	case inner:
+		r.enable(h, req)
+		r.inside(h.next, w, req)
+	default:
+		one := new(struct { // one allocation
+			out http.Request // first: it may be given a finalizer
+			r   Request
+		})
+		r := &one.r
+		r.init(w, req)
+		r.clone(&one.out, &r.node, &r.body)
+		r.enableFirst(h.cfg, &one.out)
+		r.serve(h.next, r.view(), &one.out)
+	}
+}
+
+// Detach is the middleware of cfg, with Send for the handlers inside.
+func Detach(cfg *Config, next http.Handler) http.Handler {
+	return &handler{cfg: cfg, next: next, detach: true}
+}
+
+// detached serves under Detach. r is the request, if inner: there is a lastbyte
+// middleware around h.
+func (h *handler) detached(r *Request, inner bool, w http.ResponseWriter, req *http.Request) {
+	if !inner {
+		one := new(struct { // one allocation
+			out http.Request // first: it may be given a finalizer
+			r   Request
+			d   Detached
+		})
+		r = &one.r
+		r.init(w, req)
+		r.enableFirst(h.cfg, req)
+		one.d.init(r, &r.node, h, &one.out)
+		r.serve(&one.d, r.view(), req)
+		return
+	}
+	r.enable(h, req)
+	if r.det.Load() != nil || scope.KindOf(req.Context()) == scope.Beside { // a thread's: the request waits for it
+		r.inside(h.next, w, req)
+		return
+	}
+	one := new(struct {
+		out http.Request
+		d   Detached
+	})
+	one.d.init(r, req.Context(), h, &one.out)
+	one.d.ServeHTTP(w, req)
+}
+
+// enable adds the settings of h, which is inside another middleware, to r. It runs on
+// the goroutine that serves, before the handlers inside h.
+func (r *Request) enable(h *handler, req *http.Request) {
+	r.mu.Lock()
+	outer := r.cfg.Load()
+	cfg := outer
+	if !r.hasAny(lifecycle.Ended) {
+		cfg = h.configInside(outer)
+		r.cfg.Store(cfg)
+		r.applyLocked(h.cfg, req)
+	}
+	r.mu.Unlock()
+	if cfg.Check != outer.Check {
+		r.node.recheck()
+	}
+	if cfg.Observer != outer.Observer {
+		cfg.Observer.Begin(r)
+	}
+}
