@@ -33,30 +33,29 @@ func (r *Request) dropNow() {
 // cut makes net/http unable to send another byte. It reports whether that is
 // certain, see sever. The caller is inside the writer's gate.
 //
-// It acts once, whoever comes first: a second reset of an HTTP/2 stream would be
-// an error of ours.
+// Only the first call acts: a second reset of an HTTP/2 stream would be a protocol
+// error of this server.
 func (r *Request) cut() bool {
 	r.mu.Lock()
 	x := r.rareLocked()
 	r.mu.Unlock()
 	x.cut.Do(func() {
-		r.note(noReuse) // where everything is sent, no write of net/http's fails any more
+		r.note(noReuse) // if everything has been sent, no write fails that would have net/http close the connection
 		x.severed = r.sever()
 	})
 	return x.severed
 }
 
-// sever cuts the response off by deadlines in the past. They are known to do so
-// on the writers of net/http's HTTP/1 and HTTP/2 servers, and on the connection
-// itself where HTTP/1 has it to itself. What any other writer's deadline does is
-// not known: on HTTP/3 it makes a Write return, and lets what was sent look
-// complete.
+// sever cuts the response off by deadlines in the past. They are known to do so on the
+// writers of net/http's HTTP/1 and HTTP/2 servers, and on the connection itself if the
+// request has a lease on it. What the deadline of another writer does is not known: on
+// HTTP/3 it makes a Write return, and lets what was sent look complete.
 //
-// A TLS record that fails by deadline has used up its number, and what follows
-// it is noise to the client: so a close_notify goes out first, if no record can
-// be under way.
+// Over TLS a record that fails by deadline has used up its sequence number, and the
+// client cannot decrypt what follows. So a close_notify goes out first, if no record
+// can be under way.
 func (r *Request) sever() (certain bool) {
-	idle := r.w.gate.Seal() <= 1 // no other call than this is inside, and none begins that writes
+	idle := r.w.gate.Seal() <= 1 // this call alone is inside, and no other that writes begins
 	if r.overtaken() {
 		return true // its response is out
 	}

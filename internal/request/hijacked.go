@@ -9,14 +9,15 @@ import (
 	"github.com/lastbyte-go/lastbyte/internal/nethttp"
 )
 
-// A handler may serve requests of its own on the connection that it hijacked, and
-// give them its context: golang.org/x/net/http2/h2c does. Those are no part of the
+// A handler may serve further requests on the connection that it hijacked, and give
+// them its context, as golang.org/x/net/http2/h2c does. They are not part of the
 // request that was hijacked, though they find it in their contexts.
 
-// nearest reports whether r, which was hijacked, is the request that ctx was made
-// for, and none is served inside it. A server gives each connection a context that
-// has its local address, and so hides the one that r's own context gives from then
-// on: a copy that nobody else has. With no address there nobody knows.
+// nearest reports whether r, which was hijacked, is the request that ctx was made for,
+// and not a request that is served inside it. From the hijack on r's own context gives
+// a copy of the local address that nobody else has; a server inside gives each of its
+// connections a context with the address itself. If there is no address, r is taken for
+// the nearest.
 func (r *Request) nearest(ctx context.Context) bool {
 	a := r.localAddr()
 	return a == nil || ctx.Value(http.LocalAddrContextKey) == any(a)
@@ -34,7 +35,7 @@ func (r *Request) hijackedFor(w http.ResponseWriter) bool {
 	return p == nethttp.HTTP2
 }
 
-// localAddr is nil before a hijack.
+// localAddr gives that copy of the local address; nil before a hijack.
 func (r *Request) localAddr() net.Addr {
 	if !r.hasAny(lifecycle.Hijacked) {
 		return nil

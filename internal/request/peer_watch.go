@@ -21,15 +21,15 @@ func (r *Request) PeerGone(s peer.State) {
 	}
 }
 
-// moment is how long the handler of a hijacked connection has to make something
-// of the last bytes that it has read, before the client's end is told.
+// moment is how long the handler of a hijacked connection has to handle the last bytes
+// that it has read, before the client's end counts.
 const moment = 10 * time.Millisecond
 
-// lookLater judges a FIN on a hijacked connection. Nobody tells when the handler
-// has read what came before it, so the receive queue is looked at, from time to
-// time, until it has been empty for a moment. empty: it was at the last look.
-// hold fails once the handler is back, and that is judged elsewhere; so nothing
-// is left of this but a timer.
+// lookLater judges a FIN on a hijacked connection. Nothing tells when the handler has
+// read what came before it, so the receive queue is looked at from time to time, until
+// it has been empty for a moment. empty says that it was so at the last look. Once the
+// request has drained, hold fails: then all that is left of this is a timer, and the
+// end of the handler has been judged by drain.
 func (r *Request) lookLater(wait time.Duration, empty bool) {
 	time.AfterFunc(wait, func() {
 		if !r.hold() {
@@ -55,7 +55,7 @@ func (r *Request) watchPeer(c *conn.Conn) bool {
 	case r.check() == nil:
 		return false
 	case !r.http1():
-		c.KeepWatched() // each stream's context is its witness; the reason is the connection's
+		c.KeepWatched() // net/http's context tells of the stream's end, and the connection why
 		return false
 	}
 	return r.lease().Watch(r)

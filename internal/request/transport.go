@@ -9,13 +9,13 @@ import (
 	"github.com/lastbyte-go/lastbyte/internal/scope"
 )
 
-// This file has what the request finds around it and never changes: the protocol,
-// the connection, the server, the request body. It calls nothing of the other
-// files but who a context is for, so that all may ask it.
+// This file has what the request finds around it: the protocol, the connection, the
+// server, the request body. All other files ask it, so it calls none of them but
+// internal/scope.
 
-// http1 reports whether the response goes out over HTTP/1. The writer tells; the
-// request's own version is no evidence, and asked only where the writer is of no
-// known kind or hides what it wraps.
+// http1 reports whether the response goes out over HTTP/1. The writer tells. The
+// version that the request states is no evidence (see nethttp.Of), and counts only if
+// the writer is of no known kind or hides what it wraps.
 func (r *Request) http1() bool {
 	if r.w.speaks == nethttp.Unknown {
 		return r.in.ProtoMajor == 1
@@ -69,9 +69,9 @@ func (r *Request) mayHaveLeft() bool {
 	return cause == context.Canceled || nethttp.OfQUIC(cause).ByPeer()
 }
 
-// uncuttable reports whether nothing of the response can be cut: there is no
-// connection to cut, and nobody to recover the panic that net/http's servers
-// take for a cut. So it is with net/http/fcgi, cgi, and recorders.
+// uncuttable reports whether the response cannot be cut: there is no connection to cut,
+// and no server that recovers a panic and breaks the response off. That is so in
+// net/http/fcgi, net/http/cgi and recorders.
 func (r *Request) uncuttable() bool {
 	return r.w.speaks == nethttp.Unknown && r.conn() == nil && !r.recovers()
 }

@@ -15,12 +15,12 @@ import (
 // Before net/http sends the header of an HTTP/1 response, it reads what is left of
 // the body, up to 256 KB, however long that takes.
 //
-// What has arrived is read here, and the connection is kept if that was all. Else
-// it is closed after the response. EnableFullDuplex is no way out: net/http then
-// reads the rest when the handler is back, and takes a body that it could not
-// read for the next request (golang/go#68560 has the milder case).
+// What has arrived is read here. If that was all of the body, the connection is kept;
+// else it is closed after the response. EnableFullDuplex does not help: with it net/http
+// reads the rest when the handler has returned, and takes what it could not read of a
+// body for the next request (golang/go#68560 has the milder case).
 func (r *Request) respondBeforeBody() {
-	if !r.waitsForBody() || !r.w.gate.Enter() { // closed: Send, behind a handler that did not wait, comes after the end
+	if !r.waitsForBody() || !r.w.gate.Enter() { // closed if Send comes after the end, behind a handler that did not wait
 		return
 	}
 	defer r.w.gate.Leave(r)
