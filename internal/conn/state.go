@@ -68,8 +68,10 @@ func (c *Conn) lookAtTheEnd() {
 	default:
 		// It is open. If net/http closes it now, its reader has met an end that the
 		// socket does not show yet, or never will: a close_notify ahead of its FIN,
-		// or a connection without a socket. Else StateActive is next.
-		if c.IsTLS() || s == peer.Unknown {
+		// or a connection without a socket. Else StateActive is next. Or this process
+		// has just said close_notify, the client has answered, and the Close is not
+		// through; that is asked where somebody waits for the client's end.
+		if c.IsTLS() && !(c.watched.Load() && c.BeganToClose()) || s == peer.Unknown {
 			c.left.Store(uint32(peer.Closed))
 		}
 	}

@@ -53,7 +53,7 @@ func closedByNow(c Stream, state peer.State) bool {
 	switch state {
 	case peer.Local:
 		return true
-	case peer.Closed, peer.Reset:
+	case peer.Closed, peer.Reset, peer.Alive: // alive: its close_notify is on the way, the close is not
 		return c.BeganToClose()
 	}
 	return false
