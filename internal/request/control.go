@@ -27,7 +27,8 @@ func (w *Writer) Hijack() (net.Conn, *bufio.ReadWriter, error) {
 
 // flushes reports whether a writer below has Flush, where an
 // http.ResponseController finds it. lastbyte's own writers have the method
-// always, and are asked in turn. A gate that is shut has the call refused later.
+// always, and are asked in turn. If the gate is closed, the call itself is
+// refused later.
 func (w *Writer) flushes() bool {
 	if !w.gate.Enter() {
 		return true

@@ -6,10 +6,10 @@ import (
 	"github.com/lastbyte-go/lastbyte/internal/header"
 )
 
-// An exit deletes the headers with which the handler described a body that is
-// not sent. It deletes none that stood in the header map when the handler's part
-// of the chain began: a compressor sets Content-Encoding before it calls the
-// next handler, and then encodes whatever comes.
+// An exit deletes the headers with which the handler described a body that is not
+// sent. It keeps those that were in the header map when the handlers inside the
+// Writer began: a compressor sets Content-Encoding before it calls the next handler,
+// and then encodes whatever that writes. So each Writer notes what was there.
 
 // noteEntry is called when h, the map of the request's own Writer, is given out
 // for the first time: what is in it then was set outside.
@@ -19,7 +19,8 @@ func (r *Request) noteEntry(h http.Header) {
 	}
 }
 
-// setStood notes entry as what stood in the map below w; it does not change.
+// setStood notes entry as what was in the map of the wrapped writer. Nobody changes
+// entry any more, so that it can be read without the lock.
 func (w *Writer) setStood(entry http.Header) {
 	r, l := w.front.request(), w.layer()
 	r.mu.Lock()
@@ -46,8 +47,8 @@ func (w *Writer) stood() http.Header {
 	return nil
 }
 
-// renewEntry is called when a middleware of lastbyte's begins directly inside w:
-// headers that others have set in between are not its handler's.
+// renewEntry is called when a lastbyte middleware begins directly inside w: the headers
+// that others have set by then are not those of its handler.
 func (w *Writer) renewEntry() {
 	if d := w.det(); d != nil {
 		if d.header != nil {

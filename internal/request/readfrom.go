@@ -15,8 +15,8 @@ import (
 // said, it first waits for a byte of src: a source that fails at once leaves the
 // handler free to choose a status. That wait is outside the gate.
 //
-// A copy has two ends. The error of src is no witness of what became of the
-// client, however much it looks like one.
+// A copy can fail at either end. An error of src proves nothing about the client,
+// even where it looks like the error of a connection.
 func (w *Writer) ReadFrom(src io.Reader) (n int64, err error) {
 	if w.front.request().hasAny(lifecycle.Hijacked) {
 		return io.Copy(writerOnly{w}, src) // net/http's ReadFrom would dereference nil

@@ -7,8 +7,8 @@ import (
 	"github.com/lastbyte-go/lastbyte/internal/nethttp"
 )
 
-// terminal is where Unwrap ends when the writer below is out of bounds. Its calls
-// go through the gate like every other one, so it can be used at any time.
+// terminal is where Unwrap ends when handlers must not reach the wrapped writer. Its
+// calls go through the gate like all others, so it can be used at any time.
 type terminal Writer
 
 func (v *terminal) Header() http.Header         { return (*Writer)(v).Header() }
@@ -26,8 +26,8 @@ func (p deadlines) SetWriteDeadline(t time.Time) error { return p.v.SetWriteDead
 func (p deadlines) EnableFullDuplex() error            { return p.v.EnableFullDuplex() }
 func (p flushError) FlushError() error                 { return p.v.FlushError() }
 
-// terminal has all that the writer below has if that is a server's, for code that
-// unwraps to the end to use it.
+// terminal gives a writer with all the methods of the wrapped one if that is a
+// server's: code that unwraps to the end uses what it finds there.
 func (w *Writer) terminal() http.ResponseWriter {
 	t := (*terminal)(w)
 	switch nethttp.Of(w.wrapped) {

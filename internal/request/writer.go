@@ -9,13 +9,12 @@ import (
 	"github.com/lastbyte-go/lastbyte/internal/nethttp"
 )
 
-// Writer stands in front of a ResponseWriter. The request has one around the
-// writer that the outermost middleware was given; it sees what reaches net/http
-// and so decides and records. Detach has another, in front of the writer that
-// it was given, with a Header map of its own; it sees what its handler does.
+// Writer is the ResponseWriter of the handlers inside a lastbyte middleware. It wraps
+// the one that the middleware was given, and keeps the gate in front of it; its front
+// decides what becomes of each call.
 //
-// All its methods may be called from any goroutine at any time; what net/http
-// leaves to the caller, not to write from two goroutines at once, it leaves too.
+// All its methods may be called from any goroutine at any time. As in net/http, it is
+// up to the caller not to write from two goroutines at once.
 type Writer struct {
 	wrapped http.ResponseWriter
 	front   front
@@ -25,8 +24,8 @@ type Writer struct {
 	speaks nethttp.Protocol // the protocol of wrapped, as view found it; set before the handler runs
 }
 
-// Header is the map of the writer below until the end, then one that nobody
-// reads. Detach's is always its own.
+// Header is the map of the wrapped writer until the end of the request, and after it
+// a map that nobody reads. That of a detached handler is always its own.
 func (w *Writer) Header() http.Header { return w.front.headerMap() }
 
 func (w *Writer) WriteHeader(status int) {
