@@ -13,7 +13,7 @@ import (
 
 // maxCycle is how many files of internal/request may call each other in a circle.
 // It only gets smaller.
-const maxCycle = 6
+const maxCycle = 5
 
 // A reader who wants to know what a function does reads what it calls. The files
 // of a cycle have to be read together, so cycles have to be small. A function

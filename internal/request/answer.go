@@ -56,7 +56,7 @@ func (r *Request) answerMove(w *Writer) (code int, e *Exit, ok bool) {
 	late := d != nil && s.HasAny(lifecycle.Woken) && w.inside(&d.w)
 	for l := w.layer(); l != nil && !(late && l == &d.layer); l = l.outer.layer() {
 		begun = begun || l.started.Load()
-		givesUp = givesUp || r.mayGiveUp(l.w.wrapped)
+		givesUp = givesUp || l.givesUp
 	}
 	next, result := s.Answer(begun, late, givesUp)
 	r.state.Store(next)

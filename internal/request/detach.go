@@ -73,6 +73,7 @@ func (d *Detached) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	d.w.wrapped = w
+	d.givesUp = d.req.mayGiveUp(w)
 	d.body.req, d.in = d.req, req
 	d.clone(d.out, &d.node, &d.body)
 	if form := req.MultipartForm; form != nil { // see keepFiles

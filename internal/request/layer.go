@@ -26,6 +26,7 @@ type layer struct {
 	stood   http.Header // what described a body when the handler's part began, see header.OfBody. The pointer is under Request.mu
 	started atomic.Bool // the status was said
 	coded   bool        // a Content-Encoding was set inside. Under Request.mu
+	givesUp bool        // see mayGiveUp; set before the handler runs
 }
 
 // view is one of lastbyte's own ResponseWriters.
@@ -135,7 +136,8 @@ func (w *Writer) codedLocked() bool {
 }
 
 // mayGiveUp reports whether an http.TimeoutHandler stands between w and the next
-// of lastbyte's own writers.
+// of lastbyte's own writers. The methods of others' writers are not called with a
+// lock held, nor once net/http may be through with them: so a layer asks as it begins.
 func (r *Request) mayGiveUp(w http.ResponseWriter) bool {
 	for range 64 { // in case a writer names itself
 		if r.direct(w) != nil {

@@ -17,6 +17,7 @@ func (r *Request) inside(next http.Handler, w http.ResponseWriter, req *http.Req
 	}
 	l := &layer{req: r, stood: header.OfBody(w.Header())}
 	l.w.wrapped, l.w.front = w, l
+	l.givesUp = r.mayGiveUp(w)
 	r.openMove(l)
 	defer r.closeMove(l)
 	view := l.w.view()
