@@ -33,7 +33,7 @@
 //   - quic-go: the fields and methods of its errors (TestOfQUIC, TestEndOfQUIC)
 //
 // Three more pieces are elsewhere, each with a test beside it, since they are not
-// about net/http: the contexts of package context (internal/request/flat.go), the
+// about net/http: the contexts of package context (internal/scope), the
 // clock of a synctest bubble (internal/work), and the text of a goroutine's trace
 // (internal/work, eof/locked.go).
 package nethttp
