@@ -153,12 +153,10 @@ func TestX5_ExitClosesAtOnce(t *testing.T) {
 // Issue 10, number 65: an exit of a thread ends a Write that is stuck.
 func TestX11_WriteIsStuck(t *testing.T) {
 	each(t, func(t *testing.T, k kind, detach bool) {
-		wrote := make(chan error, 1)
+		wrote, full := make(chan error, 1), make(chan struct{})
 		s := k.open(t, detach, func(w http.ResponseWriter, r *http.Request) {
-			full := make(chan struct{})
 			thread.Spawn(r.Context(), func(ctx context.Context) error {
 				testkit.Await(t, full, "a write")
-				time.Sleep(50 * time.Millisecond) // nobody can tell that a Write is stuck
 				begun := time.Now()
 				err := exitcode.Exit(ctx, exitcode.Close)
 				if d := time.Since(begun); d > 2*time.Second || err != nil {
@@ -166,15 +164,16 @@ func TestX11_WriteIsStuck(t *testing.T) {
 				}
 				return nil
 			})
-			close(full)
-			var err error
-			for err == nil {
-				_, err = w.Write(make([]byte, 1<<20))
-			}
+			_, err := w.Write(make([]byte, 64<<20)) // more than any buffer on the way takes
 			wrote <- err
 		})
 		c, _ := s.dial(t)
-		go io.WriteString(c, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+		go func() {
+			defer close(full)
+			io.WriteString(c, "GET / HTTP/1.1\r\nHost: x\r\n\r\n")
+			c.Read(make([]byte, 1)) // the Write is under way, and nobody takes the rest
+		}()
+		testkit.Await(t, full, "a write")
 		begun := time.Now()
 		testkit.Await(t, wrote, "the end of the Write")
 		if d := time.Since(begun); d > 3*time.Second {
