@@ -134,10 +134,9 @@ func (f facts) StoppedListening(wait bool) bool {
 	return heard || !known
 }
 
-// Heard is asked where the context had ended before the request began, so there is no
-// moment between that end and net/http's word to wait for.
-func (f facts) Heard() bool {
-	heard, known := f.r.heard(false)
+// Heard does not take what cannot be known for possible.
+func (f facts) Heard(wait bool) bool {
+	heard, known := f.r.heard(wait)
 	return heard && known
 }
 

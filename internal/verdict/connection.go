@@ -42,7 +42,7 @@ type Connection interface {
 	// have met an end during this request, wait: after a moment in which it would
 	// say so. Heard: whether it has for sure.
 	StoppedListening(wait bool) bool
-	Heard() bool
+	Heard(wait bool) bool
 
 	// Watch has the client watched for this request. It reports whether it is.
 	Watch() bool
@@ -119,8 +119,12 @@ func closedFirst(c Connection, state peer.State) bool {
 // that the client is there.
 func misled(c Connection) verdict {
 	early, ended := c.ParentEndedEarly(), c.ReaderEnded()
-	if c.Hijacked() { // net/http's reader has stopped; the socket alone knows
-		if c.DeadlinePassed() || ended || early {
+	if c.Hijacked() {
+		// The handler may read by way of Hijack's reader, which is net/http's own and
+		// ends the context with any error: at a deadline of the connection, which nobody
+		// here sees, or at the close_notify of a TLS client, ahead of its FIN. The
+		// socket alone tells the two apart.
+		if c.DeadlinePassed() || ended || early || c.Heard(true) {
 			return keepWatched(c)
 		}
 		return byServer
@@ -144,7 +148,7 @@ func misled(c Connection) verdict {
 // unseen is the verdict where no socket can be asked.
 func unseen(c Connection, w Word) verdict {
 	switch {
-	case c.DeadlinePassed(), c.DrainTimedOut(), c.ParentEndedEarly() && !c.Heard():
+	case c.DeadlinePassed(), c.DrainTimedOut(), c.ParentEndedEarly() && !c.Heard(false):
 		return byServer // from there on nobody could see the client leave
 	case w.contextEnded() && c.ClosedHere():
 		return byServer

@@ -56,7 +56,7 @@ func (r *request) ParentEndedEarly() bool     { return r.stale }
 func (r *request) ReaderEnded() bool          { return r.deaf }
 func (r *request) MarkReaderEnded()           { r.deaf = true }
 func (r *request) StoppedListening(bool) bool { return r.stopped }
-func (r *request) Heard() bool                { return r.stopped && !r.unheard }
+func (r *request) Heard(bool) bool            { return r.stopped && !r.unheard }
 func (r *request) Watch() bool                { return !r.noConn && !r.unwatched }
 func (r *request) Peer() peer.State {
 	if r.noConn {
@@ -131,6 +131,7 @@ var http1 = []row{
 	{"N3 a write is under way", request{peer: alive, calling: true}, ended, verdict.Undecided, ""},
 	{"N4 a cancel in between", request{peer: alive}, ended, verdict.Server, ""},
 	{"N4 the same over TLS", request{tls: true, peer: alive}, ended, verdict.Server, ""},
+	{"N3 hijacked, and Hijack's reader has met an end", request{peer: alive, hijacked: true, stopped: true}, ended, verdict.Nobody, ""},
 	{"N4 hijacked", request{peer: alive, hijacked: true}, ended, verdict.Server, ""},
 	{"N9 ended before the request began", request{peer: alive, stale: true}, ended, verdict.Nobody, ""},
 	{"N9 and nobody to ask", request{noConn: true, stale: true}, ended, verdict.Server, ""},
