@@ -45,7 +45,7 @@ func (r *Request) closeMove(l *layer) {
 // back: the handler inside l has returned, or left by a Throw.
 func (l *layer) back() {
 	r := l.req
-	if w := r.winner(); w != lifecycle.Exited && w != lifecycle.Aborted {
+	if !r.state.Load().Replaced() {
 		return
 	}
 	l.w.gate.Close(r, nil)

@@ -39,7 +39,7 @@ func (r *Request) respond(panicked bool) (stop bool) {
 		}
 		r.w.gate.Leave(r)
 	}
-	if s&(lifecycle.Committed|lifecycle.Unfiltered) == lifecycle.Unfiltered {
+	if s.FailsClosed() {
 		return r.failClosed()
 	}
 	r.implicit()
@@ -65,7 +65,7 @@ func (r *Request) recordOvertaken() {
 // failClosed drops a response that a HeaderFilter has not seen, since it panicked
 // and somebody has recovered that, or under Send nobody could pass it on.
 func (r *Request) failClosed() (stop bool) {
-	if s := r.state.Load(); s&(lifecycle.Committed|lifecycle.Unfiltered) != lifecycle.Unfiltered {
+	if !r.state.Load().FailsClosed() {
 		return false
 	}
 	return r.drop(http.StatusInternalServerError)
