@@ -4,7 +4,6 @@ import (
 	"net/http"
 
 	"github.com/lastbyte-go/lastbyte/internal/header"
-	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
 )
 
 // inside serves next as a lastbyte middleware inside another one. A Throw of
