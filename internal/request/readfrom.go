@@ -19,7 +19,7 @@ import (
 // even where it looks like the error of a connection.
 func (w *Writer) ReadFrom(src io.Reader) (n int64, err error) {
 	if w.front.request().hasAny(lifecycle.Hijacked) {
-		return io.Copy(writerOnly{w}, src) // net/http's ReadFrom would dereference nil
+		return io.Copy(writerOnly{w}, src) // net/http's ReadFrom may dereference nil
 	}
 	if kernelSends(src) {
 		return w.readFrom(src, func() bool { return fileFails(src) })
@@ -31,7 +31,11 @@ func (w *Writer) ReadFrom(src io.Reader) (n int64, err error) {
 		}
 		return 0, nil
 	}
-	n, err = w.readFrom(s, func() bool { return false })
+	if w.front.request().hasAny(lifecycle.Hijacked) { // src has done it, in its first read
+		n, err = io.Copy(writerOnly{w}, s)
+	} else {
+		n, err = w.readFrom(s, func() bool { return false })
+	}
 	return n, s.unwrap(err)
 }
 
