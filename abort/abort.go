@@ -105,7 +105,8 @@ func config(o Options) *request.Config {
 // Options.CallbackTimeout, or when a shutdown gives up waiting.
 //
 // Errors: [ErrCheckOff], [ErrDuplicate], [ErrEnded], [ErrNoRequest] and
-// [ErrNilFunc]. After each of them nothing has changed.
+// [ErrNilFunc]. After each of them nothing has changed. On returns ErrEnded when
+// the response is complete, after an exit or eof.Send, and in a task.
 func On(ctx context.Context, callback func(context.Context)) error {
 	r, ok := request.From(ctx)
 	switch {

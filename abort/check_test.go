@@ -68,6 +68,18 @@ func TestOn_EndedBySend(t *testing.T) {
 	})
 }
 
+// An exit is the ending: no abort comes after it.
+func TestOn_EndedByExit(t *testing.T) {
+	each(t, func(t *testing.T, p pipenet.Proto, m mount) {
+		_, ctx, _, release := inHandler(t, p, m, asIs)
+		defer release()
+		exitcode.Exit(ctx, exitcode.Code(503))
+		if err := abort.On(ctx, ignored); !errors.Is(err, abort.ErrEnded) {
+			t.Errorf("On() after Exit = %v, want %v", err, abort.ErrEnded)
+		}
+	})
+}
+
 // The innermost of Check and Ignore around a handler counts.
 func TestCheck_InnermostWins(t *testing.T) {
 	off := exitcode.New(exitcode.Options{}) // a middleware of lastbyte that says nothing about the check

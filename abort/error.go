@@ -50,7 +50,7 @@ var (
 	ErrClientAborted = request.ErrClientAborted // the client aborted, for whatever reason
 	ErrCheckOff      = request.ErrCheckOff      // no Check is around this handler, or Ignore is
 	ErrDuplicate     = request.ErrDuplicate     // On was called before for this request; the first callback stays
-	ErrEnded         = request.ErrEnded         // the response is complete
+	ErrEnded         = request.ErrEnded         // the response is complete, or it is too late for a callback
 	ErrNoRequest     = request.ErrNoRequest     // no lastbyte middleware is around this handler
 	ErrNilFunc       = request.ErrNilFunc       // On was called without a function
 )
