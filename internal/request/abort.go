@@ -50,7 +50,7 @@ func (r *Request) On(ctx context.Context, f func(context.Context)) error {
 	check := r.check()
 	var on context.Context
 	if ctx != context.Context(&r.node) {
-		on = r.Scope(ctx) // now: a router in between is back before the threads are
+		on = r.Scope(ctx) // now: a router in between returns before the threads do
 	}
 	r.mu.Lock()
 	s := r.state.Load()

@@ -20,7 +20,7 @@ import (
 // that the serving goroutine can return once the ending is decided.
 //
 // Three kinds of goroutine meet here. The handler's owns header and begun until
-// it is back or has called Send. The serving goroutine sleeps in ServeHTTP
+// it has returned or has called Send. The serving goroutine sleeps in ServeHTTP
 // until wake, and owns the writer below from then on. Whoever decides the
 // ending calls wake, once.
 type Detached struct {
@@ -47,12 +47,12 @@ type Detached struct {
 
 	eof time.Duration // to Send; 0: none. Under Request.mu
 
-	form     *multipart.Form // parsed by the handler that is back; set before wake
+	form     *multipart.Form // parsed by the handler, which has returned; set before wake
 	panicked *any            // if that was the ending, with what; nil for runtime.Goexit. Set before wake
 
-	entry   work.Entry // the owner's
-	back    bool       // under Request.mu: the handler is
-	counted bool       // under Request.mu: it works on without a client, and the owner knows
+	entry           work.Entry // the owner's
+	handlerReturned bool       // under Request.mu
+	counted         bool       // under Request.mu: the handler runs without a client, and the owner knows
 }
 
 // init makes d the part of r inside h; out will be the handler's request.

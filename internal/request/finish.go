@@ -50,7 +50,7 @@ func (d *Detached) returned(l usercall.Left) (ending bool) {
 		return d.req.returnMove()
 	}
 	if d.req.winner() == lifecycle.Exited {
-		d.exitBack()
+		d.returnedAfterExit()
 	}
 	return d.req.drain()
 }
@@ -100,9 +100,9 @@ func (d *Detached) unheard(l usercall.Left) {
 	d.req.Report(&d.node, "detached handler", l, d.owner().OnPanic())
 }
 
-// exitBack: the handler is back after an exit. The response does not wait for the
+// returnedAfterExit: the handler has returned after an exit. The response does not wait for the
 // threads: the exit has ended their contexts.
-func (d *Detached) exitBack() {
+func (d *Detached) returnedAfterExit() {
 	r := d.req
 	if !d.w.gate.Enter() {
 		return // the serving goroutine has been woken
@@ -127,7 +127,7 @@ func (d *Detached) finished(panicked bool) {
 	d.node.Cancel(node.HandlerReturned)
 	r.mu.Lock()
 	r.state.Store(r.state.Load().Finish())
-	d.back = true
+	d.handlerReturned = true
 	shields := r.shieldsLocked()
 	counted, obs := d.counted, r.cfg.Load().Observer
 	if !r.hasAny(lifecycle.Ended) {

@@ -43,7 +43,7 @@ func Handler(cfg *Config, next http.Handler) http.Handler {
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	r, inner := From(req.Context())
-	// After Send the handler, and so what is inside it, is r's until it is back.
+	// After Send the handler, and so what is inside it, is r's until it has returned.
 	inner = inner && !r.hasAny(lifecycle.Done) && !r.hijackedFor(w)
 	switch {
 	case h.detach:

@@ -39,7 +39,7 @@ func (d *Detached) lost(n int) {
 }
 
 // tellDropped logs in one line what came after Send and was dropped. Most likely
-// something inside Detach gives its part of the response when the handler is back;
+// something inside Detach gives its part of the response when the handler has returned;
 // or the handler calls Send where it means to write.
 func (d *Detached) tellDropped() {
 	if d.req.winner() != lifecycle.Sent {
@@ -94,7 +94,7 @@ func (d *Detached) carryLate() {
 
 // carryLateNow is carryLate before a write that may be the one at which the header
 // goes out. The handler's goroutine owns the map; with threads at work, nobody
-// knows whose write it is, and the changes go over when the handler is back.
+// knows whose write it is, and the changes go over when the handler has returned.
 func (d *Detached) carryLateNow() {
 	if d.late == nil {
 		return

@@ -21,7 +21,7 @@ func (r *Request) inside(next http.Handler, w http.ResponseWriter, req *http.Req
 	defer r.closeMove(l)
 	view := l.w.view()
 	r.Catch(func() { next.ServeHTTP(view, req) })
-	l.back()
+	l.answerAtReturn()
 }
 
 // openMove makes l the innermost layer.
@@ -32,7 +32,7 @@ func (r *Request) openMove(l *layer) {
 	r.rareLocked().top = &l.w
 }
 
-// closeMove: the handler of l is back, or a panic passes.
+// closeMove: the handler of l has returned, or a panic passes.
 func (r *Request) closeMove(l *layer) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
@@ -41,8 +41,8 @@ func (r *Request) closeMove(l *layer) {
 	}
 }
 
-// back: the handler inside l has returned, or left by a Throw.
-func (l *layer) back() {
+// answerAtReturn: the handler inside l has returned, or was left by a Throw.
+func (l *layer) answerAtReturn() {
 	r := l.req
 	if !r.state.Load().Replaced() {
 		return

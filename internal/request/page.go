@@ -83,7 +83,7 @@ func (r *Request) writePage(e *Exit, h http.Header) *pageWriter {
 	if p := r.rare.page; p != nil { // rare has e
 		write, req = p.write, p.req
 	}
-	if d := r.det.Load(); d != nil && !d.back {
+	if d := r.det.Load(); d != nil && !d.handlerReturned {
 		req = d.in // the handler may be at work on its own
 	} else if req == nil {
 		req = r.in

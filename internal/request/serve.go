@@ -11,9 +11,9 @@ import (
 // serve runs the handler on this goroutine and ends the request. A panic or
 // runtime.Goexit passes on as it came, unless it is that of Throw.
 func (r *Request) serve(next http.Handler, w http.ResponseWriter, out *http.Request) {
-	back := false
+	returned := false
 	defer func() {
-		if back {
+		if returned {
 			return
 		}
 		l := r.left(recover())
@@ -31,7 +31,7 @@ func (r *Request) serve(next http.Handler, w http.ResponseWriter, out *http.Requ
 	}()
 	next.ServeHTTP(w, out)
 	cut := r.complete(false) // it may panic itself, in a HeaderFilter
-	back = true
+	returned = true
 	if r.end() || cut {
 		panic(http.ErrAbortHandler)
 	}

@@ -43,9 +43,9 @@ func removeFiles(ctx context.Context, form *multipart.Form) {
 // serving goroutine, as do those who know that form.
 func (d *Detached) keepFiles() {
 	d.req.mu.Lock()
-	back := d.back
+	returned := d.handlerReturned
 	d.req.mu.Unlock()
-	if form := d.in.MultipartForm; form != nil && !back {
+	if form := d.in.MultipartForm; form != nil && !returned {
 		form.File = nil
 	}
 }

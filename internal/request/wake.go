@@ -8,27 +8,27 @@ import (
 	"github.com/lastbyte-go/lastbyte/internal/work"
 )
 
-// wake lets the serving goroutine go on: the ending is decided. back: the
-// handler is, too. It reports whether that comes after the end.
+// wake lets the serving goroutine go on: the ending is decided. returned:
+// the handler has, too. It reports whether that comes after the end.
 //
 // An abort does not call it: nobody waits for the response then, and what limits
 // the handlers at work from outside (MaxConcurrentStreams, a throttle) must go
 // on counting this one. Else a client could begin requests and leave them
 // without end (CVE-2023-39325).
-func (d *Detached) wake(back bool) (late bool) { return d.wakeAfter(back, back) }
+func (d *Detached) wake(returned bool) (late bool) { return d.wakeAfter(returned, returned) }
 
 // wakeAfter is wake; left says that the functions inside Detach have returned,
 // though their threads may be at work.
-func (d *Detached) wakeAfter(left, back bool) (late bool) {
+func (d *Detached) wakeAfter(left, returned bool) (late bool) {
 	r := d.req
 	r.mu.Lock()
 	late = r.hasAny(lifecycle.Ended)
-	d.back = d.back || back
+	d.handlerReturned = d.handlerReturned || returned
 	s := r.state.Load()
 	next, first := s.Wake(!left && s.HasAny(lifecycle.Answered) && r.rare.last.inside(&d.w))
 	r.state.Store(next)
 	var refused error
-	if first && !d.back {
+	if first && !d.handlerReturned {
 		d.counted = true
 		refused = d.owner().Sent(d) // under mu: before the handler can be over
 	}
@@ -50,7 +50,7 @@ func (r *Request) wake() {
 }
 
 // unfinished reports whether the response stands, and something between Detach
-// and the handler may hold part of it, which it gives when the handler is back.
+// and the handler may hold part of it, which it gives when the handler has returned.
 func (r *Request) unfinished(d *Detached) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
