@@ -57,18 +57,15 @@ func TestE1_BodyUnreadHTTP2(t *testing.T) {
 
 // The client has promised a body and sends nothing of it.
 func TestE1_BodyNeverSent(t *testing.T) {
-	for header, wait := range map[string]time.Duration{ // lastbyte gives a read of what has arrived one nanosecond
-		"Content-Length: 100\r\n":                         time.Nanosecond,
-		"Transfer-Encoding: chunked\r\n":                  time.Nanosecond,
-		"Content-Length: 100\r\nExpect: 100-continue\r\n": 0, // nothing may be read
-	} {
+	for _, header := range []string{"Content-Length: 100\r\n", "Transfer-Encoding: chunked\r\n",
+		"Content-Length: 100\r\nExpect: 100-continue\r\n"} {
 		t.Run(strings.ReplaceAll(strings.TrimSpace(header), "\r\n", ", "), func(t *testing.T) {
 			bubble(t, func(t *testing.T) {
 				done := make(chan error, 1)
 				s := serve(t, pipenet.HTTP1, background(t, eof.Options{}).Detach, worker(done))
 				start := time.Now()
 				r, _ := raw(t, s, "POST / HTTP/1.1\r\nHost: example.com\r\n"+header+"\r\n")
-				at(t, "the whole answer", start, wait)
+				at(t, "the whole answer", start, 0)
 				r.want(t, 200, answer)
 				wantErr(t, "Send, and ctx.Err() after it", <-done, nil)
 			})

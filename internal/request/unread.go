@@ -61,14 +61,10 @@ func (r *Request) waitsForBody() bool {
 // next request. So a timer that is due at once interrupts a read that waits for
 // the client. One that waits for the processor, not for the client, is given a
 // moment; where that is misjudged, the connection is closed without need.
-//
-// The timer is due after a nanosecond, not after none: in a bubble of
-// testing/synctest that is when all goroutines are blocked, the one that reads
-// too, so nothing is misjudged there.
 func (r *Request) readArrived() {
 	var reads atomic.Int64 // that have returned; negative: all have
 	over := make(chan struct{})
-	timer := time.AfterFunc(1, func() {
+	timer := time.AfterFunc(0, func() {
 		defer close(over)
 		if stuck(&reads) {
 			r.interruptRead()
@@ -93,7 +89,10 @@ func (r *Request) readArrived() {
 
 // stuck waits until no read has returned for about a millisecond, and reports
 // true, or until all have, and reports false. In a bubble of testing/synctest the
-// clock stands still while a goroutine runs; there it yields to them instead.
+// clock stands still while a goroutine runs, and a timer would move it; there stuck
+// yields to other goroutines instead. One of them may be on a thread that the
+// operating system has stopped. To stop the world, as ReadMemStats does, the
+// runtime has to wait until each such thread has run on.
 func stuck(reads *atomic.Int64) bool {
 	const rounds = 100
 	for n, quiet := int64(0), 0; quiet < rounds; quiet++ {
@@ -101,7 +100,11 @@ func stuck(reads *atomic.Int64) bool {
 		for range 100 {
 			runtime.Gosched()
 		}
-		if time.Since(begin) > 0 && reads.Load() == n {
+		switch bubble := time.Since(begin) == 0; {
+		case reads.Load() != n:
+		case bubble:
+			runtime.ReadMemStats(new(runtime.MemStats))
+		default:
 			time.Sleep(time.Millisecond)
 			quiet = rounds
 		}
