@@ -8,6 +8,9 @@
 // the gravest mistakes there can be here. So a request reaches the net.Conn
 // through its [Lease] alone. The questions that only look at the socket are
 // methods of [Conn]: they harm nobody.
+//
+// Conn.mu is held while a request acts by its lease, so that the hook waits. The
+// package imports internal/nethttp and internal/peer.
 package conn
 
 import (

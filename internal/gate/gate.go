@@ -1,6 +1,7 @@
 // Package gate has a counting gate for a thing that must be left alone from some
 // moment on, such as the ResponseWriter and the request body that net/http takes
-// back when a handler returns.
+// back when a handler returns. It has no lock of its own: who waits brings the
+// condition. It imports nothing of this module.
 package gate
 
 import (

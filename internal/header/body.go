@@ -3,7 +3,8 @@
 // go from one map to another.
 //
 // No function keeps a map that it is given, and none makes two maps share the
-// values of a field: who owns one of the maps may go on to write to it.
+// values of a field: who owns one of the maps may go on to write to it. There is no
+// lock, and nothing of this module is imported.
 package header
 
 import (

@@ -1,4 +1,7 @@
-// Package node makes contexts whose end lastbyte decides.
+// Package node makes contexts whose end lastbyte decides: those of requests, of
+// detached handlers and of abort.Shield. An end is one atomic step; Node.mu is held
+// while a watch of the parent or of the connection begins, and for nothing else. The
+// package imports nothing of this module.
 package node
 
 import (

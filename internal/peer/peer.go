@@ -6,6 +6,9 @@
 // all connections and stays for the life of the process. Real sockets therefore
 // do not belong into a testing/synctest bubble: it would wait for that goroutine
 // at its end. net.Pipe does: it has no socket, and starts nothing.
+//
+// A Conn has a lock, and so has that goroutine's table; the lock of the Conn is the
+// first of the two. The package imports nothing of this module.
 package peer
 
 import (

@@ -7,6 +7,7 @@ import (
 
 	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
 	"github.com/lastbyte-go/lastbyte/internal/scope"
+	"github.com/lastbyte-go/lastbyte/internal/usercall"
 )
 
 // PageFunc writes the page of an exit.
@@ -93,4 +94,23 @@ func (r *Request) exitMove(e *Exit, filter bool) lifecycle.ExitResult {
 		x.idle.Broadcast() // drain may wait for a thread that reads the body
 	}
 	return result
+}
+
+// Throw is Exit with e, or nothing if e is nil; and it notes that the caller is
+// about to panic with http.ErrAbortHandler. That value has to be net/http's own,
+// since recoverers let it pass that compare it: so what tells a Throw from a
+// handler that aborts is the note.
+func (r *Request) Throw(ctx context.Context, e *Exit) {
+	if e != nil {
+		_ = r.Exit(ctx, e) // there is no caller to hear of it
+	}
+	k := scope.KindOf(ctx)
+	if k == scope.OnHandler && usercall.IsManaged() {
+		k = scope.Beside // what the handler panics with meanwhile is not this Throw
+	}
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	t := &r.rareLocked().throws[k]
+	t.n++
+	t.exit = e
 }

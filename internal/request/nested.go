@@ -1,7 +1,9 @@
 package request
 
 import (
+	"net"
 	"net/http"
+	"time"
 
 	"github.com/lastbyte-go/lastbyte/internal/header"
 )
@@ -59,4 +61,70 @@ func (r *Request) beginMove(d *Detached) {
 	if x := r.rare; x != nil && x.top != nil {
 		d.outer, x.top = x.top, &d.w
 	}
+}
+
+// A layer is the front of its Writer: it sees what its handler does, and what it
+// lets pass comes, by way of the ResponseWriter below, to the Writer of the lastbyte
+// middleware around it.
+
+func (l *layer) request() *Request { return l.req }
+
+func (l *layer) headerMap() http.Header {
+	if !l.w.gate.Enter() {
+		return make(http.Header)
+	}
+	defer l.leave()
+	return l.w.wrapped.Header()
+}
+
+func (l *layer) beforeStatus(status int) bool {
+	if l.req.isInformational(status) || status < 100 || status > 999 {
+		return l.refused() == nil
+	}
+	return l.begin(status) == nil
+}
+
+func (l *layer) beforeWrite(int) error { return l.begin(http.StatusOK) }
+
+func (l *layer) afterWrite(_ int64, err error) error { return err }
+
+func (l *layer) refused() error { return l.req.refusedAt(&l.w) }
+
+func (l *layer) lost(int) {}
+
+func (l *layer) begun() bool { return l.started.Load() }
+
+func (l *layer) leave() { l.w.gate.Leave(l.req) }
+
+// The request's own Writer, or Detach's, is told as well.
+func (l *layer) hijackedMove(net.Conn)                          {}
+func (l *layer) noteDeadline(time.Time, func(*rare) *time.Time) {}
+
+// begin is called inside the gate of a layer that is not Detach's before the
+// final status passes.
+func (l *layer) begin(status int) error {
+	w, r := &l.w, l.req
+	if err := l.refused(); err != nil && !r.heldMove(w, status, w.wrapped.Header(), w.stood()) {
+		r.answerNow(w)
+		return err
+	}
+	if l.begun() {
+		return nil
+	}
+	coded := header.Encoded(w.wrapped.Header(), w.stood())
+	r.mu.Lock()
+	passes := r.passesLocked(w)
+	if passes {
+		l.startLocked(status, coded)
+	}
+	r.mu.Unlock()
+	if !passes {
+		return l.refused() // an ending has come in between
+	}
+	return nil
+}
+
+func (l *layer) startLocked(status int, coded bool) {
+	l.w.status, l.coded = int16(status), coded
+	l.started.Store(true)
 }

@@ -1,17 +1,26 @@
-// Package request is lastbyte's heart: one [Request] for each HTTP request that
-// a lastbyte middleware serves. It owns the state machine of docs/lifecycle.md,
-// the request's context and the gates in front of its ResponseWriter and body.
-// The public packages are its verbs.
+// Package request has one [Request] for each HTTP request that a lastbyte middleware
+// serves. It owns the request's context, its ResponseWriter and body with the gates in
+// front of them, and the handler's part under Detach. It makes the moves of
+// internal/lifecycle, and acts on their results; docs/lifecycle.md describes both. The
+// public packages call it.
+//
+// Request.mu is its only lock: the state is stored under it, and the fields that it
+// guards are named. The order of all locks is in docs/lifecycle.md. The package imports
+// the helpers of this module (internal/conn, lifecycle, node, verdict, work and so on)
+// and nothing above it.
 package request
 
 import (
 	"context"
+	"net"
 	"net/http"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
+	"github.com/lastbyte-go/lastbyte/internal/node"
+	"github.com/lastbyte-go/lastbyte/internal/scope"
 )
 
 type requestKey struct{}
@@ -97,3 +106,65 @@ func (r *Request) applyLocked(cfg *Config, req *http.Request) {
 		r.state.Store(r.state.Load().AddFilter())
 	}
 }
+
+// rare is made when the first of its fields is needed; mu guards the pointer
+// and the fields.
+type rare struct {
+	idle     sync.Cond       // goroutines dropped to 0, or the last call left a gate
+	on       context.Context // for the callback; nil: the context of the request
+	page     *pageSetting
+	filters  []filter
+	deferred []func()
+	shields  map[*node.Node]struct{} // see shield.go
+	exit     *Exit
+	abort    error               // *abort.Error
+	conn     net.Conn            // hijacked
+	readBy   time.Time           // a deadline of the handler's
+	writeBy  time.Time           // likewise
+	panicked bool                // or left by runtime.Goexit
+	broken   bool                // by a panic with http.ErrAbortHandler
+	throws   [scope.Kinds]throws // by kind
+
+	stood http.Header // what described a body before the handler could set it, see noteEntry
+	top   *Writer     // of the innermost layer at work; nil: Detach's, or the request's own
+	last  *Writer     // the one at which the handler's calls end, after an exit or abort; then the one that answered
+	open  bool        // likewise: none does, since something inside it still holds part of the response
+
+	cut     sync.Once // guards itself and severed
+	severed bool      // the cut worked
+
+	local    net.Addr // after a hijack, what the context gives for http.LocalAddrContextKey: see nearest
+	byHandle bool     // the cut was made on the connection, past a writer that hides net/http's
+}
+
+func (r *Request) rareLocked() *rare {
+	if r.rare == nil {
+		r.rare = new(rare)
+		r.rare.idle.L = &r.mu
+	}
+	return r.rare
+}
+
+// Idle gives the condition that is broadcast when the last goroutine of the request
+// has ended, or the last call has left a gate. Its lock is mu.
+func (r *Request) Idle() *sync.Cond {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return &r.rareLocked().idle
+}
+
+// epoch is where this package's clock begins: to read the monotonic clock alone
+// takes half the time of time.Now.
+var epoch = time.Now()
+
+func now() time.Duration { return time.Since(epoch) }
+
+// date is the time at which now gave d. The dates of one d are Equal, though
+// the system's clock may have been set in between.
+func date(d time.Duration) time.Time {
+	t := time.Now()
+	return t.Add(d - t.Sub(epoch))
+}
+
+// Age is how long ago the request began.
+func (r *Request) Age() time.Duration { return now() - r.start }

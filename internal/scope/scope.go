@@ -1,7 +1,8 @@
 // Package scope makes the contexts of functions that run beside a handler or after
 // it: threads, callbacks, tasks, and the handler itself under Detach. A scope says
 // who its context is for, and has a copy of the route, which may be read after chi
-// has recycled its own.
+// has recycled its own. There is no lock: a Scope does not change once its function
+// has begun. The package imports internal/node and internal/route.
 package scope
 
 import (

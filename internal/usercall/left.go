@@ -1,6 +1,7 @@
 // Package usercall runs the functions of the user: handlers, phases, filters, pages,
 // threads, callbacks and tasks. It tells apart how such a function was left, here and
-// nowhere else, and knows nothing of a request.
+// nowhere else, and knows nothing of a request. There is no lock. The package imports
+// internal/work, which starts its goroutines.
 package usercall
 
 import (

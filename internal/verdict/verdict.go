@@ -7,6 +7,9 @@
 // Two rules hold for every protocol. The client is blamed on proof alone. And a
 // context that has ended, without a proof against the client, ends the request's
 // context, too, unless lastbyte itself watches the client from then on.
+//
+// There is no lock, and no judge may be asked with one held, since some of the
+// questions wait. The package imports internal/nethttp and internal/peer.
 package verdict
 
 import (

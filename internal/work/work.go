@@ -4,6 +4,9 @@
 //
 // The Background is package eof's. Its policy, which goroutine runs a handler and
 // how long that goroutine is kept, is in eof/workers.go and here, and nowhere else.
+//
+// The lock of a List and its entries is the Background's. The package imports nothing
+// of this module.
 package work
 
 import (
