@@ -12,6 +12,7 @@ import (
 	"net/textproto"
 	"os"
 	"strings"
+	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -105,6 +106,27 @@ func TestTransparency_RequestTrailersUnannounced(t *testing.T) {
 			})
 		})
 	}
+}
+
+// While goroutines read the body, others may read the request, and copy it, as
+// WithContext does. Under -race: net/http writes nothing into a request that has no
+// trailers, and its HTTP/1 body takes several readers.
+func TestTransparency_RequestBesideReadersOfItsBody(t *testing.T) {
+	each(t, func(t *testing.T, p pipenet.Proto, m mount) {
+		s := start(t, p, m, middleware.Options{}, func(w http.ResponseWriter, r *http.Request) {
+			var readers sync.WaitGroup
+			for n := 0; n == 0 || n == 1 && p == pipenet.HTTP1; n++ {
+				readers.Go(func() { io.Copy(io.Discard, r.Body) })
+			}
+			for range 100 {
+				r.WithContext(r.Context())
+			}
+			readers.Wait()
+		})
+		if res, err := s.Do(s.NewRequest("POST", "/", strings.NewReader("body"))); err != nil || res.StatusCode != 200 {
+			t.Errorf("response = %v, %v, want 200", res, err)
+		}
+	})
 }
 
 // EnableFullDuplex reaches net/http: the answer begins before the body ends.

@@ -43,7 +43,9 @@ func (b *body) read(p []byte) (int, error) {
 	case nil:
 	case io.EOF:
 		b.req.note(bodyRead)
-		reqs.out.Trailer = reqs.in.Trailer // net/http sets those of its own request
+		if reqs.in.Trailer != nil {
+			b.req.takeTrailers(reqs)
+		}
 	default:
 		err = b.req.readFailed(err)
 	}
@@ -56,4 +58,17 @@ func (b *body) Close() error {
 	}
 	defer b.gate.Leave(b.req)
 	return b.pair().in.Body.Close()
+}
+
+// takeTrailers carries the trailers of the request body inside: net/http gives them to
+// its own request. Those that the header has announced come in the map that both
+// requests have had from the start. Otherwise the first reader that meets the end of
+// the body writes, and the lock orders it before every other that meets it. Where there
+// are no trailers nothing is written, since other goroutines may read the request.
+func (r *Request) takeTrailers(p *pair) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if p.out.Trailer == nil {
+		p.out.Trailer = p.in.Trailer
+	}
 }
