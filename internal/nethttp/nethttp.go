@@ -22,6 +22,8 @@
 //   - responsecontroller.go: how it finds a method (TestHasReadDeadline,
 //     TestInnermost_Nowhere)
 //   - transfer.go, body.readLocked: a read of nothing (TestAtEnd)
+//   - server.go, finishRequest, and http2.go, http2Handler: whose uploaded files are
+//     removed (TestRemoveFiles)
 //   - http2, responseWriter: its methods (TestServer), a write deadline in the past
 //     (TestServer_CutsByDeadline), errClientDisconnected (TestIsDisconnected)
 //   - http2, serverConn.serve, closeStream: the hook before the close

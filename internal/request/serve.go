@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
+	"github.com/lastbyte-go/lastbyte/internal/nethttp"
 	"github.com/lastbyte-go/lastbyte/internal/node"
 	"github.com/lastbyte-go/lastbyte/internal/usercall"
 )
@@ -103,7 +104,7 @@ func (r *Request) end() (cut bool) {
 	over := d != nil && r.hasAny(lifecycle.Done) && d.counted && r.winner() == lifecycle.Sent
 	r.mu.Unlock()
 
-	removeFiles(r.in.Context(), form)
+	nethttp.RemoveFiles(r.in.Context(), form)
 	for _, n := range shields {
 		n.Cancel(node.HandlerReturned)
 	}

@@ -1,7 +1,6 @@
 package request
 
 import (
-	"context"
 	"mime/multipart"
 
 	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
@@ -17,22 +16,6 @@ func (r *Request) uploaded(d *Detached) *multipart.Form {
 		return d.form
 	}
 	return nil
-}
-
-// removeFiles has the uploaded files of form removed when net/http is through with
-// the request, which it shows by cancelling ctx, the request's context: until then
-// handlers outside may read them. net/http removes the files of its own request
-// alone. If a middleware outside copied the request, that one does not know the
-// form; and since Go 1.27 it is never the one that handlers get on HTTP/2 (see
-// http2Handler in http2.go). To remove them twice does no harm. Without a server
-// the files are the caller's, as they are without lastbyte.
-func removeFiles(ctx context.Context, form *multipart.Form) {
-	if form == nil || len(form.File) == 0 {
-		return
-	}
-	context.AfterFunc(ctx, func() {
-		_ = form.RemoveAll() // net/http has no use for the error either
-	})
 }
 
 // keepFiles takes uploaded files out of the hands of net/http, which would remove
