@@ -57,7 +57,7 @@ func TestC1_NoCallback(t *testing.T) {
 	})
 }
 
-// undisturbed asserts that a handler works on after callback has run, and that
+// undisturbed asserts that a handler keeps running after callback has run, and that
 // what it says is what is recorded.
 func undisturbed(t *testing.T, callback func(ctx context.Context)) {
 	each(t, func(t *testing.T, p pipenet.Proto, m mount) {

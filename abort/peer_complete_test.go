@@ -118,8 +118,8 @@ func TestN5_ClosesAfterTheEnd(t *testing.T) {
 	}
 }
 
-// After an exit that drops the connection the close is ours, and the client's
-// own close after it is none either.
+// After an exit that drops the connection lastbyte itself closes it, and that the
+// client closes after it is no abort either.
 func TestN6_TheCloseIsOurs_Socket(t *testing.T) {
 	for _, l := range links {
 		for _, code := range []exitcode.Code{exitcode.Close, exitcode.Error} {

@@ -62,7 +62,7 @@ func TestB1_AttachedDeferAfterTheLastByte(t *testing.T) {
 				w.Header().Set("Content-Length", fmt.Sprint(pipenet.Window+1000))
 				w.Write(make([]byte, pipenet.Window-1000))
 				http.NewResponseController(w).Flush()
-				w.Write(make([]byte, 2000)) // stays in net/http's buffer until the handler is back
+				w.Write(make([]byte, 2000)) // stays in net/http's buffer until the handler has returned
 				eof.Defer(r.Context(), func(context.Context) { ran <- struct{}{} })
 			}))
 			s := pipenet.Start(t, pipenet.HTTP1, h, func(srv *http.Server) {
@@ -85,7 +85,7 @@ func TestB1_AttachedDeferAfterTheLastByte(t *testing.T) {
 	})
 }
 
-// With Send the response ends, and the task begins, while the handler works on;
+// With Send the response ends, and the task begins, while the handler keeps running;
 // after Send there is nothing to wait for.
 func TestB1_DeferWithSend(t *testing.T) {
 	for _, attach := range []bool{true, false} {

@@ -12,7 +12,7 @@ import (
 	"github.com/lastbyte-go/lastbyte/internal/pipenet"
 )
 
-// holds sends what the next handler has said when that is back. It has seen the
+// holds sends what the next handler has said when that has returned. It has seen the
 // header by then, and set one of its own over the handler's.
 func holds(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -15,7 +15,7 @@ import (
 	"github.com/lastbyte-go/lastbyte/thread"
 )
 
-// outlive are the ways in which a handler works on without a client.
+// outlive are the ways in which a handler keeps running without a client.
 var outlive = []struct {
 	name string
 	end  func(ctx context.Context)

@@ -87,7 +87,7 @@ func (w *slowWriter) SetReadDeadline(time.Time) error  { return nil }
 func (w *slowWriter) SetWriteDeadline(time.Time) error { <-w.asked; return nil }
 
 // An exit from beside the handler wakes the serving goroutine while the handler,
-// which is back, hands its headers over.
+// which has returned, hands its headers over.
 func TestX11_ExitWhileTheHandlerEnds(t *testing.T) {
 	for _, c := range []struct {
 		name string
@@ -237,7 +237,7 @@ func (w slowHeader) Header() http.Header {
 	return w.ResponseWriter.Header()
 }
 
-// A TimeoutHandler gives up while the handler, which is back, hands over.
+// A TimeoutHandler gives up while the handler, which has returned, hands over.
 func TestE13_UploadedFilesAfterTimeoutHandler(t *testing.T) {
 	pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
 		files := tempDir(t)

@@ -15,7 +15,7 @@ import (
 	"github.com/lastbyte-go/lastbyte/internal/pipenet"
 )
 
-// net/http reads the header map again when ServeHTTP is back, for trailers: a
+// net/http reads the header map again when ServeHTTP has returned, for trailers: a
 // map that the handler still writes to would be a fatal race.
 func TestE6_HeaderMapKeptFromBefore(t *testing.T) {
 	for _, c := range []struct{ name, write string }{{"before the header", ""}, {"after the header", answer}} {

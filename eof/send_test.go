@@ -13,7 +13,7 @@ import (
 	"github.com/lastbyte-go/lastbyte/internal/pipenet"
 )
 
-// worker answers, sends, and works on for a second, after which it reports to
+// worker answers, sends, and keeps running for a second, after which it reports to
 // the channel. With the query "read" it reads the request body first, with
 // "flush" it flushes before it sends.
 func worker(done chan<- error) http.HandlerFunc {

@@ -16,7 +16,7 @@ import (
 	lifecycle "github.com/lastbyte-go/lastbyte/middleware"
 )
 
-// shortBy declares a length, writes part of it, sends, and works on.
+// shortBy declares a length, writes part of it, sends, and keeps running.
 func (l *link) shortBy(sent chan<- error, part string) http.HandlerFunc {
 	return func(w http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/next" {

@@ -13,7 +13,7 @@ import (
 	"github.com/lastbyte-go/lastbyte/eof"
 )
 
-// The handler works on until the client has had its answers.
+// The handler keeps running until the client has had its answers.
 func TestE1_OnSockets(t *testing.T) {
 	t.Parallel()
 	onSockets(t, func(t *testing.T, l *link) {
@@ -42,7 +42,7 @@ func TestE1_OnSockets(t *testing.T) {
 	})
 }
 
-// Requests one after the other while all their handlers work on, each with a
+// Requests one after the other while all their handlers keep running, each with a
 // header map that it keeps writing to.
 func TestE2_OnSockets(t *testing.T) {
 	t.Parallel()

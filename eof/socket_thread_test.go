@@ -21,7 +21,7 @@ var mounts = map[string]func(*middleware.Lifecycle, http.Handler) http.Handler{
 	"Detach":  (*middleware.Lifecycle).Detach,
 }
 
-// The handler is back when the client has the first line, and the thread writes
+// The handler has returned when the client has the first line, and the thread writes
 // the second then.
 func TestT1_OnSockets(t *testing.T) {
 	for name, mount := range mounts {
@@ -61,8 +61,8 @@ func TestT1_OnSockets(t *testing.T) {
 	}
 }
 
-// After Send the response does not wait for threads, and they work on when the
-// handler is back. One of them may be who sends.
+// After Send the response does not wait for threads, and they keep running when the
+// handler has returned. One of them may be who sends.
 func TestT1_OnSocketsAfterSend(t *testing.T) {
 	onSockets(t, func(t *testing.T, l *link) {
 		sent, done, back := make(chan error, 1), make(chan error, 1), make(chan struct{})

@@ -22,7 +22,7 @@ func self() string {
 	return strings.Fields(string(buf[:runtime.Stack(buf, false)]))[1]
 }
 
-// crew serves handlers that work on after Send until they are told to end.
+// crew serves handlers that keep running after Send until they are told to end.
 type crew struct {
 	*pipenet.Server
 	t    *testing.T

@@ -97,7 +97,7 @@ func TestX11_DropWithoutConnContext(t *testing.T) {
 	blockedWrite(t, 444, threadCtx)
 }
 
-// blockedWrite: b exits while the handler, which then works on, is stuck in a
+// blockedWrite: b exits while the handler, which then keeps running, is stuck in a
 // Write.
 func blockedWrite(t *testing.T, code exitcode.Code, b beside, configure ...func(*http.Server)) {
 	run(t, func(t *testing.T, p pipenet.Proto, in wrap) {

@@ -21,7 +21,7 @@ func outside(next http.Handler) http.Handler {
 	})
 }
 
-// Under Detach the response goes out at once while the handler works on, with
+// Under Detach the response goes out at once while the handler keeps running, with
 // the headers from outside Detach alone: the handler's may be in use.
 func TestX11_ThreadAnswersAtOnceUnderDetach(t *testing.T) {
 	pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {

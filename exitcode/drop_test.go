@@ -24,7 +24,7 @@ func TestX6_408AfterHeaderCutsOff(t *testing.T)   { cutsOff(t, 408) }
 func TestX7_ErrorAfterHeaderCutsOff(t *testing.T) { cutsOff(t, -1) }
 
 // attach gives exits the connection, which HTTP/1 needs to close it while the
-// handler works on.
+// handler keeps running.
 func attach(srv *http.Server) { srv.ConnContext = abort.ConnContext }
 
 // drops: not one byte, at once, and the recorder outside knows the code.
@@ -103,7 +103,7 @@ func TestX5_UnflushedIsLost(t *testing.T) {
 	})
 }
 
-// The other requests of an HTTP/2 connection are none of the exit's business.
+// An exit does not touch the other requests of an HTTP/2 connection.
 func TestX5_OtherStreamsLive(t *testing.T) {
 	run(t, func(t *testing.T, p pipenet.Proto, in wrap) {
 		if p == pipenet.HTTP1 {

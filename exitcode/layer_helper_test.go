@@ -101,7 +101,7 @@ func (c *coder) close() {
 	}
 }
 
-// buffers holds all of the response until the next handler is back, in a header
+// buffers holds all of the response until the next handler has returned, in a header
 // map of its own, as http.TimeoutHandler does.
 func buffers(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -41,7 +41,7 @@ func (s *session) Write(p []byte) (int, error) {
 }
 
 // What a handler leaves in *r is there for those outside, as without lastbyte:
-// when the status is said, and when the handler is back.
+// when the status is said, and when the handler has returned.
 func TestTransparency_WhatHandlersLeaveInTheRequest(t *testing.T) {
 	pass := exitcode.Phase(func(http.ResponseWriter, *http.Request) exitcode.Code { return exitcode.OK })
 	for name, chain := range map[string]func(l *middleware.Lifecycle, outer func(http.Handler) http.Handler, h http.Handler) http.Handler{

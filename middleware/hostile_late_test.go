@@ -22,7 +22,7 @@ import (
 )
 
 // 10,000 requests at once on one connection: each gets its answer, in order,
-// and is counted, also where handlers work on beside the next.
+// and is counted, also where handlers keep running beside the next.
 func TestHostile_10000Pipelined(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		const requests = 10000

@@ -98,7 +98,7 @@ func TestInProcess_DetachInAThread(t *testing.T) {
 }
 
 // A callback reads its own request's route, also when it runs while a thread
-// works on and the router, which recycles its context, has another request.
+// keeps running and the router, which recycles its context, has another request.
 func TestTransparency_RouteInALateCallback(t *testing.T) {
 	pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
 		life := newLife(t, middleware.Options{})
@@ -157,7 +157,7 @@ func TestTransparency_RouteAfterTheRequest(t *testing.T) {
 }
 
 // The same for a thread that uses the handler's context in place of its own, when
-// a router inside lastbyte is back.
+// a router inside lastbyte has returned.
 func TestTransparency_RouteInAThreadThatUsesTheHandlersContext(t *testing.T) {
 	each(t, func(t *testing.T, p pipenet.Proto, m mount) {
 		life := newLife(t, middleware.Options{})

@@ -24,7 +24,7 @@ type holding struct {
 
 const heldAnswer = "got the task!\n"
 
-// answering is a handler that answers, calls send, and works on.
+// answering is a handler that answers, calls send, and keeps running.
 func answering(send func(context.Context) error) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		state := r.Context().Value(holdKey{}).(*holding)

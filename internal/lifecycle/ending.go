@@ -8,14 +8,15 @@ func (s State) decide(w State) (next State, won bool) {
 	return s | w, true
 }
 
-// Return is the move of a handler that is back, though not everything that it
-// started may be: it panicked, or what stands around it did not wait for it.
+// Return is the move of a handler that has returned, though what it started may
+// still run: it panicked, or what stands around it did not wait for it.
 func (s State) Return() (next State, won bool) { return s.decide(Returned) }
 
-// Back notes that the handler has returned. What is still at work decides.
-func (s State) Back() State { return s | HandlerReturned }
+// NoteReturned says that the handler has returned. The goroutines that are still at work
+// may yet decide.
+func (s State) NoteReturned() State { return s | HandlerReturned }
 
-// Drain is the move of a handler that is back with everything that it started: no
+// Drain is the move of a handler that has returned, as has all that it started: no
 // goroutine of the request is left, and none may begin.
 func (s State) Drain() (next State, won bool) {
 	return (s | HandlerReturned | Drained).decide(Returned)

@@ -89,7 +89,7 @@ func (w world) handlers(add func(string, world)) {
 	}
 	n = w
 	if n.returned = true; !w.returned {
-		n.s = w.s.Back()
+		n.s = w.s.NoteReturned()
 		add("Back", n)
 		if w.detached { // a panic
 			n.s, _ = w.s.Return()

@@ -12,7 +12,7 @@ import (
 type QUICEnd uint8
 
 const (
-	NotQUIC      QUICEnd = iota // the error is none of quic-go's, or says nothing of an end
+	NotQUIC      QUICEnd = iota // the error is not one of quic-go's, or not about an end
 	EndedHere                   // this process
 	ResetByPeer                 // the client, one stream
 	ClosedByPeer                // the client, the connection

@@ -35,7 +35,7 @@ type Node struct {
 	stop func() bool // ends the watch of the parent
 }
 
-// What a Node watches. unhooked: the parent's end is none of the Node's any more, and
+// What a Node watches. unhooked: the parent's end does not end the Node any more, and
 // no watch begins from then on.
 const (
 	theParent uint32 = 1 << iota

@@ -42,7 +42,7 @@ func (n *Node) unhooked() bool { return n.watch.Load()&unhooked != 0 }
 // ParentEnded reports whether the parent has ended, and n is not unhooked from it.
 func (n *Node) ParentEnded() bool { return n.parent.Err() != nil && !n.unhooked() }
 
-// Unhook makes the parent's end none of n's. It reports whether there was a watch of
+// Unhook has the parent's end not end n any more. It reports whether there was a watch of
 // FollowPeer, which the caller ends.
 func (n *Node) Unhook() (peer bool) {
 	if n.watch.Or(unhooked)&(theParent|thePeer) == 0 {

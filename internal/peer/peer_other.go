@@ -14,7 +14,7 @@ func (c *Conn) register() bool { return false }
 // Unread knows of no socket here.
 func (c *Conn) Unread() int { return 0 }
 
-// Kept is a second descriptor, which there is none of here.
+// Kept is a second descriptor; this system has no use for one.
 type Kept struct{}
 
 // Keep knows of no socket here.

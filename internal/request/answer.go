@@ -30,7 +30,7 @@ func (r *Request) answer(w *Writer, flush bool) {
 	status, body := r.page(w, e)
 	w.wrapped.WriteHeader(status)
 	if r.in.Method != http.MethodHead && len(body) > 0 {
-		_, _ = w.wrapped.Write(body) // nobody is left to hear of an error
+		_, _ = w.wrapped.Write(body) // there is nobody to whom an error could be reported
 	}
 	if flush {
 		_ = http.NewResponseController(w.wrapped).Flush()

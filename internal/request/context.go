@@ -98,8 +98,8 @@ func (n *requestNode) recheck() {
 	}
 }
 
-// unhook makes the end of the contexts around the request, and of the connection,
-// none of the request's any more.
+// unhook has the end of the contexts around the request, and of the connection, not
+// end the request's context any more.
 func (n *requestNode) unhook() {
 	if n.Unhook() {
 		n.r.conn().Unwatch(n.r)

@@ -112,7 +112,7 @@ func (d *Detached) closeGates() {
 	d.closed.Do(func() {
 		d.w.gate.Close(d.req, nil)
 		d.body.gate.Close(d.req, func() {
-			if d.req.w.gate.Enter() { // else the end has come first, and sees to the read
+			if d.req.w.gate.Enter() { // else Request.end has closed it, and interrupts the read itself
 				defer d.req.w.gate.Leave(d.req)
 				d.req.interruptRead()
 			}

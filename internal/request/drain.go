@@ -8,7 +8,7 @@ import "github.com/lastbyte-go/lastbyte/internal/lifecycle"
 func (r *Request) drain() bool {
 	if r.node.Parent().Err() != nil || r.hasAny(lifecycle.Hijacked) || r.bodyUnread() {
 		r.mu.Lock()
-		r.state.Store(r.state.Load().Back())
+		r.state.Store(r.state.Load().NoteReturned())
 		r.mu.Unlock()
 		r.look() // a client that left unnoticed still has a callback to run
 		if !r.hasAny(lifecycle.ClientGone) {
@@ -18,7 +18,7 @@ func (r *Request) drain() bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	for r.goroutines > 0 {
-		r.state.Store(r.state.Load().Back())
+		r.state.Store(r.state.Load().NoteReturned())
 		if r.det.Load() == nil && r.winner() == lifecycle.Exited && !r.body.gate.Closed() {
 			// A thread that waits for the client in a read of the body would be
 			// waited for in turn. This is the serving goroutine.

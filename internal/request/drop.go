@@ -20,7 +20,7 @@ func (r *Request) dropNow() {
 	r.mu.Unlock()
 	if hijackedConn {
 		if x != nil && x.conn != nil {
-			_ = x.conn.Close() // the handler sees to its own errors
+			_ = x.conn.Close() // the handler's next call on it gets the error
 		}
 		return
 	}
@@ -74,7 +74,7 @@ func (r *Request) sever() (certain bool) {
 	if own && certain {
 		return true
 	}
-	r.interruptRead() // what is left of the body is of no use
+	r.interruptRead() // the rest of the body is not needed any more
 	type deadline interface{ SetWriteDeadline(time.Time) error }
 	if server, _ := nethttp.Server(r.w.wrapped); server != nil && server.(deadline).SetWriteDeadline(conn.Past) == nil {
 		return true

@@ -39,7 +39,7 @@ func (m *model) write(n int64) error {
 }
 
 // flush sends the header. On HTTP/2 a response without a body is complete then, and
-// the end of its stream says nothing of the client: it ends the context, as without
+// the end of its stream does not tell about the client: it ends the context, as without
 // lastbyte.
 func (m *model) flush() error {
 	err := m.write(0)
@@ -118,7 +118,7 @@ func (m *model) beside(arg byte) bool {
 	return arg&3 == 2 && m.threads > 0 || arg&3 == 3 && m.calling
 }
 
-// settle: a goroutine of the request is back.
+// settle: a goroutine of the request has ended.
 func (m *model) settle() error {
 	m.end(m.back && m.stands)
 	if m.back && m.threads == 0 && !m.calling {

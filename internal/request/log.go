@@ -10,8 +10,8 @@ import (
 )
 
 // Log logs what went wrong in the request: to the Lifecycle's logger, else where
-// net/http would. ctx is the caller's; route and request id are read from it. What
-// a client has a say in must be quoted in text.
+// net/http would. ctx is the caller's; route and request id are read from it. Text
+// that a client can choose must be quoted in it.
 func (r *Request) Log(ctx context.Context, text string) { r.log(ctx, text, nil) }
 
 // log is Log with the stack of a panic. The logger runs apart, so that the request
@@ -47,7 +47,7 @@ func loggerFailed(v any, text string) {
 	log.Printf("lastbyte: panic of the logger: %q, at: %s", fmt.Sprint(v), text)
 }
 
-// logPanic logs a panic that nobody else hears of. what names the function.
+// logPanic logs a panic that is reported to nobody else. what names the function.
 func (r *Request) logPanic(ctx context.Context, what string, l usercall.Left) {
 	if l.Panicked() {
 		r.log(ctx, fmt.Sprintf("lastbyte: panic in %s: %q", what, usercall.Printed(l.Value)), l.Stack)

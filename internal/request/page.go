@@ -36,7 +36,7 @@ func (r *Request) render(flush bool) {
 	r.mu.Unlock()
 	r.w.wrapped.WriteHeader(status)
 	if r.in.Method != http.MethodHead && len(body) > 0 {
-		n, _ := r.w.wrapped.Write(body) // nobody is left to hear of an error
+		n, _ := r.w.wrapped.Write(body) // there is nobody to whom an error could be reported
 		r.size.Add(int64(n))
 	}
 	if flush {

@@ -7,7 +7,7 @@ import (
 )
 
 // uploaded gives the form whose files are to be removed at the end of r; nil: there
-// is none, or d's handler is at work and its goroutine sees to them.
+// is none, or d's handler still runs, and its goroutine removes them.
 func (r *Request) uploaded(d *Detached) *multipart.Form {
 	switch {
 	case d == nil:

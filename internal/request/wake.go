@@ -44,7 +44,7 @@ func (d *Detached) wakeAfter(left, returned bool) (late bool) {
 
 // wake wakes the serving goroutine under Detach.
 func (r *Request) wake() {
-	if d := r.det.Load(); d != nil && !r.sends() && !r.unfinished(d) { // Send wakes when it is through
+	if d := r.det.Load(); d != nil && !r.sends() && !r.unfinished(d) { // Send calls wake itself, when it has finished
 		d.wake(false)
 	}
 }

@@ -113,7 +113,7 @@ type front interface {
 	// request is the request that the Writer answers. The gate need not be open.
 	request() *Request
 
-	// headerMap is Header. It sees to the gate itself.
+	// headerMap is Header. It is called outside the gate, and enters it itself.
 	headerMap() http.Header
 
 	// beforeStatus is called by WriteHeader. It reports whether the call passes.

@@ -88,7 +88,7 @@ func (s *soak) ownContext(when string, ctx context.Context, id string) {
 // answers is what the handlers answer, lines of the request's name.
 func answers(id string, lines int) string { return strings.Repeat(id+"\n", lines) }
 
-// send answers, and works on until 64 others have done so.
+// send answers, and keeps running until 64 others have done so.
 func (s *soak) send(w http.ResponseWriter, r *http.Request) {
 	ctx, h, id := r.Context(), w.Header(), strings.Clone(chi.URLParam(r, "id"))
 	s.own("send", r, id)
