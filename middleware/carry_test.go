@@ -2,6 +2,7 @@ package middleware_test
 
 import (
 	"context"
+	"errors"
 	"io"
 	"net/http"
 	"net/url"
@@ -100,4 +101,28 @@ func TestTransparency_WhatHandlersLeaveInTheRequest(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A context outside that has got the values of one inside keeps its own cause: the key
+// by which package context asks for it is not looked up inside. The type of that key
+// was read in context.go of Go 1.26.8 and 1.27.3.
+func TestTransparency_CarriedContextKeepsItsCause(t *testing.T) {
+	each(t, func(t *testing.T, p pipenet.Proto, m mount) {
+		errOutside := errors.New("ended outside")
+		life := newLife(t, middleware.Options{})
+		h := m.wrap(life, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			*r = *r.WithContext(context.WithValue(r.Context(), userKey{}, "bob"))
+		}))
+		s := pipenet.Start(t, p, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			ctx, cancel := context.WithCancelCause(r.Context())
+			r = r.WithContext(ctx)
+			h.ServeHTTP(w, r)
+			cancel(errOutside)
+			if v, cause := r.Context().Value(userKey{}), context.Cause(r.Context()); v != "bob" || cause != errOutside {
+				t.Errorf("outside: value %v, cause %v, want bob, %v", v, cause, errOutside)
+			}
+		}))
+		res, err := s.Get("/")
+		answer(t, res, err)
+	})
 }

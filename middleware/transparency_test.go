@@ -119,7 +119,7 @@ func TestTransparency_RequestBesideReadersOfItsBody(t *testing.T) {
 				readers.Go(func() { io.Copy(io.Discard, r.Body) })
 			}
 			for range 100 {
-				r.WithContext(r.Context())
+				_ = r.WithContext(r.Context())
 			}
 			readers.Wait()
 		})

@@ -90,7 +90,7 @@ func (w world) handlers(add func(string, world)) {
 	n = w
 	if n.returned = true; !w.returned {
 		n.s = w.s.NoteReturned()
-		add("Back", n)
+		add("NoteReturned", n)
 		if w.detached { // a panic
 			n.s, _ = w.s.Return()
 			add("Return", n)

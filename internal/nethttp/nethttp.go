@@ -34,10 +34,11 @@
 //     Close (TestCloseNotifyError), the size of an alert (TestAlertSize)
 //   - quic-go: the fields and methods of its errors (TestOfQUIC, TestEndOfQUIC)
 //
-// Three more pieces are elsewhere, each with a test beside it, since they are not
-// about net/http: the contexts of package context (internal/scope), the
-// clock of a synctest bubble (internal/work), and the text of a goroutine's trace
-// (internal/work, eof/locked.go).
+// Three more pieces are elsewhere, each with a test, since they are not about net/http:
+// the contexts of package context (internal/scope) and the type of its key
+// (internal/request/pair.go, tested in middleware/carry_test.go), the clock of a
+// synctest bubble (internal/work), and the text of a goroutine's trace (internal/work,
+// eof/locked.go).
 package nethttp
 
 import (
