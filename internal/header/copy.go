@@ -6,14 +6,6 @@ import (
 	"strings"
 )
 
-// Replace makes the fields of to those of from.
-func Replace(to, from http.Header) {
-	clear(to)
-	for k, v := range from {
-		to[k] = slices.Clone(v)
-	}
-}
-
 // Changed gives the sorted names of the fields that differ between now and before,
 // those that only one of them has included.
 func Changed(now, before http.Header) []string {
@@ -32,57 +24,53 @@ func Changed(now, before http.Header) []string {
 	return names
 }
 
-// CarryChanges makes in to the changes that now has against seen, and in seen as
-// well, so that the next call carries what has changed since this one. A field of to
-// that does not differ between the two stays as it is. It gives seen, which it makes
-// if it is nil and there is something to add.
-func CarryChanges(to, now, seen http.Header) http.Header {
+// Carry makes in to the changes that now has against seen. A field of to that does
+// not differ between the two stays as it is.
+func Carry(to, now, seen http.Header) {
 	for k, v := range now {
 		if old, ok := seen[k]; !ok || !slices.Equal(v, old) {
-			if seen == nil {
-				seen = make(http.Header)
-			}
-			to[k], seen[k] = slices.Clone(v), slices.Clone(v)
+			to[k] = slices.Clone(v)
 		}
 	}
 	for k := range seen {
 		if _, ok := now[k]; !ok {
 			delete(to, k)
-			delete(seen, k)
 		}
 	}
+}
+
+// CarryChanges is Carry, and makes the changes in seen as well, so that the next call
+// carries what has changed since this one. It gives seen, which it makes if it is nil
+// and there is something to add.
+func CarryChanges(to, now, seen http.Header) http.Header {
+	Carry(to, now, seen)
+	if seen == nil && len(now) > 0 {
+		seen = make(http.Header, len(now))
+	}
+	Carry(seen, now, seen)
 	return seen
 }
 
-// Trailers gives the trailer fields that h names when the header of a response goes
-// out: the lines of its Trailer field, and the fields with http.TrailerPrefix.
-func Trailers(h http.Header) []string {
-	lines := slices.Clone(h["Trailer"])
+// HasTrailers reports whether h names trailer fields when the header of a response
+// goes out: by its Trailer field, or by http.TrailerPrefix.
+func HasTrailers(h http.Header) bool {
+	if len(h["Trailer"]) > 0 {
+		return true
+	}
 	for k := range h {
 		if strings.HasPrefix(k, http.TrailerPrefix) {
-			lines = append(lines, k)
+			return true
 		}
 	}
-	return lines
+	return false
 }
 
-// CarryTrailers makes the trailer fields in to those of from: the fields with
-// http.TrailerPrefix, and those that named, which Trailers gave, has. A field of
-// named that from does not have any more is deleted, so that it is not sent.
-func CarryTrailers(to, from http.Header, named []string) {
+// CarryTrailers makes the fields with http.TrailerPrefix in to those of from. They need
+// not be named before.
+func CarryTrailers(to, from http.Header) {
 	for k, v := range from {
 		if strings.HasPrefix(k, http.TrailerPrefix) {
 			to[k] = slices.Clone(v)
-		}
-	}
-	for _, line := range named {
-		for k := range strings.SplitSeq(line, ",") {
-			k = http.CanonicalHeaderKey(strings.TrimSpace(k))
-			if v, ok := from[k]; ok {
-				to[k] = slices.Clone(v)
-			} else {
-				delete(to, k)
-			}
 		}
 	}
 }

@@ -39,7 +39,6 @@ type Detached struct {
 	truncated atomic.Bool  // Send found fewer bytes than declared. Who reads it may be the serving goroutine ahead of Send's
 	late      *late        // what happened to it since
 	dropped   atomic.Int64 // bytes that were written after Send
-	trailer   []string     // the Trailer header of that moment
 	declared  int64        // Content-Length said, plus 1; 0: none
 	written   atomic.Int64
 

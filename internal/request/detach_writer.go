@@ -19,7 +19,7 @@ func (d *Detached) headerMap() http.Header {
 	}
 	if d.header == nil {
 		if d.w.gate.Enter() {
-			d.header = d.w.wrapped.Header().Clone() // all of it: outer handlers may go on to write to theirs
+			d.takeHeader(d.w.wrapped.Header())
 			d.w.gate.Leave(d.req)
 		}
 		if d.header == nil {
@@ -54,7 +54,7 @@ func (d *Detached) beforeStatus(status int) bool {
 	switch {
 	case !d.begins(): // superfluous: net/http says so
 	case d.req.isInformational(status), status < 100 || status > 999:
-		d.sync()
+		d.sync(true)
 	default:
 		d.begin(status)
 	}
@@ -99,19 +99,21 @@ func (r *Request) endsOutside(d *Detached) bool {
 }
 
 func (d *Detached) begin(status int) {
-	d.sync()
+	d.follow()
+	d.sync(d.late != nil && d.late.follows || d.req.hasAny(lifecycle.HasFilters)) // after a filter's panic there may be another status
 	d.req.carryEarly(&d.pair, &d.node)
-	d.trailer = header.Trailers(d.header)
 	d.declared = 0
 	switch n, ok := header.Length(d.header); {
 	case !ok:
 		if d.w.speaks == nethttp.HTTP1 && !d.req.hasAny(lifecycle.Hijacked) {
 			delete(d.header, "Content-Length") // as net/http does in its own map, with a line in its log
+			if d.late != nil {
+				delete(d.late.said, "Content-Length")
+			}
 		}
 	case n >= 0 && header.HasBody(status) && d.in.Method != http.MethodHead:
 		d.declared = n + 1
 	}
-	d.noteSaid()
 	coded := header.Encoded(d.header, d.w.stood())
 	r := d.req
 	r.mu.Lock()
@@ -119,29 +121,28 @@ func (d *Detached) begin(status int) {
 	r.mu.Unlock()
 }
 
-// sync makes the headers of the writer below those of the handler.
-func (d *Detached) sync() {
+// sync gives the headers of the writer below what the handler has changed in its own.
+// again: that is not the last time.
+func (d *Detached) sync(again bool) {
 	if d.header == nil {
 		return
 	}
-	h := d.w.wrapped.Header()
 	if !d.synced {
 		d.synced = true
 		if d.w.stood() == nil {
-			d.w.setStood(header.OfBody(h))
+			d.w.setStood(header.OfBody(d.w.wrapped.Header()))
 		}
 	}
-	header.Replace(h, d.header) // whose owner may go on to write to it
+	d.carryHeader(again)
 }
 
 // handOverHeaders hands over what the handler's goroutine has for the response and for
 // outer handlers. It runs on that goroutine, or the one that called Send.
 func (d *Detached) handOverHeaders() {
 	if !d.begun() {
-		d.sync()
+		d.sync(true)
 	} else if d.header != nil {
 		d.carryLate()
-		header.CarryTrailers(d.w.wrapped.Header(), d.header, d.trailer)
 	}
 	route.CarryPattern(d.in, d.out)
 	d.req.carryEarly(&d.pair, &d.node)

@@ -10,25 +10,24 @@ import (
 	"github.com/lastbyte-go/lastbyte/internal/nethttp"
 )
 
-// late is what becomes of a detached handler's headers after their moment, and of
-// bytes. It is made when it is needed, on the handler's goroutine.
+// late is what becomes of a detached handler's headers when they have left its own
+// map, and of bytes. It is made when it is needed, on the handler's goroutine.
 type late struct {
-	said  http.Header // the headers as they have reached the map below
-	after http.Header // the map that the handler gets after Send
+	said    http.Header // the fields that the handler's map and the one below had in common at the last look
+	follows bool        // the one below follows the handler's after the status was said
+	after   http.Header // the map that the handler gets after Send
 }
 
 // headerAfterSend gives the handler a map that is not that of the response any
 // more, so that what is set there can be told from what was in time.
 func (d *Detached) headerAfterSend() http.Header {
-	if d.late == nil {
-		d.late = new(late)
-	}
-	if d.late.after == nil {
-		if d.late.after = d.header.Clone(); d.late.after == nil {
-			d.late.after = make(http.Header)
+	l := d.lateNow()
+	if l.after == nil {
+		if l.after = d.header.Clone(); l.after == nil {
+			l.after = make(http.Header)
 		}
 	}
-	return d.late.after
+	return l.after
 }
 
 // lost counts the bytes that come after Send.
@@ -75,28 +74,68 @@ func (d *Detached) holdsBack() bool {
 	return d.req.direct(d.w.wrapped) != &d.req.w || nethttp.Of(d.req.w.wrapped) == nethttp.Unknown
 }
 
-// noteSaid notes the headers of the moment at which the status was said.
-func (d *Detached) noteSaid() {
-	if d.holdsBack() {
-		d.late = &late{said: d.header.Clone()}
+// takeHeader makes the handler's map of the one below, and notes what it began as: what
+// somebody outside changes from here on, when a status passes or bytes do, is not for
+// the handler to take back.
+func (d *Detached) takeHeader(below http.Header) {
+	d.header = below.Clone() // all of it: outer handlers may go on to write to theirs
+	if len(below) > 0 {
+		d.lateNow().said = below.Clone()
+	}
+}
+
+// lateNow gives d.late, which it makes if there is none.
+func (d *Detached) lateNow() *late {
+	if d.late == nil {
+		d.late = new(late)
+	}
+	return d.late
+}
+
+// follow is called when the status is said: where the header may go out later than
+// that, or has trailers, the map below goes on to follow the handler's.
+func (d *Detached) follow() {
+	h := d.header
+	if h == nil {
+		h = d.w.wrapped.Header()
+	}
+	if d.holdsBack() || header.HasTrailers(h) {
+		d.lateNow().follows = true
+	}
+}
+
+// carryHeader gives the map below what the handler has changed in its own. again: that
+// is not the last time.
+func (d *Detached) carryHeader(again bool) {
+	h := d.w.wrapped.Header()
+	switch {
+	case again:
+		l := d.lateNow()
+		l.said = header.CarryChanges(h, d.header, l.said)
+	case d.late != nil:
+		header.Carry(h, d.header, d.late.said)
+	default:
+		header.Carry(h, d.header, nil)
 	}
 }
 
 // carryLate hands over headers that the handler has changed since it said the
 // status. Those who send them later see them, as in the one map that there is
-// without Detach; net/http ignores them. It is called by the owner of the map.
+// without Detach; net/http ignores all but trailers. It is called by the owner of
+// the map.
 func (d *Detached) carryLate() {
-	if d.late == nil {
-		return
+	if d.late != nil && d.late.follows {
+		d.carryHeader(true)
+	} else {
+		header.CarryTrailers(d.w.wrapped.Header(), d.header)
 	}
-	d.late.said = header.CarryChanges(d.w.wrapped.Header(), d.header, d.late.said)
 }
 
 // carryLateNow is carryLate before a write that may be the one at which the header
 // goes out. The handler's goroutine owns the map; with threads at work, nobody
-// knows whose write it is, and the changes go over when the handler has returned.
+// knows whose write it is, and the changes go over when the handler is back.
 func (d *Detached) carryLateNow() {
-	if d.late == nil {
+	if d.late == nil || !d.late.follows {
 		return
 	}
 	d.req.mu.Lock()
