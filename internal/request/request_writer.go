@@ -43,7 +43,7 @@ func (r *Request) headerMap() http.Header {
 func (r *Request) beforeStatus(status int) bool {
 	switch out := r.hasAny(lifecycle.Committed | lifecycle.Hijacked); {
 	case !out && r.isInformational(status):
-		return !r.w.gate.IsSealed() && r.winner() == lifecycle.Serving
+		return !r.w.gate.IsSealed() && r.refused() == nil
 	case out:
 		return r.refused() == nil && !r.superfluous()
 	case r.hasAny(lifecycle.Answered) && r.recordMove():
