@@ -37,7 +37,7 @@ const (
 	Filtering                               // a HeaderFilter runs
 	Unfiltered                              // a HeaderFilter has panicked before the header was out
 	HandlerReturned                         // the handler has returned
-	Drained                                 // no goroutine of the request is left that may begin another
+	Drained                                 // no goroutine of the request is left, and none may begin
 	Ended                                   // ServeHTTP of the outermost handler is over: the writer is net/http's again
 	Done                                    // handler, threads and callback have returned
 	Woken                                   // under Detach, the serving goroutine has been told of the ending

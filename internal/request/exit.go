@@ -26,9 +26,6 @@ type Exit struct {
 	Page  PageFunc
 }
 
-// Drops reports whether code drops the connection.
-func Drops(code int) bool { return lifecycle.ClassOf(code) == lifecycle.Drop }
-
 // Exit ends the request with e, see exitcode.Exit; ctx is the caller's.
 func (r *Request) Exit(ctx context.Context, e *Exit) error {
 	if scope.KindOf(ctx) == scope.Task {

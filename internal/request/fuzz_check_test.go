@@ -38,7 +38,7 @@ func (w *world) finish() {
 	synctest.Wait()
 	drops := w.state.Winner() == lifecycle.Aborted
 	if code, ok := w.req.ExitCode(); ok && w.state.Winner() == lifecycle.Exited {
-		drops = request.Drops(code)
+		drops = isDrop(code)
 	}
 	w.wire.set(func() {
 		if drops && w.wire.inside > 0 {

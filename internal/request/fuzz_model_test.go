@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"github.com/lastbyte-go/lastbyte/exitcode"
+	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
 	"github.com/lastbyte-go/lastbyte/internal/request"
 	"github.com/lastbyte-go/lastbyte/middleware"
 )
@@ -84,7 +85,7 @@ func (m *model) commit(status int) bool {
 }
 
 func (m *model) page() {
-	if !request.Drops(int(m.code)) && !m.committed && !m.hijacked {
+	if !isDrop(int(m.code)) && !m.committed && !m.hijacked {
 		m.commit(int(m.code))
 		if m.code >= 300 && m.code != 304 {
 			m.bytes += int64(len(m.code.String()) + 1)
@@ -164,8 +165,8 @@ func (m *model) exits(code exitcode.Code, beside bool) error {
 	}
 	m.cancelled = true
 	m.winner, m.exit, m.code = "exited", true, code
-	if request.Drops(int(code)) || m.committed || m.hijacked {
-		late := !request.Drops(int(code)) && code >= 300
+	if isDrop(int(code)) || m.committed || m.hijacked {
+		late := !isDrop(int(code)) && code >= 300
 		m.stands = m.detach && late && !beside && !m.hijacked
 		m.end(m.detach && !m.stands)
 		if late {
@@ -263,7 +264,7 @@ func (m *model) spawns() error {
 // outcome is what OnEnd has to be told, and so is everybody later.
 func (m *model) outcome() middleware.Outcome {
 	o := middleware.Outcome{Status: m.status, Bytes: m.bytes, Exited: m.exit, Exit: m.code, Hijacked: m.hijacked, Panicked: m.panicked, Cut: m.cut && !m.gone}
-	dropped := m.winner == "aborted" || m.winner == "exited" && request.Drops(int(m.code))
+	dropped := m.winner == "aborted" || m.winner == "exited" && isDrop(int(m.code))
 	switch {
 	case m.unsent && !m.hijacked:
 		if m.exit {
@@ -279,3 +280,6 @@ func (m *model) outcome() middleware.Outcome {
 	}
 	return o
 }
+
+// isDrop reports whether an exit with code drops the connection.
+func isDrop(code int) bool { return lifecycle.ClassOf(code) == lifecycle.Drop }

@@ -6,6 +6,7 @@ import (
 	"strconv"
 
 	"github.com/lastbyte-go/lastbyte/internal/header"
+	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
 	"github.com/lastbyte-go/lastbyte/internal/nethttp"
 	"github.com/lastbyte-go/lastbyte/internal/scope"
 	"github.com/lastbyte-go/lastbyte/internal/usercall"
@@ -49,7 +50,7 @@ func (r *Request) page(w *Writer, e *Exit) (status int, body []byte) {
 	h := w.wrapped.Header()
 	entry := w.entryOf(h)
 	p := &pageWriter{header: h, status: e.Code}
-	whole := e.Code >= 300 && e.Code != http.StatusNotModified
+	whole := lifecycle.ClassOf(e.Code) == lifecycle.Page && e.Code != http.StatusNotModified
 	header.DropBody(h, whole, entry)
 	if whole {
 		p = r.writePage(e, h)

@@ -21,7 +21,7 @@ func (r *Request) respond(panicked bool) (stop bool) {
 	case lifecycle.Exited:
 		e := r.exit()
 		switch {
-		case Drops(e.Code):
+		case s&lifecycle.Dropping != 0:
 			return r.drop(e.Code)
 		case s&lifecycle.Stands == 0:
 			r.render(panicked)

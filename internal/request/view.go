@@ -51,7 +51,7 @@ func (v *h2) EnableFullDuplex() error                       { return (*Writer)(v
 func (v *h2) Unwrap() http.ResponseWriter                   { return (*Writer)(v).below() }
 func (v *h2) writer() *Writer                               { return (*Writer)(v) }
 
-// plain is a ResponseWriter and nothing else; the parts below add to it.
+// plain is a ResponseWriter and nothing else; compose adds parts to it.
 type plain Writer
 
 func (v *plain) Header() http.Header         { return (*Writer)(v).Header() }
