@@ -44,8 +44,10 @@ func (s *servers) remove(l *Lifecycle) {
 //
 // A ConnState hook that is set later should call the one that Attach has
 // installed, for every state. If it does not, deferred functions run as soon as
-// the outermost lastbyte handler has returned, and on HTTP/2 a Close of the
-// server may be mistaken for the client.
+// the outermost lastbyte handler has returned, or a moment later if the hook
+// passes on some states, and on HTTP/2 a Close of the server may be mistaken for
+// the client. Until such a hook has passed on the end of a connection, deferred
+// functions wait for a response that is being written for 100 ms at most.
 func (l *Lifecycle) Attach(srv *http.Server) {
 	ownContext := srv.ConnContext
 	hook := conn.NewHook(conn.KnowServer(srv))
@@ -65,7 +67,7 @@ func (l *Lifecycle) Attach(srv *http.Server) {
 	}
 	l.servers.add(l)
 	srv.RegisterOnShutdown(sync.OnceFunc(func() { l.servers.remove(l) })) // Shutdown may be called twice
-	srv.ConnState = hook.Before(srv.ConnState)
+	hook.Install(srv)
 }
 
 // sayNoSocket logs, in the server's ErrorLog, what does not work without a socket.

@@ -60,6 +60,24 @@ var lateHooks = []struct {
 			}
 		}
 	}},
+	{"StateClosed not passed on", func(srv *http.Server, own func(net.Conn, http.ConnState)) {
+		attached := srv.ConnState
+		srv.ConnState = func(c net.Conn, s http.ConnState) {
+			own(c, s)
+			if s != http.StateClosed {
+				attached(c, s)
+			}
+		}
+	}},
+	{"StateNew and StateActive passed on", func(srv *http.Server, own func(net.Conn, http.ConnState)) {
+		attached := srv.ConnState
+		srv.ConnState = func(c net.Conn, s http.ConnState) {
+			own(c, s)
+			if s == http.StateNew || s == http.StateActive {
+				attached(c, s)
+			}
+		}
+	}},
 	{"StateIdle not passed on", func(srv *http.Server, own func(net.Conn, http.ConnState)) {
 		attached := srv.ConnState
 		srv.ConnState = func(c net.Conn, s http.ConnState) {

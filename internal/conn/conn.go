@@ -33,10 +33,11 @@ type Conn struct {
 	peer    peer.Conn
 	watched atomic.Bool // by KeepWatched
 
-	hook   *Hook         // of its server, nil if there is none. Set by Hook.Expect, before the connection serves
-	hooked atomic.Bool   // the server's ConnState hook tells of it, see stateChanged
-	isH2   atomic.Bool   // it may speak HTTP/2. Set before hooked
-	left   atomic.Uint32 // a peer.State: how the client left, if it did so before this process closed
+	hook     *Hook         // of its server, nil if there is none. Set by Hook.Expect, before the connection serves
+	isUnsure bool          // the hook may not be told of its end. Set at StateNew, before the connection serves
+	hooked   atomic.Bool   // the server's ConnState hook tells of it, see stateChanged
+	isH2     atomic.Bool   // it may speak HTTP/2. Set before hooked
+	left     atomic.Uint32 // a peer.State: how the client left, if it did so before this process closed
 
 	readerEnded atomic.Bool // see ReaderEnded
 

@@ -3,6 +3,8 @@ package conn
 import (
 	"net"
 	"net/http"
+	"reflect"
+	"runtime"
 	"slices"
 	"sync"
 	"sync/atomic"
@@ -21,7 +23,11 @@ type Hook struct {
 	server *Server
 	defers bool        // deferred functions may wait for StateIdle
 	failed atomic.Bool // the hook is not called for every state, see fail
-	conns  sync.Map    // peer.Key to *Conn: the open connections, from StateNew on
+	ended  atomic.Bool // the hook was told of the end of a connection
+	conns  sync.Map    // peer.Key to *Conn, or weak.Pointer[Conn] if it isUnsure: the open connections, from StateNew on
+
+	srv       *http.Server // see Install; nil: nobody can have put another hook in front
+	installed func(net.Conn, http.ConnState)
 
 	mu    sync.Mutex
 	fresh []weak.Pointer[Conn] // between ConnContext and StateNew; if the hook was replaced, for good
@@ -33,6 +39,20 @@ const maxFresh = 64
 // NewHook makes the hook of a server for which deferred functions wait until the
 // response is written.
 func NewHook(s *Server) *Hook { return &Hook{server: s, defers: true} }
+
+// Install puts h in front of the ConnState hook of srv, which does not serve yet.
+func (h *Hook) Install(srv *http.Server) {
+	h.srv, h.installed = srv, h.Before(srv.ConnState)
+	srv.ConnState = h.installed
+}
+
+// mayMissEnds reports whether a hook that was set later, in front of this one, may pass
+// some states on and not the end of connections, as far as it has shown. It is asked in
+// the hook, where net/http has read ConnState, too.
+func (h *Hook) mayMissEnds() bool {
+	return h.srv != nil && !h.ended.Load() &&
+		reflect.ValueOf(h.srv.ConnState).Pointer() != reflect.ValueOf(h.installed).Pointer()
+}
 
 // Before gives a ConnState hook that calls this one, and then the server's own, which
 // may be nil.
@@ -84,6 +104,9 @@ func (h *Hook) changed(nc net.Conn, state http.ConnState) {
 		return
 	}
 	over := state == http.StateClosed || state == http.StateHijacked
+	if over {
+		h.ended.Store(true)
+	}
 	c.stateChanged(state)
 	if h.defers && state != http.StateNew {
 		c.runIdle(!over)
@@ -98,13 +121,22 @@ func (h *Hook) changed(nc net.Conn, state http.ConnState) {
 // of order.
 func (h *Hook) conn(key any, state http.ConnState) *Conn {
 	if known, ok := h.conns.Load(key); ok {
+		if w, ok := known.(weak.Pointer[Conn]); ok {
+			return w.Value()
+		}
 		return known.(*Conn)
 	}
 	c := h.take(key)
 	if c == nil || state != http.StateNew {
 		return nil
 	}
-	h.conns.Store(key, c)
+	if c.isUnsure = h.mayMissEnds(); c.isUnsure {
+		// net/http's own context of the connection keeps c, and nothing of the hook does.
+		h.conns.Store(key, weak.Make(c))
+		runtime.AddCleanup(c, func(key any) { h.conns.Delete(key) }, key)
+	} else {
+		h.conns.Store(key, c)
+	}
 	if h.failed.Load() { // fail may have cleared conns before the Store
 		h.conns.Delete(key)
 	}

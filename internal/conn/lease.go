@@ -3,6 +3,7 @@ package conn
 import (
 	"crypto/tls"
 	"net"
+	"time"
 
 	"github.com/lastbyte-go/lastbyte/internal/peer"
 )
@@ -144,8 +145,15 @@ func (l Lease) WhenIdle(f func()) bool {
 		return false
 	}
 	c.idle = append(c.idle, f)
+	if c.isUnsure {
+		time.AfterFunc(unsureWait, func() { c.runIdle(true) })
+	}
 	return true
 }
+
+// unsureWait is how long what WhenIdle keeps waits at most, where the hook may not be
+// told that the response is out.
+const unsureWait = 100 * time.Millisecond
 
 // runIdle runs what waits for the last byte of the response, which is out. more:
 // there may be other responses. It is also called when the next request begins,
