@@ -135,3 +135,31 @@ func TestTransparency_EarlyHintsWhenTheDetachedHandlerIsBack(t *testing.T) {
 		}
 	})
 }
+
+// Where the header is out, a write does not look at the handler's map: another
+// goroutine may set a trailer meanwhile, as with net/http alone.
+func TestTransparency_DetachTrailerBesideWrites(t *testing.T) {
+	pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
+		b := background(t, eof.Options{})
+		s := serve(t, p, b.Detach, func(w http.ResponseWriter, _ *http.Request) {
+			h := w.Header()
+			h.Set("Trailer", "Sum")
+			io.WriteString(w, "a")
+			_ = http.NewResponseController(w).Flush()
+			set := make(chan struct{})
+			go func() {
+				defer close(set)
+				h.Set("Sum", "1")
+			}()
+			for range 100 {
+				io.WriteString(w, "b")
+			}
+			<-set
+		})
+		r := get(t, s, "/")
+		r.want(t, 200, "a"+strings.Repeat("b", 100))
+		if got := r.res.Trailer.Get("Sum"); got != "1" {
+			t.Errorf("trailer Sum is %q, want 1", got)
+		}
+	})
+}

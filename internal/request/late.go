@@ -15,6 +15,7 @@ import (
 type late struct {
 	said    http.Header // the fields that the handler's map and the one below had in common at the last look
 	follows bool        // the one below follows the handler's after the status was said
+	each    bool        // it does so at each write: the header may go out then
 	after   http.Header // the map that the handler gets after Send
 }
 
@@ -99,8 +100,9 @@ func (d *Detached) follow() {
 	if h == nil {
 		h = d.w.wrapped.Header()
 	}
-	if d.holdsBack() || header.HasTrailers(h) {
-		d.lateNow().follows = true
+	if each := d.holdsBack(); each || header.HasTrailers(h) {
+		l := d.lateNow()
+		l.follows, l.each = true, each
 	}
 }
 
@@ -135,7 +137,7 @@ func (d *Detached) carryLate() {
 // goes out. The handler's goroutine owns the map; with threads at work, nobody
 // knows whose write it is, and the changes go over when the handler is back.
 func (d *Detached) carryLateNow() {
-	if d.late == nil || !d.late.follows {
+	if d.late == nil || !d.late.each {
 		return
 	}
 	d.req.mu.Lock()
