@@ -14,16 +14,11 @@ import (
 	"github.com/lastbyte-go/lastbyte/middleware"
 )
 
-// Issue 10, 51: what a package keeps in variables is used by tests in bubbles and
-// by tests outside of them.
-var (
-	everywhere     = eof.New(eof.Options{})
-	everywhereLife = middleware.New(middleware.Options{})
-)
-
-// A Background serves requests in and outside of bubbles, in any order. A bubble
-// ends without a Shutdown of it: no goroutine is left in there.
+// A Background that was made outside of bubbles, as those that a package keeps in
+// variables, serves requests in and outside of bubbles, in any order. A bubble ends
+// without a Shutdown of it: no goroutine is left in there.
 func TestBackground_InAndOutsideOfBubbles(t *testing.T) {
+	everywhere, everywhereLife := eof.New(eof.Options{}), middleware.New(middleware.Options{})
 	defer func() {
 		for _, b := range []interface{ Shutdown(context.Context) error }{everywhere, everywhereLife} {
 			if err := b.Shutdown(t.Context()); err != nil {
