@@ -146,14 +146,30 @@ func (l Lease) WhenIdle(f func()) bool {
 	}
 	c.idle = append(c.idle, f)
 	if c.isUnsure {
-		time.AfterFunc(unsureWait, func() { c.runIdle(true) })
+		c.lookForEnd()
 	}
 	return true
 }
 
-// unsureWait is how long what WhenIdle keeps waits at most, where the hook may not be
-// told that the response is out.
-const unsureWait = 100 * time.Millisecond
+// lookForEnd asks the socket from time to time whether the connection has ended, where
+// the hook may not be told, and runs then what waits for the response. A connection
+// without a socket is not looked at.
+func (c *Conn) lookForEnd() {
+	time.AfterFunc(100*time.Millisecond, func() {
+		c.mu.Lock()
+		waits := len(c.idle) > 0
+		c.mu.Unlock()
+		if !waits {
+			return
+		}
+		switch c.Peer() {
+		case peer.Alive:
+			c.lookForEnd()
+		case peer.Closed, peer.Reset, peer.Local:
+			c.runIdle(true)
+		}
+	})
+}
 
 // runIdle runs what waits for the last byte of the response, which is out. more:
 // there may be other responses. It is also called when the next request begins,
