@@ -30,14 +30,14 @@ import (
 type Conn struct {
 	context.Context // the base context. That it has ended is the server's doing, not the client's
 
-	peer    peer.Conn
-	watched atomic.Bool // by KeepWatched
+	peer     peer.Conn
+	watched  atomic.Bool // by KeepWatched
+	isUnsure bool        // the hook may not be told of its end. Set at StateNew, before the connection serves; here it fills a hole
 
-	hook     *Hook         // of its server, nil if there is none. Set by Hook.Expect, before the connection serves
-	isUnsure bool          // the hook may not be told of its end. Set at StateNew, before the connection serves
-	hooked   atomic.Bool   // the server's ConnState hook tells of it, see stateChanged
-	isH2     atomic.Bool   // it may speak HTTP/2. Set before hooked
-	left     atomic.Uint32 // a peer.State: how the client left, if it did so before this process closed
+	hook   *Hook         // of its server, nil if there is none. Set by Hook.Expect, before the connection serves
+	hooked atomic.Bool   // the server's ConnState hook tells of it, see stateChanged
+	isH2   atomic.Bool   // it may speak HTTP/2. Set before hooked
+	left   atomic.Uint32 // a peer.State: how the client left, if it did so before this process closed
 
 	readerEnded atomic.Bool // see ReaderEnded
 
