@@ -78,7 +78,7 @@ func TestLifecycle_Attach_ForgetsConns(t *testing.T) {
 		conn := take(t, conns, "connection")
 		s.Conns()[0].Close()
 		synctest.Wait()
-		for range 3 { // what a pool holds survives one
+		for n := 0; n < 20 && conn.Value() != nil; n++ { // what a pool holds survives some
 			runtime.GC()
 		}
 		if conn.Value() != nil {
