@@ -14,6 +14,9 @@ import (
 	"github.com/lastbyte-go/lastbyte/middleware"
 )
 
+// returned is the key of a channel that a handler closes when it returns.
+type returned struct{}
+
 // A Background that was made outside of bubbles, as those that a package keeps in
 // variables, serves requests in and outside of bubbles, in any order. A bubble ends
 // without a Shutdown of it: no goroutine is left in there.
@@ -32,6 +35,9 @@ func TestBackground_InAndOutsideOfBubbles(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			h := mount(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if returns, ok := r.Context().Value(returned{}).(chan struct{}); ok {
+					defer close(returns)
+				}
 				io.WriteString(w, answer)
 				if err := eof.Send(r.Context()); err != nil {
 					t.Errorf("Send() = %v, want nil", err)
@@ -43,8 +49,9 @@ func TestBackground_InAndOutsideOfBubbles(t *testing.T) {
 				<-done
 			}))
 			outside := func() {
-				w := httptest.NewRecorder()
-				h.ServeHTTP(w, httptest.NewRequest("GET", "/", nil))
+				w, returns := httptest.NewRecorder(), make(chan struct{})
+				h.ServeHTTP(w, httptest.NewRequest("GET", "/", nil).WithContext(context.WithValue(t.Context(), returned{}, returns)))
+				<-returns // it calls After, which Shutdown refuses
 				if got := w.Body.String(); got != answer {
 					t.Errorf("body outside of bubbles = %q, want %q", got, answer)
 				}
