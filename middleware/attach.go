@@ -45,8 +45,9 @@ func (s *servers) remove(l *Lifecycle) {
 // A ConnState hook that is set later should call the one that Attach has
 // installed, for every state. If it does not, deferred functions run as soon as
 // the outermost lastbyte handler has returned, or, if the hook passes on some
-// states, when the connection has ended at the latest. And on HTTP/2 a Close of
-// the server may be mistaken for the client.
+// states, when the connection has ended at the latest, which lastbyte can only
+// know of a connection with a socket. And on HTTP/2 a Close of the server may be
+// mistaken for the client.
 func (l *Lifecycle) Attach(srv *http.Server) {
 	ownContext := srv.ConnContext
 	hook := conn.NewHook(conn.KnowServer(srv))

@@ -54,6 +54,49 @@ func TestInProcess_Exit(t *testing.T) {
 	}
 }
 
+// That response is complete, whenever it is asked for: at once after Send, when the
+// client has its own, and in a task beside the handler, which has not returned.
+func TestInProcess_OwnResponse(t *testing.T) {
+	inner := func(life *middleware.Lifecycle) http.Handler {
+		return life.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			if err := exitcode.Exit(r.Context(), 404); err != nil {
+				t.Errorf("Exit() = %v, want nil", err)
+			}
+		}))
+	}
+	for name, h := range map[string]func(r *http.Request, serve func(context.Context)){
+		"after Send": func(r *http.Request, serve func(context.Context)) { serve(r.Context()) },
+		"after the response": func(r *http.Request, serve func(context.Context)) {
+			time.Sleep(time.Second)
+			serve(r.Context())
+		},
+		"task": func(r *http.Request, serve func(context.Context)) {
+			eof.Defer(r.Context(), serve)
+			time.Sleep(time.Second)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
+				life := newLife(t, middleware.Options{})
+				codes := make(chan int, 1)
+				s := pipenet.Start(t, p, life.Detach(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+					eof.Send(r.Context())
+					h(r, func(ctx context.Context) {
+						rec := httptest.NewRecorder()
+						inner(life).ServeHTTP(rec, httptest.NewRequest("GET", "/", nil).WithContext(ctx))
+						codes <- rec.Code
+					})
+				})))
+				want(t, s, "/", 200, "")
+				time.Sleep(2 * time.Second)
+				if code := take(t, codes, "the inner response"); code != http.StatusNotFound {
+					t.Errorf("the inner status = %d, want %d", code, http.StatusNotFound)
+				}
+			})
+		})
+	}
+}
+
 // What such a handler defers runs after its own response.
 func TestInProcess_Defer(t *testing.T) {
 	pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {

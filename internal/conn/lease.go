@@ -144,9 +144,8 @@ func (l Lease) WhenIdle(f func()) bool {
 	if !c.runsIdle || !l.holds() {
 		return false
 	}
-	c.idle = append(c.idle, f)
-	if c.isUnsure {
-		c.lookForEnd()
+	if c.idle = append(c.idle, f); c.isUnsure && len(c.idle) == 1 {
+		c.lookForEnd() // once for all that waits
 	}
 	return true
 }

@@ -20,6 +20,17 @@ func open(t *testing.T, nc net.Conn) (*conn.Conn, func(http.ConnState)) {
 	return c, func(s http.ConnState) { tell(nc, s) }
 }
 
+// openPipe is open for a connection in memory, whose first request begins.
+func openPipe(t *testing.T) (*conn.Conn, func(http.ConnState)) {
+	t.Helper()
+	nc, other := net.Pipe()
+	t.Cleanup(func() { nc.Close(); other.Close() })
+	c, tell := open(t, nc)
+	tell(http.StateNew)
+	tell(http.StateActive)
+	return c, tell
+}
+
 // acts reports whether something can be done by l.
 func acts(l conn.Lease) bool { return l.Act(func(net.Conn) {}) }
 
@@ -27,12 +38,7 @@ func acts(l conn.Lease) bool { return l.Act(func(net.Conn) {}) }
 func TestLease_EndsWithTheResponse(t *testing.T) {
 	t.Parallel()
 	for _, next := range []http.ConnState{http.StateIdle, http.StateActive} {
-		nc, other := net.Pipe()
-		defer nc.Close()
-		defer other.Close()
-		c, tell := open(t, nc)
-		tell(http.StateNew)
-		tell(http.StateActive)
+		c, tell := openPipe(t)
 		l := c.Lease(c.Begin())
 		if !l.Bounded() || l.Over() || !acts(l) {
 			t.Errorf("a request is served: Bounded() = %v, Over() = %v, Act() = %v, want true, false, true", l.Bounded(), l.Over(), acts(l))
@@ -51,12 +57,7 @@ func TestLease_EndsWithTheResponse(t *testing.T) {
 func TestLease_HoldsToTheEndOfTheConnection(t *testing.T) {
 	t.Parallel()
 	for _, last := range []http.ConnState{http.StateClosed, http.StateHijacked} {
-		nc, other := net.Pipe()
-		defer nc.Close()
-		defer other.Close()
-		c, tell := open(t, nc)
-		tell(http.StateNew)
-		tell(http.StateActive)
+		c, tell := openPipe(t)
 		l := c.Lease(c.Begin())
 		tell(last)
 		if l.Over() || !acts(l) {

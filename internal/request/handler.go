@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 
 	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
+	"github.com/lastbyte-go/lastbyte/internal/nethttp"
 	"github.com/lastbyte-go/lastbyte/internal/scope"
 )
 
@@ -43,8 +44,7 @@ func Handler(cfg *Config, next http.Handler) http.Handler {
 
 func (h *handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	r, inner := From(req.Context())
-	// After Send the handler, and so what is inside it, is r's until it has returned.
-	inner = inner && !r.hasAny(lifecycle.Done) && !r.hijackedFor(w)
+	inner = inner && r.serves(w) && !r.hijackedFor(w)
 	switch {
 	case h.detach:
 		h.detached(r, inner, w, req)
@@ -62,6 +62,19 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		r.enableFirst(h.cfg, &one.out)
 		r.serve(h.next, r.view(), &one.out)
 	}
+}
+
+// serves reports whether a lastbyte middleware that is given w, with a context of r,
+// is part of r. Once the response is complete nothing else can come out of w if it
+// leads to r's writer, so what is inside the handler stays part of r until the handler
+// has returned. With any other writer, a task or a handler after Send serves a request
+// of its own.
+func (r *Request) serves(w http.ResponseWriter) bool {
+	s := r.state.Load()
+	if s.Winner() != lifecycle.Sent && !s.HasAny(lifecycle.Ended) {
+		return true
+	}
+	return !s.HasAny(lifecycle.Done) && nethttp.Any(w, func(w http.ResponseWriter) bool { return r.direct(w) != nil })
 }
 
 // Detach is the middleware of cfg, with Send for the handlers inside.
