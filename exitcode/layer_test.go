@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/lastbyte-go/lastbyte/exitcode"
@@ -102,7 +103,11 @@ func endsThrough(t *testing.T, p pipenet.Proto, what string, chain func(record w
 		}
 		s.recorded(status)
 		check(t, what+", status in between", <-seen, status)
-		check(t, what+", log", s.Logs(), "")
+		// Of a wrapper outside that hides deadlines one line says so, once in a process.
+		logged := s.Logs()
+		if strings.Count(logged, "\n") != 1 || !strings.Contains(logged, "hides deadlines") {
+			check(t, what+", log", logged, "")
+		}
 	}
 }
 
