@@ -9,6 +9,7 @@ import (
 	"log"
 	"net/http"
 	"net/http/httptest"
+	"time"
 
 	"github.com/lastbyte-go/lastbyte/middleware"
 	"github.com/lastbyte-go/lastbyte/thread"
@@ -59,6 +60,23 @@ func ExampleThread_Wait() {
 		fmt.Fprint(w, t.Wait(r.Context()))
 	})
 	// Output: 200 OK: file does not exist
+}
+
+// Done is for a select among other channels.
+func ExampleThread_Done() {
+	show(func(w http.ResponseWriter, r *http.Request) {
+		t, err := thread.Spawn(r.Context(), func(context.Context) error { return nil })
+		if err != nil {
+			return
+		}
+		select {
+		case <-t.Done():
+			fmt.Fprint(w, "ended: ", t.Wait(r.Context()))
+		case <-time.After(time.Minute):
+			t.Kill()
+		}
+	})
+	// Output: 200 OK: ended: <nil>
 }
 
 func ExampleThread_Kill() {

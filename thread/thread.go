@@ -37,7 +37,9 @@ type Thread struct {
 // request, or when [Thread.Kill] is called. If ctx is the context of another
 // thread, Kill of that thread cancels the new thread too, but the return of
 // that thread does not. fn must not use the ResponseWriter while the handler
-// does.
+// does. A thread that waits for the end of its context keeps its request open:
+// the context ends after the last thread, or by something else. Call
+// [Thread.Kill] when the handler needs such a thread no longer.
 //
 // A panic of fn is logged and becomes the error of the thread, a [*PanicError].
 // A panic with http.ErrAbortHandler is not logged. The error of a thread that
@@ -131,6 +133,11 @@ func (t *Thread) Wait(ctx context.Context) error {
 // does not wait: a function that ignores its context keeps running. It is
 // ngx.thread.kill of ngx_lua.
 func (t *Thread) Kill() { t.cancel(ErrKilled) }
+
+// Done returns a channel that is closed when the thread has ended, for a select
+// among other channels. Wait gives the error at once then. It is the same channel
+// at every call.
+func (t *Thread) Done() <-chan struct{} { return t.done }
 
 // PanicError is the error of a thread that panicked.
 type PanicError struct {
