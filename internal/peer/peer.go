@@ -5,7 +5,8 @@
 // One goroutine, started by the first [Conn.Watch] that finds a socket, serves
 // all connections and stays for the life of the process. Real sockets therefore
 // do not belong into a testing/synctest bubble: it would wait for that goroutine
-// at its end. net.Pipe does: it has no socket, and starts nothing.
+// at its end. net.Pipe does, and so does a connection of memory that tells itself:
+// it has no socket, and starts nothing.
 //
 // A Conn has a lock, and so has that goroutine's table; the lock of the Conn is the
 // first of the two. The package imports nothing of this module.
@@ -22,7 +23,8 @@ import (
 type State uint8
 
 const (
-	// Unknown: nobody can be asked. Not a socket, or not on this system.
+	// Unknown: nobody can be asked. Neither a socket that this system can watch, nor a
+	// connection that tells itself.
 	Unknown State = iota
 
 	// Alive: nothing says that the peer left.
@@ -62,7 +64,7 @@ type Conn struct {
 
 	// key is what the poller knows the socket by, beside its descriptor; 0: it
 	// does not. Set once and for all under mu and the poller's mutex, and read
-	// under either.
+	// under either. A connection that tells itself has a key that no poller knows.
 	key uint32
 
 	// mu is held while PeerGone runs, against the rule that no lock is held in
@@ -104,10 +106,10 @@ func (c *Conn) ClosedHere() (closed bool) {
 	return c.State() == Unknown && c.nc.SetReadDeadline(time.Time{}) != nil
 }
 
-// State asks the socket now. It consumes nothing: neither bytes nor a pending
-// error, which a later Read still meets. What an event has told before stays
-// true: Reset remains Reset, and Closed can become nothing but Reset, also
-// after this process closed the connection.
+// State asks the socket now, or a connection that tells itself. It consumes
+// nothing: neither bytes nor a pending error, which a later Read still meets. What
+// an event has told before stays true: Reset remains Reset, and Closed can become
+// nothing but Reset, also after this process closed the connection.
 func (c *Conn) State() State {
 	now := c.ask()
 	// Read after asking: an event in between must not be undone.
@@ -130,16 +132,27 @@ func (c *Conn) State() State {
 // before Watch returns or soon after. The caller keeps c reachable until it
 // calls Unwatch.
 func (c *Conn) Watch(w Watcher) bool {
+	if !c.registered() && !c.subscribe() {
+		return false
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	if c.key == 0 && !c.register() {
-		return false
+	if c.key == 0 {
+		c.key = 1 // it tells itself, and need not be asked to again
 	}
 	c.watcher = w
 	if told := State(c.told.Load()); told >= Closed {
 		w.PeerGone(told)
 	}
 	return true
+}
+
+// registered reports whether the end of c will be told, for which the poller is asked
+// if nobody has been.
+func (c *Conn) registered() bool {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	return c.key != 0 || c.register()
 }
 
 // Unwatch removes w; it does nothing if w is not the watcher. After it

@@ -2,17 +2,20 @@
 
 package peer
 
-// ask knows of no socket here.
-func (c *Conn) ask() State { return Unknown }
+// watches says that this system has no watcher of sockets.
+const watches = false
 
-// HasSocket: this system has no watcher, so there is no socket to miss.
-func (c *Conn) HasSocket() bool { return true }
+// hasSocket knows of no socket here.
+func (c *Conn) hasSocket() bool { return false }
+
+// askSocket knows of no socket here.
+func (c *Conn) askSocket() State { return Unknown }
 
 // register has nothing to register with.
 func (c *Conn) register() bool { return false }
 
-// Unread knows of no socket here.
-func (c *Conn) Unread() int { return 0 }
+// unreadSocket knows of no socket here.
+func (c *Conn) unreadSocket() (n int, ok bool) { return 0, false }
 
 // Kept is a second descriptor; this system has no use for one.
 type Kept struct{}

@@ -174,12 +174,14 @@ func control(raw syscall.RawConn, f func(fd uintptr)) error {
 	return err
 }
 
-// HasSocket reports whether a socket was found. Where this system has no watcher
-// it is true: there is nothing to miss.
-func (c *Conn) HasSocket() bool { return c.control(func(uintptr) {}) == nil }
+// watches says that this system has a watcher of sockets.
+const watches = true
 
-// ask asks the socket now, without regard to what events told.
-func (c *Conn) ask() State {
+// hasSocket reports whether a socket was found that is open.
+func (c *Conn) hasSocket() bool { return c.control(func(uintptr) {}) == nil }
+
+// askSocket asks the socket now. Unknown: there is none.
+func (c *Conn) askSocket() State {
 	s := Unknown
 	err := c.control(func(fd uintptr) { s = poll(int(fd)) })
 	if errors.Is(err, net.ErrClosed) || errors.Is(err, os.ErrClosed) {
@@ -188,17 +190,13 @@ func (c *Conn) ask() State {
 	return s
 }
 
-// Unread returns how many bytes have arrived that nobody has read from the
-// socket, 0 where that cannot be known. It takes none of them.
-func (c *Conn) Unread() (n int) {
+// unreadSocket is Unread of a socket, false if there is none.
+func (c *Conn) unreadSocket() (n int, ok bool) {
 	err := c.control(func(fd uintptr) {
 		var err error
 		if n, err = unix.IoctlGetInt(int(fd), fionread); err != nil {
 			n = 0
 		}
 	})
-	if err != nil {
-		return 0
-	}
-	return n
+	return n, err == nil
 }

@@ -18,7 +18,7 @@ func (s *Server) Logs() string { return s.logs.String() }
 // goroutine.
 func (s *Server) Dial() *Conn {
 	s.t.Helper()
-	c, err := s.net.dial(s.t.Context())
+	c, err := s.net.Dial(s.t.Context())
 	if err != nil {
 		s.t.Fatalf("Dial() = %v, want a connection", err)
 	}
@@ -28,7 +28,7 @@ func (s *Server) Dial() *Conn {
 // Conns returns the client ends of all connections so far, those of Client
 // and of Dial, in the order they were opened. Reset on the last of them is how
 // a client of either protocol vanishes.
-func (s *Server) Conns() []*Conn { return s.net.dialed() }
+func (s *Server) Conns() []*Conn { return s.net.Dialed() }
 
 // NewRequest makes a request for path that ends with the test. It fails the
 // test if there is no such request, so call it on the test's goroutine.

@@ -53,6 +53,9 @@ func (c *Conn) Read(b []byte) (int, error) {
 // ECONNRESET; a Write that waits is woken by them.
 func (c *Conn) Write(b []byte) (int, error) {
 	n, err := c.out.write(b)
+	if err == errPipe {
+		c.in.end(errReset) // what is sent to a closed socket is answered by a reset
+	}
 	return n, c.wrap("write", err)
 }
 
@@ -78,8 +81,8 @@ func (c *Conn) CloseWrite() error {
 // Reset drops the connection as an RST does: reads and writes of the other
 // end fail with ECONNRESET, and bytes on their way are lost. This end is closed.
 func (c *Conn) Reset() {
-	c.in.cut()
-	c.out.cut()
+	c.in.cut(net.ErrClosed)
+	c.out.cut(errReset)
 	c.in.closeRead()
 	c.out.closeWrite()
 }

@@ -19,5 +19,6 @@
 // # Limits
 //
 // A Conn has no file descriptor: what asks the kernel about a socket learns
-// nothing here. Close never turns into a reset, even with bytes unread.
+// nothing here, unless it asks a [Teller]. Close never turns into a reset, even with
+// bytes unread.
 package pipenet

@@ -21,6 +21,9 @@ type flow struct {
 	reset   bool // one of the two ends has reset the connection
 	wlimit  limit
 	rlimit  limit
+
+	gone   error  // how the flow ended for its reader, see Teller.PeerEnd
+	notify func() // called without the mutex when gone changes; nil: nobody asked
 }
 
 // limit is a deadline. The mutex of its flow guards it.
@@ -105,12 +108,13 @@ func (f *flow) write(b []byte) (n int, err error) {
 // its way and then io.EOF. It reports false if that has happened before.
 func (f *flow) closeWrite() bool {
 	f.mu.Lock()
-	defer f.mu.Unlock()
+	defer f.unlockAndNotify(f.gone)
 	if f.wclosed {
 		return false
 	}
 	f.wclosed = true
 	f.wlimit.stop()
+	f.endLocked(io.EOF)
 	f.change.Broadcast()
 	return true
 }
@@ -119,21 +123,24 @@ func (f *flow) closeWrite() bool {
 // and the writer fails. It reports false if that has happened before.
 func (f *flow) closeRead() bool {
 	f.mu.Lock()
-	defer f.mu.Unlock()
+	defer f.unlockAndNotify(f.gone)
 	if f.rclosed {
 		return false
 	}
 	f.rclosed, f.buf = true, nil
 	f.rlimit.stop()
+	f.endLocked(net.ErrClosed)
 	f.change.Broadcast()
 	return true
 }
 
-// cut resets the flow: both ends fail from now on, what is on its way is lost.
-func (f *flow) cut() {
+// cut resets the flow: both ends fail from now on, what is on its way is lost. err is
+// how it ended for its reader: net.ErrClosed if that is who has reset it.
+func (f *flow) cut(err error) {
 	f.mu.Lock()
-	defer f.mu.Unlock()
+	defer f.unlockAndNotify(f.gone)
 	f.reset, f.buf = true, nil
+	f.endLocked(err)
 	f.change.Broadcast()
 }
 

@@ -44,7 +44,7 @@ type Server struct {
 	Client *http.Client
 
 	t    testing.TB
-	net  *listener
+	net  *Listener
 	logs *logs
 
 	mu    sync.Mutex
@@ -67,7 +67,7 @@ func Start(t testing.TB, p Proto, h http.Handler, configure ...func(*http.Server
 	dial.SetHTTP1(p == HTTP1)
 	dial.SetUnencryptedHTTP2(p == HTTP2)
 
-	s := &Server{t: t, net: newListener(), logs: &logs{out: t.Output()}}
+	s := &Server{t: t, net: Listen(false), logs: &logs{out: t.Output()}}
 	s.quiet = sync.NewCond(&s.mu)
 	s.Config = &http.Server{Handler: h, Protocols: serve, ErrorLog: log.New(s.logs, "", 0)}
 	for _, c := range configure {
@@ -77,7 +77,7 @@ func Start(t testing.TB, p Proto, h http.Handler, configure ...func(*http.Server
 	s.Client = &http.Client{
 		Transport: &transport{ctx: t.Context(), Transport: &http.Transport{
 			DialContext: func(ctx context.Context, _, _ string) (net.Conn, error) {
-				return s.net.dial(ctx)
+				return s.net.Dial(ctx)
 			},
 			Protocols:             dial,
 			DisableCompression:    true,
@@ -130,7 +130,7 @@ func (s *Server) stop(served <-chan error) {
 		s.t.Errorf("Server.Serve() = %v, want %v", err, http.ErrServerClosed)
 	}
 	s.Client.CloseIdleConnections()
-	for _, c := range s.net.dialed() {
+	for _, c := range s.net.Dialed() {
 		c.Close() // hijacked connections too: Server.Close knows nothing of them
 	}
 
