@@ -11,8 +11,8 @@ import (
 	"testing"
 )
 
-func problem(title, status string) string {
-	return `{"type":"about:blank","title":"` + title + `","status":` + status + "}\n"
+func problem(title, status, path string) string {
+	return `{"type":"about:blank","title":"` + title + `","status":` + status + `,"instance":"` + path + "\"}\n"
 }
 
 func TestRoutes_Answers(t *testing.T) {
@@ -27,14 +27,14 @@ func TestRoutes_Answers(t *testing.T) {
 		{"/long", 200, "done, nothing to roll back\n", nil},
 		{"/phases?user=bob", 200, "hello, bob\n", []string{"rewrite", "access", "content"}},
 		{"/phases?user=root", 200, "hello, admin\n", []string{"rewrite", "access", "content"}},
-		{"/phases?user=mallory", 403, problem("Forbidden", "403"), []string{"rewrite", "access"}},
-		{"/phases", 401, problem("Unauthorized", "401"), []string{"rewrite", "access"}},
+		{"/phases?user=mallory", 403, problem("Forbidden", "403", "/phases"), []string{"rewrite", "access"}},
+		{"/phases", 401, problem("Unauthorized", "401", "/phases"), []string{"rewrite", "access"}},
 		{"/gone", 410, "This is our own content\n", nil},
 		{"/exit/0", 200, "", nil},
 		{"/exit/204", 204, "", nil},
-		{"/exit/404", 404, problem("Not Found", "404"), nil},
-		{"/exit/77", 400, problem("Bad Request", "400"), nil},
-		{"/exit/now", 400, problem("Bad Request", "400"), nil},
+		{"/exit/404", 404, problem("Not Found", "404", "/exit/404"), nil},
+		{"/exit/77", 400, problem("Bad Request", "400", "/exit/77"), nil},
+		{"/exit/now", 400, problem("Bad Request", "400", "/exit/now"), nil},
 		{"/async", 200, "got the task!\n", nil},
 		{"/deferred", 200, "two tasks are left for later, see the log\n", nil},
 	}

@@ -1,9 +1,7 @@
 package exitcode
 
 import (
-	"encoding/json"
 	"errors"
-	"fmt"
 	"net/http"
 	"strconv"
 
@@ -51,56 +49,53 @@ func (c Code) Err() error {
 	if c == OK {
 		return nil
 	}
-	return &ExitError{c}
+	return &ExitError{Code: c}
 }
 
-// ExitError is an error with a code. A function of [Handler] may return it, and
-// it is the cause of the cancelled context of a request that exited.
-type ExitError struct{ Code Code }
+// ExitError is an error with a code: it says how a request ends, what its client is
+// told, and what the log is. A function of [Handler] may return one, and it is the
+// cause of the cancelled context of a request that exited. It is not changed once
+// it has been passed to this package, so goroutines may share it.
+type ExitError struct {
+	Code   Code
+	Detail string // for the client: the pages of this package show it, and nothing else of the error
+	Err    error  // for the log: what went wrong; nil if there is no more to say
+}
 
-// Error returns the code and its name.
-func (e *ExitError) Error() string { return "exit " + e.Code.String() }
+// Error returns the code with its name, and what Err says. It leaves Detail out.
+func (e *ExitError) Error() string {
+	switch {
+	case e == nil:
+		return "<nil>"
+	case e.Err == nil:
+		return "exit " + e.Code.String()
+	}
+	return "exit " + e.Code.String() + ": " + e.Err.Error()
+}
 
-// Is reports whether target is an ExitError with the same code.
+// Unwrap returns e.Err.
+func (e *ExitError) Unwrap() error {
+	if e == nil {
+		return nil
+	}
+	return e.Err
+}
+
+// Is reports whether target is an ExitError with the same code, whatever their
+// Detail and Err are.
 func (e *ExitError) Is(target error) bool {
 	t, ok := target.(*ExitError)
-	return ok && t.Code == e.Code
+	return ok && e != nil && t != nil && t.Code == e.Code
 }
 
-// Of returns the code of the first [*ExitError] that errors.AsType finds in
-// err. The result is false if there is none.
+// Of returns the code of the first [*ExitError] that errors.AsType finds in err.
+// That is the outermost one; of the errors in errors.Join, or in several %w of
+// fmt.Errorf, the one that stands first. The result is false if there is none.
 func Of(err error) (Code, bool) {
-	if e, ok := errors.AsType[*ExitError](err); ok {
+	if e, ok := errors.AsType[*ExitError](err); ok && e != nil {
 		return e.Code, true
 	}
 	return OK, false
-}
-
-func defaultPage(w http.ResponseWriter, r *http.Request, code int) { PlainText(w, r, Code(code)) }
-
-// PlainText writes an error page of one line of text, such as "404 Not
-// Found\n". It is the default of [Options].ErrorPage.
-func PlainText(w http.ResponseWriter, r *http.Request, code Code) {
-	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
-	w.Header().Set("X-Content-Type-Options", "nosniff")
-	w.WriteHeader(int(code))
-	fmt.Fprintln(w, code)
-}
-
-// ProblemJSON writes an error page as application/problem+json (RFC 9457) with the
-// members type, title and status. It is for [Options].ErrorPage.
-func ProblemJSON(w http.ResponseWriter, r *http.Request, code Code) {
-	w.Header().Set("Content-Type", "application/problem+json")
-	w.WriteHeader(int(code))
-	title := code.name()
-	if title == "" {
-		title = code.String()
-	}
-	_ = json.NewEncoder(w).Encode(struct { // the writer of a page does not fail
-		Type   string `json:"type"`
-		Title  string `json:"title"`
-		Status int    `json:"status"`
-	}{"about:blank", title, int(code)})
 }
 
 // The errors of this package.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"html"
 	"io"
 	"net/http"
 	"net/http/httptest"
@@ -148,11 +149,13 @@ func ExamplePlainText() {
 func ExampleProblemJSON() {
 	settings := exitcode.New(exitcode.Options{ErrorPage: exitcode.ProblemJSON})
 	h := settings(exitcode.Handler(func(w http.ResponseWriter, r *http.Request) error {
-		return exitcode.Code(409).Err()
+		return &exitcode.ExitError{Code: 409, Detail: "The name is taken.", Err: errors.New("users_name_key")}
 	}))
-	show(h, "/")
+	rec := httptest.NewRecorder()
+	h.ServeHTTP(rec, httptest.NewRequest("PUT", "/users/7", nil))
+	io.Copy(os.Stdout, rec.Body)
 	// Output:
-	// 409 application/problem+json "{\"type\":\"about:blank\",\"title\":\"Conflict\",\"status\":409}\n"
+	// {"type":"about:blank","title":"Conflict","status":409,"detail":"The name is taken.","instance":"/users/7"}
 }
 
 func ExampleFrom() {
@@ -175,6 +178,45 @@ func ExampleFrom() {
 	// 200  ""
 	// /wp-login.php exited with 444 Close
 	// no answer
+}
+
+func ExampleExitWith() {
+	h := exitcode.New(exitcode.Options{})(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		err := &exitcode.ExitError{Code: 404, Detail: "There is no such task.", Err: errors.New("no row in tasks_7")}
+		if err := exitcode.ExitWith(r.Context(), err); err != nil {
+			fmt.Println(err)
+		}
+	}))
+	show(h, "/")
+	// Output:
+	// 404 text/plain; charset=utf-8 "404 Not Found\nThere is no such task.\n"
+}
+
+func ExampleCause() {
+	settings := exitcode.New(exitcode.Options{
+		ErrorPage: func(w http.ResponseWriter, r *http.Request, code exitcode.Code) {
+			if e, ok := exitcode.Cause(r.Context()); ok {
+				fmt.Fprintf(w, "<h1>%v</h1><p>%s</p>", code, html.EscapeString(e.Detail))
+			}
+		},
+	})
+	h := settings(exitcode.Handler(func(w http.ResponseWriter, r *http.Request) error {
+		return &exitcode.ExitError{Code: 403, Detail: "Ask <admin> first."}
+	}))
+	show(h, "/")
+	// Output:
+	// 403 text/html; charset=utf-8 "<h1>403 Forbidden</h1><p>Ask &lt;admin&gt; first.</p>"
+}
+
+func ExampleExitError() {
+	err := fmt.Errorf("import: %w", &exitcode.ExitError{Code: 422, Detail: "Line 7 has no date.", Err: io.ErrUnexpectedEOF})
+	fmt.Println(err)
+	fmt.Println(exitcode.Of(err))
+	fmt.Println(errors.Is(err, io.ErrUnexpectedEOF))
+	// Output:
+	// import: exit 422 Unprocessable Entity: unexpected EOF
+	// 422 Unprocessable Entity true
+	// true
 }
 
 func ExampleOf() {

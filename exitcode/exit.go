@@ -31,7 +31,6 @@ package exitcode
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net/http"
 
@@ -74,8 +73,33 @@ func Exit(ctx context.Context, code Code) error {
 	return r.Exit(ctx, exit(code))
 }
 
-func exit(code Code) *request.Exit {
-	return &request.Exit{Code: int(code), Cause: &ExitError{code}, Page: defaultPage}
+// ExitWith ends the request as [Handler] does when its function returns err, and
+// with the same line in the log. Like [Exit] it may be called from any goroutine, and
+// does not unwind its caller.
+//
+// The code is 499 if the client has aborted, else that of err (see [Of]), else 500.
+// The cause of the request's context is an [*ExitError] with that code: err itself if
+// it is one, else one whose Err is err and whose Detail is that of the error with the
+// code.
+//
+// Errors: [ErrInvalidCode] if err is nil (nothing changes), and those of [Exit] for
+// the code. In a task err is logged, and nothing else happens.
+func ExitWith(ctx context.Context, err error) error {
+	if err == nil {
+		return fmt.Errorf("%w: no error was given", ErrInvalidCode)
+	}
+	r, ok := request.From(ctx)
+	if !ok {
+		return ErrNoRequest
+	}
+	return fail(ctx, r, err, "exitcode.ExitWith", nil)
+}
+
+func exit(code Code) *request.Exit { return exitAs(&ExitError{Code: code}) }
+
+// exitAs is the exit whose cause is e.
+func exitAs(e *ExitError) *request.Exit {
+	return &request.Exit{Code: int(e.Code), Cause: e, Page: defaultPage}
 }
 
 // Throw is [Exit] for deep call stacks: it does not return. It unwinds the
@@ -108,146 +132,32 @@ func Throw(ctx context.Context, code Code) {
 	panic(http.ErrAbortHandler)
 }
 
-// Phase makes a middleware from fn. If fn returns or throws [OK], the next handler
-// runs; with any other code the request exits. An invalid code is a bug of fn: the
-// request exits with 500, and the code is logged. Phase panics if fn is nil.
-func Phase(fn func(http.ResponseWriter, *http.Request) Code) func(http.Handler) http.Handler {
-	if fn == nil {
-		panic("exitcode.Phase: nil function")
-	}
-	return func(next http.Handler) http.Handler {
-		return request.Handler(none, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			req, _ := request.From(r.Context())
-			var code Code
-			if _, thrown := req.Catch(func() { code = fn(w, r) }); thrown {
-				code = OK // what else was thrown has ended the request
-			}
-			if req.Decided() {
-				return // fn has exited, or the client is gone
-			}
-			if code == OK {
-				next.ServeHTTP(w, r)
-				return
-			}
-			end(r.Context(), code, "exitcode.Phase")
-		}))
-	}
-}
-
-var none = &request.Config{}
-
-// end exits with a code that a user's function returned.
-func end(ctx context.Context, code Code, where string) {
-	err := Exit(ctx, code)
-	if r, ok := request.From(ctx); ok && errors.Is(err, ErrInvalidCode) {
-		r.Log(ctx, fmt.Sprintf("lastbyte: %s: %v", where, err))
-		_ = Exit(ctx, http.StatusInternalServerError) // the first exit stands
-	}
-}
-
-// HeaderFilter makes a middleware that runs fn once, just before the final
-// status and headers are sent. It does not run for informational (1xx)
-// responses. It is header_filter_by_lua of ngx_lua.
-//
-// fn may change h. If it returns [OK], the response is sent; any other code
-// replaces the response, and the handler's body is dropped. fn also sees the
-// page of an exit, but cannot replace its code. Of several filters the
-// innermost runs first, and each is given the status that would be sent at that
-// moment. If a filter panics, the response fails closed: only a status from 500
-// on, which a recoverer inside lastbyte may write, is sent without the filter.
-// Otherwise the connection is dropped, also after eof.Send.
-//
-// fn runs on the goroutine that sends the header, inside its write. It must not
-// write or call eof.Send itself. HeaderFilter panics if fn is nil.
-func HeaderFilter(fn func(r *http.Request, status int, h http.Header) Code) func(http.Handler) http.Handler {
-	if fn == nil {
-		panic("exitcode.HeaderFilter: nil function")
-	}
-	c := &request.Config{Filter: func(r *http.Request, status int, h http.Header) *request.Exit {
-		switch code := fn(r, status, h); {
-		case code == OK:
-			return nil
-		case !code.valid():
-			if req, ok := request.From(r.Context()); ok {
-				req.Log(r.Context(), fmt.Sprintf("lastbyte: exitcode.HeaderFilter: %v %d", ErrInvalidCode, int(code)))
-			}
-			return exit(http.StatusInternalServerError)
-		default:
-			return exit(code)
-		}
-	}}
-	return func(next http.Handler) http.Handler { return request.Handler(c, next) }
-}
-
-// Handler makes a handler from a function that returns an error. A nil error
-// ends the request normally. An error that carries a code (see [Of]) exits with
-// that code, and any other error exits with 500. If the client has aborted, the
-// code is 499, whatever the error is. An error without a code or with one from
-// 500 on is logged with its whole text, which is never sent to the client.
-// [ErrExited], [ErrEnded] and the error of an abort are not logged, because
-// they repeat what is known. Handler panics if fn is nil.
-func Handler(fn func(http.ResponseWriter, *http.Request) error) http.Handler {
-	if fn == nil {
-		panic("exitcode.Handler: nil function")
-	}
-	return request.Handler(none, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		err := fn(w, r)
-		if err == nil {
-			return
-		}
-		req, _ := request.From(r.Context())
-		if _, gone := req.Abort(nil); gone {
-			_ = Exit(r.Context(), ClientClosedRequest) // the first exit stands
-			return
-		}
-		code, ok := Of(err)
-		if !ok {
-			code = http.StatusInternalServerError
-		}
-		if code >= http.StatusInternalServerError && !echoes(r.Context(), err) {
-			req.Log(r.Context(), fmt.Sprintf("lastbyte: %q %q: %q", r.Method, r.URL.Path, err))
-		}
-		end(r.Context(), code, "exitcode.Handler")
-	}))
-}
-
-// echoes reports whether err only repeats to lastbyte what lastbyte has told the
-// handler: that the request has ended, and how.
-func echoes(ctx context.Context, err error) bool {
-	for _, told := range []error{ErrExited, ErrEnded, request.ErrClientAborted} {
-		if errors.Is(err, told) {
-			return true
-		}
-	}
-	e, ok := errors.AsType[*ExitError](err)
-	return ok && error(e) == context.Cause(ctx)
-}
-
-// Options are the settings of [New].
-type Options struct {
-	// ErrorPage writes the page of a code. nil means [PlainText]. The page sets
-	// headers and body, and may set another status than that of the code. It
-	// runs on a separate goroutine and writes into memory first. If it panics
-	// or does not return, the status is sent without a page.
-	ErrorPage func(w http.ResponseWriter, r *http.Request, code Code)
-}
-
-// New returns a middleware with the settings o for the handlers inside. If several
-// are around a handler, the innermost one decides.
-func New(o Options) func(http.Handler) http.Handler {
-	c := &request.Config{Page: defaultPage}
-	if o.ErrorPage != nil {
-		c.Page = func(w http.ResponseWriter, r *http.Request, code int) { o.ErrorPage(w, r, Code(code)) }
-	}
-	return func(next http.Handler) http.Handler { return request.Handler(c, next) }
-}
-
 // From returns the code that the request exited with. The result is false if it
 // has not exited, or if no lastbyte middleware is around the handler.
 func From(ctx context.Context) (Code, bool) {
-	if r, ok := request.From(ctx); ok {
-		code, exited := r.ExitCode()
-		return Code(code), exited
+	e, ok := Cause(ctx)
+	if !ok {
+		return OK, false
 	}
-	return OK, false
+	return e.Code, true
+}
+
+// Cause returns the exit of the request, as abort.Cause returns its abort. The result
+// is false where that of [From] is. The error is the one that [ExitWith] or [Handler]
+// was given, or has that as its Err: it is shared, and must not be changed. Cause may
+// be called from any goroutine at any time, also after the request has ended, and by
+// an error page with the context of the page's request.
+func Cause(ctx context.Context) (e *ExitError, ok bool) {
+	r, ok := request.From(ctx)
+	if !ok {
+		return nil, false
+	}
+	x := r.Exited()
+	if x == nil {
+		return nil, false
+	}
+	if e, ok := x.Cause.(*ExitError); ok {
+		return e, true
+	}
+	return &ExitError{Code: Code(x.Code), Err: x.Cause}, true // lastbyte's own, of Detach at its limit
 }

@@ -38,8 +38,8 @@ func TestProblemJSON(t *testing.T) {
 		if err := json.Unmarshal(w.Body.Bytes(), &got); err != nil {
 			t.Fatalf("ProblemJSON(%d) wrote %q: %v", int(code), w.Body, err)
 		}
-		if len(got) != 3 || got["type"] != "about:blank" || got["title"] != title || got["status"] != float64(code) {
-			t.Errorf("ProblemJSON(%d) = %v, want type about:blank, title %q, status %d", int(code), got, title, int(code))
+		if len(got) != 4 || got["type"] != "about:blank" || got["title"] != title || got["status"] != float64(code) || got["instance"] != "/" {
+			t.Errorf("ProblemJSON(%d) = %v, want type about:blank, title %q, status %d, instance /", int(code), got, title, int(code))
 		}
 	}
 }
@@ -54,7 +54,7 @@ func TestX11_PageUnderDetach(t *testing.T) {
 				time.Sleep(time.Hour)
 			})
 		a := s.get("/")
-		a.is(t, "GET", 503, `{"type":"about:blank","title":"Service Unavailable","status":503}`+"\n")
+		a.is(t, "GET", 503, `{"type":"about:blank","title":"Service Unavailable","status":503,"instance":"/"}`+"\n")
 		check(t, "whole after", a.whole, time.Second)
 	})
 }

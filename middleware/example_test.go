@@ -72,7 +72,7 @@ func ExampleNew() {
 	})))
 	// Output:
 	// ended: 403 403 Forbidden
-	// 403 "{\"type\":\"about:blank\",\"title\":\"Forbidden\",\"status\":403}\n"
+	// 403 "{\"type\":\"about:blank\",\"title\":\"Forbidden\",\"status\":403,\"instance\":\"/\"}\n"
 }
 
 func ExampleLifecycle_Handler() {

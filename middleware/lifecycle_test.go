@@ -32,7 +32,7 @@ func TestLifecycle_Handler_SwitchesOn(t *testing.T) {
 			})
 		res, err := s.Get("/")
 		status, text := answer(t, res, err)
-		if want := `{"type":"about:blank","title":"Not Found","status":404}`; status != 404 || strings.TrimSpace(text) != want {
+		if want := `{"type":"about:blank","title":"Not Found","status":404,"instance":"/"}`; status != 404 || strings.TrimSpace(text) != want {
 			t.Errorf("answer = %d %q, want 404 with the page of the options %q", status, text, want)
 		}
 		for _, verb := range []string{"abort.On", "eof.Defer", "eof.After"} {

@@ -37,8 +37,8 @@ func (w *world) finish() {
 	w.race = false
 	synctest.Wait()
 	drops := w.state.Winner() == lifecycle.Aborted
-	if code, ok := w.req.ExitCode(); ok && w.state.Winner() == lifecycle.Exited {
-		drops = isDrop(code)
+	if e := w.req.Exited(); e != nil && w.state.Winner() == lifecycle.Exited {
+		drops = isDrop(e.Code)
 	}
 	w.wire.set(func() {
 		if drops && w.wire.inside > 0 {

@@ -80,15 +80,8 @@ func (r *Request) Status() int { return r.Outcome().Status }
 // HTTP is the request that the outermost lastbyte middleware was given.
 func (r *Request) HTTP() *http.Request { return r.in }
 
-// ExitCode gives the code that the request exited with.
-func (r *Request) ExitCode() (int, bool) {
-	if e := r.exit(); e != nil {
-		return e.Code, true
-	}
-	return 0, false
-}
-
-func (r *Request) exit() *Exit {
+// Exited is the exit of the request, nil if there is none.
+func (r *Request) Exited() *Exit {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.rare == nil {

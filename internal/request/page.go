@@ -19,7 +19,7 @@ func (r *Request) render(flush bool) {
 		return
 	}
 	defer r.w.gate.Leave(r)
-	status, body := r.page(&r.w, r.exit())
+	status, body := r.page(&r.w, r.Exited())
 	h := r.w.wrapped.Header()
 	if status == http.StatusRequestEntityTooLarge {
 		r.tooLarge(h)
@@ -90,6 +90,9 @@ func (r *Request) writePage(e *Exit, h http.Header) *pageWriter {
 		req = r.in
 	}
 	r.mu.Unlock()
+	if of, _ := From(req.Context()); of != r {
+		req = req.WithContext(&r.node) // it came from outside of lastbyte; the page asks for the exit
+	}
 	p := &pageWriter{header: h.Clone(), status: e.Code}
 	if p.header == nil {
 		p.header = make(http.Header)

@@ -19,7 +19,7 @@ func (r *Request) respond(panicked bool) (stop bool) {
 	}
 	switch s.Winner() {
 	case lifecycle.Exited:
-		e := r.exit()
+		e := r.Exited()
 		switch {
 		case s&lifecycle.Dropping != 0:
 			return r.drop(e.Code)
@@ -48,7 +48,7 @@ func (r *Request) respond(panicked bool) (stop bool) {
 
 // recordOvertaken notes the status of a request whose response is out, without it.
 func (r *Request) recordOvertaken() {
-	e := r.exit()
+	e := r.Exited()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	switch w := r.winner(); {
