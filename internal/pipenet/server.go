@@ -61,15 +61,23 @@ type Server struct {
 // that never returns is a deadlock of the bubble, and reported as one.
 func Start(t testing.TB, p Proto, h http.Handler, configure ...func(*http.Server)) *Server {
 	t.Helper()
-	serve, dial := new(http.Protocols), new(http.Protocols)
-	serve.SetHTTP1(true)
-	serve.SetUnencryptedHTTP2(p == HTTP2)
+	return StartBy(t, p, h, (*http.Server).Serve, configure...)
+}
+
+// StartBy is [Start] with serve in the place of http.Server.Serve. It runs on a
+// goroutine of its own, and has to return nil or http.ErrServerClosed once the server
+// is closed.
+func StartBy(t testing.TB, p Proto, h http.Handler, serve func(*http.Server, net.Listener) error, configure ...func(*http.Server)) *Server {
+	t.Helper()
+	protocols, dial := new(http.Protocols), new(http.Protocols)
+	protocols.SetHTTP1(true)
+	protocols.SetUnencryptedHTTP2(p == HTTP2)
 	dial.SetHTTP1(p == HTTP1)
 	dial.SetUnencryptedHTTP2(p == HTTP2)
 
 	s := &Server{t: t, net: Listen(false), logs: &logs{out: t.Output()}}
 	s.quiet = sync.NewCond(&s.mu)
-	s.Config = &http.Server{Handler: h, Protocols: serve, ErrorLog: log.New(s.logs, "", 0)}
+	s.Config = &http.Server{Handler: h, Protocols: protocols, ErrorLog: log.New(s.logs, "", 0)}
 	for _, c := range configure {
 		c(s.Config)
 	}
@@ -87,7 +95,7 @@ func Start(t testing.TB, p Proto, h http.Handler, configure ...func(*http.Server
 	}
 
 	served := make(chan error, 1)
-	go func() { served <- s.Config.Serve(s.net) }()
+	go func() { served <- serve(s.Config, s.net) }()
 	t.Cleanup(func() { s.stop(served) })
 	return s
 }
@@ -126,7 +134,7 @@ func (s *Server) stop(served <-chan error) {
 	if err := s.Config.Close(); err != nil {
 		s.t.Errorf("Server.Close() = %v, want nil", err)
 	}
-	if err := <-served; !errors.Is(err, http.ErrServerClosed) {
+	if err := <-served; err != nil && !errors.Is(err, http.ErrServerClosed) {
 		s.t.Errorf("Server.Serve() = %v, want %v", err, http.ErrServerClosed)
 	}
 	s.Client.CloseIdleConnections()
