@@ -193,7 +193,7 @@ func newApp(t *testing.T, s setup) *app {
 		called: make(chan abort.Reason, 4), cause: make(chan error, 1), resume: make(chan struct{}),
 		worked: make(chan error, 1), tasks: make(chan string, 1),
 	}
-	a.life = middleware.New(middleware.Options{OnEnd: func(o middleware.Outcome) { a.ended <- o }})
+	a.life = middleware.New(middleware.Options{OnEnd: func(_ *http.Request, o middleware.Outcome) { a.ended <- o }})
 	t.Cleanup(func() { _ = a.life.Shutdown(context.Background()) })
 	theirs := chi.Middlewares{
 		chimiddleware.RequestID, chimiddleware.RequestLogger(a), chimiddleware.Recoverer,

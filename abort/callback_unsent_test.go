@@ -20,7 +20,7 @@ func TestC4_PageIsNotSent(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
 				ended, begun := make(chan middleware.Outcome, 1), make(chan error, 1)
-				life := middleware.New(middleware.Options{OnEnd: func(o middleware.Outcome) { ended <- o }})
+				life := middleware.New(middleware.Options{OnEnd: func(_ *http.Request, o middleware.Outcome) { ended <- o }})
 				defer life.Shutdown(context.Background())
 				s := pipenet.Start(t, p, wrap(life, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 					begun <- abort.On(r.Context(), func(ctx context.Context) { exitcode.Exit(ctx, 503) })

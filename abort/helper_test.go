@@ -44,7 +44,7 @@ type scene struct {
 func start(t *testing.T, p pipenet.Proto, m mount, h http.HandlerFunc, configure ...func(*http.Server)) *scene {
 	t.Helper()
 	s := &scene{ended: make(chan middleware.Outcome, 8), outer: make(chan int, 8)}
-	s.life = middleware.New(middleware.Options{OnEnd: func(o middleware.Outcome) { s.ended <- o }})
+	s.life = middleware.New(middleware.Options{OnEnd: func(_ *http.Request, o middleware.Outcome) { s.ended <- o }})
 	t.Cleanup(func() { _ = s.life.Shutdown(context.Background()) })
 	inside := m.wrap(s.life, h)
 	s.Server = pipenet.Start(t, p, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

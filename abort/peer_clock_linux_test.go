@@ -101,7 +101,7 @@ func (c silence) begin(t *testing.T, servers, clients *netns, with bool, cut <-c
 		silence: c, with: with, cut: cut,
 		begun: make(chan struct{}), found: make(chan seen, 1), errs: make(chan error, 2),
 	}
-	s.life = middleware.New(middleware.Options{OnEnd: func(o middleware.Outcome) { s.ended <- o }})
+	s.life = middleware.New(middleware.Options{OnEnd: func(_ *http.Request, o middleware.Outcome) { s.ended <- o }})
 	s.serve(t, servers)
 	var conn net.Conn
 	var err error

@@ -63,7 +63,7 @@ func open(t *testing.T, w link, m mount, o abort.Options, h func(*site) http.Han
 	s := &site{link: w, ended: make(chan middleware.Outcome, 4096), over: t.Context().Done()}
 	s.life = middleware.New(middleware.Options{
 		Abort: o,
-		OnEnd: func(o middleware.Outcome) { s.ended <- o },
+		OnEnd: func(_ *http.Request, o middleware.Outcome) { s.ended <- o },
 	})
 	inside := m.wrap(s.life, h(s))
 	s.Server = httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

@@ -70,6 +70,7 @@ type Background struct {
 	runs     work.List             // what runs
 	draining bool                  // Shutdown was called
 	forced   bool                  // a Shutdown has given up
+	onTask   work.TaskFunc         // told of tasks that have ended; nil: nobody is
 	idle     chan struct{}         // closed when there is no work; made by Shutdown
 }
 

@@ -65,10 +65,21 @@ func (o *owner) Resume() {
 	o.draining, o.forced, o.workers.closed = false, false, false
 }
 
-func (o *owner) Track(w work.Work) {
+func (o *owner) OnTask(f work.TaskFunc) {
 	o.mu.Lock()
-	o.runs.Add(w).Other = true
+	defer o.mu.Unlock()
+	o.onTask = f
+}
+
+func (o *owner) Track(w work.Work, counted bool) {
+	o.mu.Lock()
+	e := o.runs.Add(w)
+	e.Other, e.Hijacked = !counted, counted
 	late := o.forced
+	if late && counted {
+		o.stats.Lost++
+		e.Lost = true
+	}
 	o.mu.Unlock()
 	if late {
 		w.Cancel(context.Canceled, ErrShuttingDown)

@@ -23,7 +23,10 @@ func (b *Background) Drain() {
 }
 
 // Shutdown begins with [Background.Drain] and waits until the work has ended:
-// running and waiting tasks, detached handlers and abort callbacks. Tasks of
+// running and waiting tasks, detached handlers, abort callbacks, and the handlers
+// of hijacked connections, which http.Server.Shutdown does not wait for, until
+// they return. For lastbyte, a handler that returns and leaves its connection to
+// another goroutine is over. Tasks of
 // [Defer] are still accepted. If ctx ends first, Shutdown cancels the work that
 // is left with [ErrShuttingDown] as the cause, drops the tasks that wait, and
 // returns an error that says how much work that was and that matches the error
@@ -77,6 +80,9 @@ func (b *Background) giveUp(ctx context.Context) error {
 			if !e.Other {
 				b.stats.Lost++
 			}
+		}
+		if e.Hijacked {
+			left++
 		}
 	}
 	b.endedLocked()

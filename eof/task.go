@@ -90,6 +90,7 @@ func (b *Background) runLocked(t *task) {
 func (b *Background) run(t *task) {
 	pprof.SetGoroutineLabels(t.ctx) // else they are those of the goroutine that started this one
 	panicked := false
+	defer b.tell(t, time.Now())
 	defer t.cancel(context.Canceled)
 	defer func() {
 		b.mu.Lock()
@@ -111,4 +112,14 @@ func (b *Background) run(t *task) {
 		panicked = l.Panicked()
 		t.req.Report(ctx, "task", l, b.o.OnPanic)
 	})
+}
+
+// tell tells the Lifecycle around that t, which began then, has ended.
+func (b *Background) tell(t *task, began time.Time) {
+	b.mu.Lock()
+	f := b.onTask
+	b.mu.Unlock()
+	if f != nil {
+		f(t.ctx, began, time.Since(began))
+	}
 }

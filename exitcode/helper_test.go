@@ -12,6 +12,7 @@ import (
 	"github.com/lastbyte-go/lastbyte/eof"
 	"github.com/lastbyte-go/lastbyte/exitcode"
 	"github.com/lastbyte-go/lastbyte/internal/pipenet"
+	"github.com/lastbyte-go/lastbyte/internal/testkit"
 )
 
 type handlerFunc = func(http.ResponseWriter, *http.Request)
@@ -70,6 +71,9 @@ func start(t *testing.T, p pipenet.Proto, in wrap, h handlerFunc, configure ...f
 	s.Server = pipenet.Start(t, p, record(s.seen, in(http.HandlerFunc(h))), configure...)
 	return s
 }
+
+// Logs is the server's log: most of these servers are not attached, on purpose.
+func (s *server) Logs() string { return testkit.LogBut(s.Server.Logs()) }
 
 func record(seen chan<- int, next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

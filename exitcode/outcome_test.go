@@ -19,7 +19,7 @@ import (
 func TestX5_X6_X7_Outcome(t *testing.T) {
 	pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
 		outcomes := make(chan middleware.Outcome, 1)
-		life := middleware.New(middleware.Options{OnEnd: func(o middleware.Outcome) { outcomes <- o }})
+		life := middleware.New(middleware.Options{OnEnd: func(_ *http.Request, o middleware.Outcome) { outcomes <- o }})
 		drains(t, life)
 		s := start(t, p, life.Handler, func(w http.ResponseWriter, r *http.Request) {
 			exitcode.Exit(r.Context(), pathCode(r))

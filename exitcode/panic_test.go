@@ -186,7 +186,7 @@ func TestX16_FilterPanics(t *testing.T) {
 func TestX16_Outcome(t *testing.T) {
 	pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
 		outcomes := make(chan middleware.Outcome, 1)
-		life := middleware.New(middleware.Options{OnEnd: func(o middleware.Outcome) { outcomes <- o }})
+		life := middleware.New(middleware.Options{OnEnd: func(_ *http.Request, o middleware.Outcome) { outcomes <- o }})
 		drains(t, life)
 		for _, in := range []wrap{life.Handler, life.Detach} {
 			s := start(t, p, in, func(w http.ResponseWriter, r *http.Request) {

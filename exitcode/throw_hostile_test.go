@@ -128,7 +128,7 @@ func TestX18_ThrowBesideAHandlerThatAborts(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
 				outcomes := make(chan middleware.Outcome, 1)
-				life := middleware.New(middleware.Options{OnEnd: func(o middleware.Outcome) { outcomes <- o }})
+				life := middleware.New(middleware.Options{OnEnd: func(_ *http.Request, o middleware.Outcome) { outcomes <- o }})
 				drains(t, life)
 				s := start(t, p, life.Handler, func(w http.ResponseWriter, r *http.Request) {
 					handlers := r.Context()

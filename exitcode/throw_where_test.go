@@ -27,7 +27,7 @@ func onLife(t *testing.T, body func(t *testing.T, p pipenet.Proto, life *middlew
 			pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
 				outcomes := make(chan middleware.Outcome, 10)
 				life := middleware.New(middleware.Options{
-					OnEnd:      func(o middleware.Outcome) { outcomes <- o },
+					OnEnd:      func(_ *http.Request, o middleware.Outcome) { outcomes <- o },
 					Background: eof.Options{OnPanic: func(v any, _ []byte) { t.Errorf("OnPanic(%v), want no call", v) }},
 				})
 				drains(t, life)

@@ -25,7 +25,7 @@ func ExampleFrom() {
 }
 
 func ExampleController_OnAbort() {
-	life := middleware.New(middleware.Options{OnEnd: func(o middleware.Outcome) { fmt.Println("recorded:", o.Status) }})
+	life := middleware.New(middleware.Options{OnEnd: func(_ *http.Request, o middleware.Outcome) { fmt.Println("recorded:", o.Status) }})
 	h := life.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c, _ := middleware.From(r.Context())
 		c.OnAbort(func(context.Context) {

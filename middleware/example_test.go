@@ -65,7 +65,7 @@ func Example() {
 func ExampleNew() {
 	life := middleware.New(middleware.Options{
 		Exit:  exitcode.Options{ErrorPage: exitcode.ProblemJSON},
-		OnEnd: func(o middleware.Outcome) { fmt.Println("ended:", o.Status, o.Exit) },
+		OnEnd: func(_ *http.Request, o middleware.Outcome) { fmt.Println("ended:", o.Status, o.Exit) },
 	})
 	serve(life.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		exitcode.Exit(r.Context(), 403)
@@ -156,7 +156,7 @@ func ExampleOutcome() {
 			return a
 		},
 	}))
-	life := middleware.New(middleware.Options{OnEnd: func(o middleware.Outcome) {
+	life := middleware.New(middleware.Options{OnEnd: func(_ *http.Request, o middleware.Outcome) {
 		o.Duration = 2 * time.Millisecond // so that the output is always the same
 		log.Info("request", "o", o)
 	}})

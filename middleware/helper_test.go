@@ -11,6 +11,7 @@ import (
 	"testing/synctest"
 
 	"github.com/lastbyte-go/lastbyte/internal/pipenet"
+	"github.com/lastbyte-go/lastbyte/internal/testkit"
 	"github.com/lastbyte-go/lastbyte/middleware"
 
 	"github.com/rs/zerolog"
@@ -63,7 +64,7 @@ func start(t *testing.T, p pipenet.Proto, m mount, o middleware.Options, h http.
 	t.Helper()
 	s := &scene{ended: make(chan middleware.Outcome, 16), log: new(lines)}
 	o.Logger = zerolog.New(s.log)
-	o.OnEnd = func(o middleware.Outcome) { s.ended <- o }
+	o.OnEnd = func(_ *http.Request, o middleware.Outcome) { s.ended <- o }
 	s.life = newLife(t, o)
 	s.Server = pipenet.Start(t, p, m.wrap(s.life, h), configure...)
 	return s
@@ -124,6 +125,10 @@ func none[T any](t *testing.T, ch <-chan T, what string) {
 	default:
 	}
 }
+
+// logsBut is the log of the server without the line that a Lifecycle writes if the
+// server was never attached.
+func logsBut(s *pipenet.Server) string { return testkit.LogBut(s.Logs()) }
 
 // flush sends the header and what was written.
 func flush(w http.ResponseWriter) error { return http.NewResponseController(w).Flush() }

@@ -99,7 +99,7 @@ func hostileHook(t *testing.T, p pipenet.Proto, m mount, hook string, act func()
 	case "Logger":
 		o.Logger = zerolog.New(writer(func(b []byte) (int, error) { act(); return len(b), nil }))
 	case "OnEnd":
-		o.OnEnd = func(middleware.Outcome) { act() }
+		o.OnEnd = func(*http.Request, middleware.Outcome) { act() }
 	case "OnPanic":
 		o.Background.OnPanic = func(any, []byte) { act() }
 	}

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"reflect"
 	"strings"
 	"sync"
 	"testing"
@@ -30,7 +31,7 @@ func TestHostile_10000Pipelined(t *testing.T) {
 		ended, tasks := 0, 0
 		life := newLife(t, middleware.Options{
 			Background: eof.Options{Pending: requests},
-			OnEnd:      func(middleware.Outcome) { mu.Lock(); ended++; mu.Unlock() },
+			OnEnd:      func(*http.Request, middleware.Outcome) { mu.Lock(); ended++; mu.Unlock() },
 		})
 		h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			_ = abort.On(r.Context(), func(context.Context) { t.Errorf("%s: the callback runs, want no abort", r.URL) })
@@ -129,7 +130,7 @@ func TestHostile_HandlerLeaksEverything(t *testing.T) {
 		}
 		all.Wait()
 		c, _ := middleware.From(l.r.Context())
-		if now := c.Outcome(); now != before {
+		if now := c.Outcome(); !reflect.DeepEqual(now, before) {
 			t.Errorf("Outcome() = %+v, want %+v as at the end", now, before)
 		}
 		if n := len(s.Conns()); n != 1 {

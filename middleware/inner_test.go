@@ -61,7 +61,7 @@ func TestHijacked_RequestInside(t *testing.T) {
 
 func requestInside(t *testing.T, m mount, own func(*middleware.Lifecycle, http.Handler) http.Handler, same bool, status int, exit error) {
 	ended := make(chan middleware.Outcome, 8)
-	life := newLife(t, middleware.Options{OnEnd: func(o middleware.Outcome) { ended <- o }})
+	life := newLife(t, middleware.Options{OnEnd: func(_ *http.Request, o middleware.Outcome) { ended <- o }})
 	inner := own(life, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		if err := exitcode.Exit(r.Context(), 404); !errors.Is(err, exit) {
 			t.Errorf("Exit inside = %v, want %v", err, exit)

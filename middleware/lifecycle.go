@@ -8,8 +8,9 @@
 //	r.Get("/report", report)
 //	r.With(life.Detach).Post("/tasks", tasks)
 //
-//	srv := &http.Server{Addr: ":8080", Handler: r}
-//	life.Attach(srv)
+//	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+//	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+//	err := life.ListenAndServe(ctx, &http.Server{Addr: ":8080", Handler: r})
 //
 // # Limits
 //
@@ -21,11 +22,14 @@
 package middleware
 
 import (
+	"cmp"
 	"context"
 	"fmt"
-	"log"
+	"hash/maphash"
+	"log/slog"
 	"net/http"
 	"sync/atomic"
+	"time"
 
 	"github.com/lastbyte-go/lastbyte/abort"
 	"github.com/lastbyte-go/lastbyte/eof"
@@ -38,36 +42,71 @@ import (
 // Options are the settings of a [Lifecycle].
 type Options struct {
 	// Logger writes one line per request and one more when detached work ends.
-	// It also writes problems during a request and after it at level error,
-	// such as the panics of tasks and detached handlers, with their stacks.
-	// Each line has method, path, route and request id. The zero value writes
-	// nothing, and problems are logged by http.Server.ErrorLog. A panic of the
+	// It also writes problems during a request and after it, such as the panics of
+	// tasks and detached handlers, with their stacks. The level is error for a status
+	// from 500 on, for a panic and for a problem, otherwise info. Each line has
+	// method, path, route and request_id: the route is chi's, or the pattern of an
+	// http.ServeMux without its method; the id is that of chi's RequestID, or the
+	// first 128 bytes of the X-Request-Id that the request came with. The zero value
+	// writes nothing, and problems are logged by http.Server.ErrorLog. A panic of the
 	// Logger is logged by the standard logger.
 	Logger zerolog.Logger
+
+	// Slog writes the lines of Logger, for those who use log/slog, with the context
+	// of the request, where a handler finds a trace. nil means that Logger is used.
+	// New panics if both are set.
+	Slog *slog.Logger
 
 	Abort      abort.Options
 	Exit       exitcode.Options
 	Background eof.Options
 
-	// OnEnd is called after each response with its outcome, on the serving
-	// goroutine, before net/http's last write of the response. nil means no
-	// call. A panic of OnEnd has the effect of a panic of the handler.
-	OnEnd func(Outcome)
+	// Skip reports whether the line of a request, and that of its detached work, is
+	// left out: that of a probe, for example. Problems are logged all the same. Skip
+	// is called on the goroutine that would write the line, and its request is that
+	// of OnEnd or OnDone. nil means that no line is left out. A panic of Skip is
+	// logged by the standard logger, and leaves the line out.
+	Skip func(*http.Request, Outcome) bool
+
+	// OnEnd and OnDone are those of an [Observer]. nil means no call.
+	OnEnd, OnDone func(*http.Request, Outcome)
+
+	// Grace is the time that the whole drain of Serve may take. 0 means 27 seconds,
+	// which is within the 30 seconds that Kubernetes gives.
+	Grace time.Duration
+
+	// Lag is the first part of Grace, in which Serve continues to serve while Ready
+	// says 503, so that load balancers can notice. 0 means none.
+	Lag time.Duration
+
+	// Last is called at the end of the drain of Serve, after Lifecycle.Shutdown: it is
+	// for what requests and background work have used, such as job engines and
+	// databases. Its context ends with Grace, and then Serve no longer waits for it.
+	// nil means that nothing is called.
+	Last func(context.Context) error
 }
+
+// defaultGrace is inside the 30 seconds that Kubernetes gives.
+const defaultGrace = 27 * time.Second
 
 // Lifecycle combines the middlewares of lastbyte. Make one with [New]; the zero
 // value is not usable. All its methods may be called from any goroutine.
 type Lifecycle struct {
-	onEnd      func(Outcome)
-	log        zerolog.Logger
-	silent     bool
+	log        logger
+	skip       func(*http.Request, Outcome) bool
 	background *eof.Background
 	check      func(http.Handler) http.Handler
 	exit       func(http.Handler) http.Handler // nil: no settings
 	config     *request.Config
+	grace, lag time.Duration
+	last       func(context.Context) error
 	servers    servers
+	observers  observers
+	working    working
+	endings    endings
+	warned     atomic.Bool // a server was never attached
 
-	requests, ended, aborts, exits, eofs atomic.Uint64
+	requests, ends, aborts, exits, eofs atomic.Uint64
 }
 
 // Stats are the counts of a [Lifecycle].
@@ -84,19 +123,34 @@ type Stats struct {
 }
 
 // New makes a Lifecycle with the settings o. It panics if abort.New or eof.New
-// does.
+// does, if both Logger and Slog are set, if Grace or Lag is negative, and if Lag is
+// not shorter than Grace.
 func New(o Options) *Lifecycle {
+	if o.Grace < 0 || o.Lag < 0 {
+		panic(fmt.Sprintf("middleware.New: negative option, got Grace %v, Lag %v", o.Grace, o.Lag))
+	}
+	o.Grace = cmp.Or(o.Grace, defaultGrace)
+	if o.Lag >= o.Grace {
+		panic(fmt.Sprintf("middleware.New: Lag is part of Grace, got Lag %v, Grace %v", o.Lag, o.Grace))
+	}
 	l := &Lifecycle{
-		onEnd:      o.OnEnd,
-		log:        o.Logger,
-		silent:     silent(o.Logger),
+		log:        newLogger(o),
+		skip:       o.Skip,
 		background: eof.New(o.Background),
 		check:      abort.New(o.Abort),
+		grace:      o.Grace,
+		lag:        o.Lag,
+		last:       o.Last,
 	}
+	l.working.seed = maphash.MakeSeed()
 	if o.Exit.ErrorPage != nil {
 		l.exit = exitcode.New(o.Exit)
 	}
+	if o.OnEnd != nil || o.OnDone != nil {
+		l.observers.add(&Observer{OnEnd: o.OnEnd, OnDone: o.OnDone})
+	}
 	l.config = &request.Config{Observer: (*observer)(l)}
+	request.OnTask(l.background.Handler(nil), l.taskEnded)
 	return l
 }
 
@@ -123,14 +177,19 @@ func (l *Lifecycle) settings(next http.Handler) http.Handler {
 	return next
 }
 
-// Shutdown waits for the work that continues after responses, see
-// eof.Background.Shutdown. Call it after http.Server.Shutdown, which does not
-// wait for this work.
+// Shutdown waits for the work that continues after responses, and for the handlers
+// of hijacked connections until they return, see eof.Background.Shutdown. Call it
+// after http.Server.Shutdown, which does not wait for this work. [Lifecycle.Serve]
+// calls both.
 func (l *Lifecycle) Shutdown(ctx context.Context) error { return l.background.Shutdown(ctx) }
+
+// Background returns the owner of the work that continues after responses: its limits
+// and counts, and work without a request.
+func (l *Lifecycle) Background() *eof.Background { return l.background }
 
 // Stats returns the current counts.
 func (l *Lifecycle) Stats() Stats {
-	ended := l.ended.Load() // before requests: there are never more
+	ended := l.ends.Load() // before requests: there are never more
 	requests := l.requests.Load()
 	return Stats{
 		Active:     int64(requests - ended),
@@ -140,57 +199,4 @@ func (l *Lifecycle) Stats() Stats {
 		EOFs:       l.eofs.Load(),
 		Background: l.background.Stats(),
 	}
-}
-
-// observer is the view of a Lifecycle that a request has.
-type observer Lifecycle
-
-func (o *observer) Begin(*request.Request) {
-	o.requests.Add(1)
-}
-
-func (o *observer) End(r *request.Request, end request.Outcome) {
-	l := (*Lifecycle)(o)
-	l.ended.Add(1)
-	if end.Abort != nil {
-		l.aborts.Add(1)
-	}
-	if end.Exit != nil {
-		l.exits.Add(1)
-	}
-	if end.EOF > 0 {
-		l.eofs.Add(1)
-	}
-	if l.onEnd != nil {
-		defer l.onEnd(outcome(end)) // deferred: whatever the logger does
-	}
-	if !l.silent {
-		guarded(func() { l.line(r, end) })
-	}
-}
-
-func (o *observer) Done(ctx context.Context, r *request.Request) {
-	if l := (*Lifecycle)(o); !l.silent {
-		guarded(func() { l.doneLine(ctx, r) })
-	}
-}
-
-func (o *observer) Log(ctx context.Context, r *request.Request, text string, stack []byte) bool {
-	l := (*Lifecycle)(o)
-	if !l.silent {
-		l.problem(ctx, r, text, stack)
-	}
-	return !l.silent
-}
-
-// guarded runs f, which calls the logger. A panic of the logger is logged and
-// not passed on, because this goroutine may have no caller that recovers it.
-func guarded(f func()) {
-	defer func() { _ = recover() }() // a panic of the standard logger cannot be logged
-	defer func() {
-		if v := recover(); v != nil {
-			log.Printf("lastbyte: panic of the logger: %q", fmt.Sprint(v))
-		}
-	}()
-	f()
 }

@@ -72,7 +72,7 @@ func TestLifecycle_OnEnd_ServingGoroutine(t *testing.T) {
 		// On the serving goroutine, so before ServeHTTP returns.
 		var ended atomic.Bool
 		seen := make(chan bool, 1)
-		life := newLife(t, middleware.Options{OnEnd: func(middleware.Outcome) { ended.Store(true) }})
+		life := newLife(t, middleware.Options{OnEnd: func(*http.Request, middleware.Outcome) { ended.Store(true) }})
 		h := m.wrap(life, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
 		s := pipenet.Start(t, p, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			h.ServeHTTP(w, r)
@@ -87,7 +87,7 @@ func TestLifecycle_OnEnd_ServingGoroutine(t *testing.T) {
 
 func TestLifecycle_OnEnd_Panics(t *testing.T) {
 	each(t, func(t *testing.T, p pipenet.Proto, m mount) {
-		life := newLife(t, middleware.Options{OnEnd: func(middleware.Outcome) { panic("OnEnd, on purpose") }})
+		life := newLife(t, middleware.Options{OnEnd: func(*http.Request, middleware.Outcome) { panic("OnEnd, on purpose") }})
 		s := pipenet.Start(t, p, m.wrap(life, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {})))
 		if res, err := s.Get("/"); err == nil {
 			t.Errorf("Get() = %v, want an error, as when a handler panics", res.Status)

@@ -2,99 +2,212 @@ package middleware
 
 import (
 	"context"
+	"fmt"
+	"log"
+	"log/slog"
+	"net/http"
 	"reflect"
-	"time"
+	"strings"
 
-	"github.com/lastbyte-go/lastbyte/internal/request"
 	"github.com/lastbyte-go/lastbyte/internal/route"
 
 	"github.com/rs/zerolog"
 )
 
-// silent reports whether log writes nothing.
-func silent(log zerolog.Logger) bool {
-	return log.GetLevel() == zerolog.Disabled || reflect.ValueOf(log).IsZero()
+// maxFields is for how many fields of a line there is room on the stack.
+const maxFields = 20
+
+// logger writes the lines of a Lifecycle, to a zerolog.Logger or to a slog.Logger.
+type logger struct {
+	zerolog zerolog.Logger
+	slog    *slog.Logger // nil: zerolog
+	silent  bool         // nobody would read it
 }
 
-// line logs a request. The route and the request id come from chi's router and from
-// handlers outside of the Lifecycle.
-func (l *Lifecycle) line(r *request.Request, end request.Outcome) {
-	req := r.HTTP()
-	e := l.log.Info()
+func newLogger(o Options) logger {
+	none := o.Logger.GetLevel() == zerolog.Disabled || reflect.ValueOf(o.Logger).IsZero()
+	if o.Slog != nil && !none {
+		panic("middleware.New: one logger, got both Logger and Slog")
+	}
+	return logger{zerolog: o.Logger, slog: o.Slog, silent: none && o.Slog == nil}
+}
+
+// line is a line of the log: its fields are listed here, whichever logger writes
+// them.
+type line struct {
+	level   slog.Level
+	text    string
+	facts   facts
+	about   subject
+	outcome Outcome // unless it is about a problem
+	stack   []byte  // nil: there is none
+}
+
+// subject is what a line is about.
+type subject int
+
+const (
+	problem subject = iota
+	response
+	detachedWork
+)
+
+// append appends the fields to attrs.
+func (l *line) append(attrs []slog.Attr) []slog.Attr {
+	attrs = append(attrs, slog.String("method", l.facts.method), slog.String("path", l.facts.path))
+	if l.facts.route != "" {
+		attrs = append(attrs, slog.String("route", l.facts.route))
+	}
+	if l.facts.id != "" {
+		attrs = append(attrs, slog.String("request_id", l.facts.id))
+	}
+	switch l.about {
+	case response:
+		attrs = append(attrs, slog.String("proto", l.facts.proto))
+		attrs = l.outcome.append(attrs)
+	case detachedWork:
+		attrs = append(l.outcome.appendWork(attrs), l.outcome.Attrs...)
+	}
+	return attrs
+}
+
+// write writes l, with the values of ctx for the handler of a slog.Logger.
+func (w *logger) write(ctx context.Context, l *line) {
+	if w.slog != nil {
+		w.writeSlog(ctx, l)
+		return
+	}
+	e := w.zerolog.Info()
+	if l.level >= slog.LevelError {
+		e = w.zerolog.Error()
+	}
 	if e == nil {
-		return // the level is off
+		return // of no interest at this level
 	}
-	about(e, req.Context(), r)
-	e.Str("proto", req.Proto)
-	known(end).MarshalZerologObject(e)
-	e.Msg("request")
+	var room [maxFields]slog.Attr
+	addFields(e, l.append(room[:0]))
+	if l.stack != nil {
+		e.Bytes("stack", l.stack)
+	}
+	e.Msg(l.text)
 }
 
-// about adds the fields that identify a request. ctx has the route and the
-// request id.
-func about(e *zerolog.Event, ctx context.Context, r *request.Request) {
-	req := r.HTTP()
-	e.Str("method", req.Method).Str("path", req.URL.Path)
-	if pattern := route.Pattern(ctx); pattern != "" {
-		e.Str("route", pattern)
+func (w *logger) writeSlog(ctx context.Context, l *line) {
+	if !w.slog.Enabled(ctx, l.level) {
+		return
 	}
+	attrs := l.append(make([]slog.Attr, 0, maxFields))
+	if l.stack != nil {
+		attrs = append(attrs, slog.String("stack", string(l.stack)))
+	}
+	w.slog.LogAttrs(ctx, l.level, l.text, attrs...)
+}
+
+// addFields adds attrs to e. A key without a name and a value without one are left
+// out, and a group without a name is opened, as package slog has it.
+func addFields(e *zerolog.Event, attrs []slog.Attr) {
+	for i := range attrs {
+		addField(e, attrs[i].Key, attrs[i].Value)
+	}
+}
+
+func addField(e *zerolog.Event, key string, v slog.Value) {
+	if v.Kind() == slog.KindLogValuer {
+		v = v.Resolve()
+	}
+	switch v.Kind() {
+	case slog.KindString:
+		e.Str(key, v.String())
+	case slog.KindInt64:
+		e.Int64(key, v.Int64())
+	case slog.KindUint64:
+		e.Uint64(key, v.Uint64())
+	case slog.KindFloat64:
+		e.Float64(key, v.Float64())
+	case slog.KindBool:
+		e.Bool(key, v.Bool())
+	case slog.KindDuration:
+		e.Dur(key, v.Duration())
+	case slog.KindTime:
+		e.Time(key, v.Time())
+	case slog.KindGroup:
+		addGroup(e, key, v.Group())
+	default:
+		addAny(e, key, v.Any())
+	}
+}
+
+func addGroup(e *zerolog.Event, key string, attrs []slog.Attr) {
+	switch {
+	case len(attrs) == 0:
+	case key == "":
+		addFields(e, attrs)
+	default:
+		d := zerolog.Dict()
+		addFields(d, attrs)
+		e.Dict(key, d)
+	}
+}
+
+func addAny(e *zerolog.Event, key string, v any) {
+	switch v := v.(type) {
+	case nil:
+		if key != "" {
+			e.Interface(key, nil)
+		}
+	case error:
+		e.AnErr(key, v)
+	default:
+		e.Interface(key, v)
+	}
+}
+
+// requestID is the id that chi's RequestID gave the request of ctx, else what the
+// request came with.
+func requestID(ctx context.Context, came string) string {
 	if id := route.RequestID(ctx); id != "" {
-		e.Str("request_id", id)
+		return id
 	}
+	return came
 }
 
-// doneLine logs the end of work that outlived its response.
-func (l *Lifecycle) doneLine(ctx context.Context, r *request.Request) {
-	e := l.log.Info()
-	if e == nil {
-		return
+// maxID is how much of an X-Request-Id is kept: the client chooses it.
+const maxID = 128
+
+// cameWith is the X-Request-Id of a request.
+func cameWith(h http.Header) string {
+	id := h["X-Request-Id"]
+	if len(id) == 0 {
+		return ""
 	}
-	about(e, ctx, r)
-	if o := r.Outcome(); o.EOF > 0 {
-		e.Float64("eof_ms", ms(o.EOF))
-	}
-	e.Float64("worked_ms", ms(r.Age()))
-	e.Msg("detached work ended")
+	return id[0][:min(len(id[0]), maxID)]
 }
 
-// problem logs text at level error, with the stack of a panic if there is one.
-func (l *Lifecycle) problem(ctx context.Context, r *request.Request, text string, stack []byte) {
-	e := l.log.Error()
-	if e == nil {
-		return
+// routeOf is the route of chi that ctx has, else pattern of a ServeMux without its
+// method.
+func routeOf(ctx context.Context, pattern string) string {
+	if of := route.Pattern(ctx); of != "" {
+		return of
 	}
-	about(e, ctx, r)
-	if stack != nil {
-		e.Bytes("stack", stack)
-	}
-	e.Msg(text)
+	return pathOf(pattern)
 }
 
-// ms returns d in milliseconds, for fields whose names end in _ms.
-func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+func pathOf(pattern string) string {
+	if _, path, ok := strings.Cut(pattern, " "); ok {
+		return strings.TrimLeft(path, " \t")
+	}
+	return pattern
+}
 
-// MarshalZerologObject adds the fields of o to e: status, sent, size (in bytes)
-// and duration_ms, and where they apply exit, aborted, abort_reason,
-// abort_after_ms, eof_ms, hijacked, panicked and cut. Fields whose names end in
-// _ms are milliseconds as floats.
-func (o Outcome) MarshalZerologObject(e *zerolog.Event) {
-	e.Int("status", o.Status).Int("sent", o.Sent).Int64("size", o.Bytes).Float64("duration_ms", ms(o.Duration))
-	if o.Exited {
-		e.Int("exit", int(o.Exit))
-	}
-	if o.Abort != nil {
-		e.Bool("aborted", true).Str("abort_reason", string(o.Abort.Reason)).Float64("abort_after_ms", ms(o.Abort.After))
-	}
-	if o.EOF > 0 {
-		e.Float64("eof_ms", ms(o.EOF))
-	}
-	if o.Hijacked {
-		e.Bool("hijacked", true)
-	}
-	if o.Panicked {
-		e.Bool("panicked", true)
-	}
-	if o.Cut {
-		e.Bool("cut", true)
-	}
+// guarded runs f, which calls functions of the user's, and takes a panic of theirs
+// for a problem of its own: there may be nobody else on this goroutine. what names
+// them.
+func guarded(what string, f func()) {
+	defer func() { _ = recover() }() // of the standard logger: there is nobody left to tell
+	defer func() {
+		if v := recover(); v != nil {
+			log.Printf("lastbyte: panic of %s: %q", what, fmt.Sprint(v))
+		}
+	}()
+	f()
 }

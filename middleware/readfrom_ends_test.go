@@ -73,7 +73,7 @@ func sameAsBare(t *testing.T, name, length string, source func() io.Reader) {
 	want := copies(t, nil, length, source)
 	for _, m := range mounts {
 		ended := make(chan middleware.Outcome, 1)
-		life := newLife(t, middleware.Options{OnEnd: func(o middleware.Outcome) { ended <- o }})
+		life := newLife(t, middleware.Options{OnEnd: func(_ *http.Request, o middleware.Outcome) { ended <- o }})
 		got := copies(t, func(h http.Handler) http.Handler { return m.wrap(life, h) }, length, source)
 		if got != want {
 			t.Errorf("%s, %s, length %q:\n got %+v\nwant %+v", name, m.name, length, got, want)

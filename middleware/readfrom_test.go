@@ -75,7 +75,7 @@ func TestWriter_Sendfile(t *testing.T) {
 					src = io.LimitReader(file, 40<<10)
 				}
 				var out middleware.Outcome
-				life := newLife(t, middleware.Options{OnEnd: func(o middleware.Outcome) { out = o }})
+				life := newLife(t, middleware.Options{OnEnd: func(_ *http.Request, o middleware.Outcome) { out = o }})
 				h := m.wrap(life, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 					if n, err := io.Copy(w, src); n != int64(len(content)) || err != nil {
 						t.Errorf("Copy() = %d, %v, want %d, nil", n, err, len(content))

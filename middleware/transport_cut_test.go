@@ -40,7 +40,7 @@ func TestX19_NothingCanBeCut(t *testing.T) {
 		for _, code := range dropping {
 			for _, how := range []string{"exit", "throw", "thread"} {
 				var out middleware.Outcome
-				life := newLife(t, middleware.Options{OnEnd: func(o middleware.Outcome) { out = o }})
+				life := newLife(t, middleware.Options{OnEnd: func(_ *http.Request, o middleware.Outcome) { out = o }})
 				h := m.wrap(life, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 					w.Header().Set("Content-Type", "text/plain")
 					w.Header().Set("Content-Length", "5")

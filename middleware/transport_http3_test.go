@@ -32,7 +32,7 @@ func TestTransport_HTTP3ClientCloses(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ctx, cancel := context.WithCancelCause(t.Context())
 				called, ended := make(chan struct{}, 1), make(chan middleware.Outcome, 1)
-				life := newLife(t, middleware.Options{OnEnd: func(o middleware.Outcome) { ended <- o }})
+				life := newLife(t, middleware.Options{OnEnd: func(_ *http.Request, o middleware.Outcome) { ended <- o }})
 				h := m.wrap(life, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 					abort.On(r.Context(), func(context.Context) { called <- struct{}{} })
 					cancel(cause)

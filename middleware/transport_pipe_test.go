@@ -38,7 +38,7 @@ func TestN2_ServerCloseWithoutSocket(t *testing.T) {
 		for _, kind := range []string{"pipenet", "net.Pipe"} {
 			synctest.Test(t, func(t *testing.T) {
 				ended, begun := make(chan middleware.Outcome, 1), make(chan struct{}, 1)
-				life := newLife(t, middleware.Options{OnEnd: func(o middleware.Outcome) { ended <- o }})
+				life := newLife(t, middleware.Options{OnEnd: func(_ *http.Request, o middleware.Outcome) { ended <- o }})
 				h := m.wrap(life, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 					abort.On(r.Context(), func(context.Context) { t.Errorf("%s, %s: the abort callback runs", m.name, kind) })
 					begun <- struct{}{}

@@ -19,7 +19,7 @@ func TestWriter_HijackThroughUnwrap(t *testing.T) {
 		t.Run(m.name, func(t *testing.T) {
 			synctest.Test(t, func(t *testing.T) {
 				ended := make(chan middleware.Outcome, 1)
-				life := newLife(t, middleware.Options{OnEnd: func(o middleware.Outcome) { ended <- o }})
+				life := newLife(t, middleware.Options{OnEnd: func(_ *http.Request, o middleware.Outcome) { ended <- o }})
 				h := m.wrap(life, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 					c, _, err := http.NewResponseController(w).Hijack()
 					if err != nil {

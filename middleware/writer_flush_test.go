@@ -20,7 +20,7 @@ func TestWriter_UnsupportedFlushCommitsNothing(t *testing.T) {
 	for _, m := range mounts {
 		for _, outer := range mounts { // one lastbyte inside another, too
 			var out middleware.Outcome
-			life := newLife(t, middleware.Options{OnEnd: func(o middleware.Outcome) { out = o }})
+			life := newLife(t, middleware.Options{OnEnd: func(_ *http.Request, o middleware.Outcome) { out = o }})
 			h := outer.wrap(life, m.wrap(life, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 				if err := http.NewResponseController(w).Flush(); !errors.Is(err, http.ErrNotSupported) {
 					t.Errorf("Flush() = %v, want %v", err, http.ErrNotSupported)

@@ -85,6 +85,11 @@ var known = []difference{
 		rewrite: without("log: lastbyte: no socket found"),
 	},
 	{
+		why:     "a Lifecycle says once that the server was never attached",
+		applies: func(_ *script, m mode, _ []string) bool { return !m.attach },
+		rewrite: without("log: lastbyte: the http.Server on "),
+	},
+	{
 		why:     "a 413 closes the connection, whoever chose it, since http.MaxBytesReader cannot have net/http's writer do so; then net/http does not read the rest of the body",
 		applies: func(s *script, _ mode, _ []string) bool { return !s.http2 && s.has("status 413") },
 		rewrite: func(line string) string { return contextEnd.ReplaceAllString(unread(line), "") },

@@ -55,6 +55,8 @@ func (r *Request) On(ctx context.Context, f func(context.Context)) error {
 	var on context.Context
 	if ctx != context.Context(&r.node) {
 		on = r.Scope(ctx) // now: a router in between returns before the threads do
+	} else {
+		r.noteRoute(ctx)
 	}
 	r.mu.Lock()
 	s := r.state.Load()
@@ -121,7 +123,7 @@ func (r *Request) call(check *Check, f func(context.Context)) {
 	}
 	if o := r.Owner(); o != nil {
 		w := &callback{cancel: cancel}
-		o.Track(w)
+		o.Track(w, false)
 		defer o.Untrack(w)
 	}
 	pprof.SetGoroutineLabels(ctx) // the goroutine was started by a witness

@@ -93,14 +93,30 @@ func Resume(h http.Handler) {
 	}
 }
 
+// OnTask has f told of the tasks of the Background whose handler h is.
+func OnTask(h http.Handler, f work.TaskFunc) {
+	if h, ok := h.(*handler); ok && h.cfg.Owner != nil {
+		h.cfg.Owner.OnTask(f)
+	}
+}
+
 // Observer is a Lifecycle as the request sees it.
 type Observer interface {
 	Begin(*Request)
-	End(*Request, Outcome) // after the response, on the serving goroutine
 
-	// Done says that a detached handler's work has ended. ctx is the handler's: it
-	// has the route, which chi may have given to another request in r's.
-	Done(ctx context.Context, r *Request)
+	// Route says which route of chi's, or pattern of a ServeMux, the request has come
+	// to. It is called where a handler calls lastbyte, from any goroutine.
+	Route(r *Request, pattern string)
+
+	// End is called after the response, on the serving goroutine. last: nothing of
+	// the request is at work any more, and Done is not called. Otherwise Done may come
+	// first, or at the same time.
+	End(r *Request, o Outcome, last bool)
+
+	// Done says that a detached handler's work has ended, where End does not. ctx is
+	// the handler's: it has the route, which chi may have given to another request in
+	// r's. outlived: it has worked without a client.
+	Done(ctx context.Context, r *Request, outlived bool)
 
 	// Log logs what went wrong, and the stack of a panic if it was one. ctx is that
 	// of the function it went wrong in. False: there is no logger.

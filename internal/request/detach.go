@@ -33,19 +33,17 @@ type Detached struct {
 	body  body
 	route route.Route // the handler's copy
 
-	header    http.Header  // the handler's map; nil before it has asked for it
-	synced    bool         // it has reached the one below
-	unsaid    bool         // Send came before a status or a byte
-	truncated atomic.Bool  // Send found fewer bytes than declared. Who reads it may be the serving goroutine ahead of Send's
-	late      *late        // what happened to it since
-	dropped   atomic.Int64 // bytes that were written after Send
-	declared  int64        // Content-Length said, plus 1; 0: none
-	written   atomic.Int64
+	header   http.Header  // the handler's map; nil before it has asked for it
+	late     *late        // what happened to it since
+	dropped  atomic.Int64 // bytes that were written after Send
+	declared int64        // Content-Length said, plus 1; 0: none
+	written  atomic.Int64
 
 	decided sync.WaitGroup // one: the ending is decided
 	closed  sync.Once      // the gates
 
-	eof time.Duration // to Send; 0: none. Under Request.mu
+	eof    time.Duration // to Send; 0: none. Under Request.mu
+	worked time.Duration // to the end of a handler that outlived the response; 0: it did not. Under Request.mu
 
 	form     *multipart.Form // parsed by the handler, which has returned; set before wake
 	panicked *any            // if that was the ending, with what; nil for runtime.Goexit. Set before wake
@@ -53,6 +51,11 @@ type Detached struct {
 	entry           work.Entry // the owner's
 	handlerReturned bool       // under Request.mu
 	counted         bool       // under Request.mu: the handler runs without a client, and the owner knows
+
+	synced bool // header has reached the map below. Of who owns the writer
+	unsaid bool // Send came before a status or a byte. Likewise
+
+	truncated atomic.Bool // Send found fewer bytes than declared. Who reads it may be the serving goroutine ahead of Send's
 }
 
 // init makes d the part of r inside h; out will be the handler's request.

@@ -130,6 +130,9 @@ func (d *Detached) finished(panicked bool) {
 	d.handlerReturned = true
 	shields := r.shieldsLocked()
 	counted, obs := d.counted, r.cfg.Load().Observer
+	if counted {
+		d.worked = max(r.Age(), 1) // 0: none
+	}
 	if !r.hasAny(lifecycle.Ended) {
 		obs = nil // nothing outlived the response; after a Send, its end says so
 	}
@@ -139,8 +142,8 @@ func (d *Detached) finished(panicked bool) {
 	}
 	if counted {
 		d.owner().Over(d, panicked)
-		if obs != nil {
-			obs.Done(&d.node, r)
-		}
+	}
+	if obs != nil {
+		obs.Done(&d.node, r, counted)
 	}
 }

@@ -3,6 +3,7 @@ package request_test
 import (
 	"context"
 	"fmt"
+	"reflect"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -98,7 +99,7 @@ func (w *world) check(t *testing.T, m *model, said string) {
 	}
 	o.Abort, o.EOF, o.Start, o.Duration = nil, 0, time.Time{}, 0
 	told := m.told
-	if o != told {
+	if !reflect.DeepEqual(o, told) {
 		t.Errorf("%s: Outcome = %+v, want %+v", said, o, told)
 	}
 	status := 0

@@ -78,7 +78,7 @@ func newWorld(t *testing.T, b byte) (*world, *model) {
 	is := func(bit byte) bool { return b&bit != 0 }
 	m := &model{detach: is(bitDetach), h2: is(bitHTTP2), check: b&(bitIgnore|bitCheck) != bitIgnore, body: is(bitBody)}
 	w := &world{race: is(bitRace), loose: b&(bitRace|bitLazy|bitFilter) != 0, filter: is(bitFilter), handler: newActor(noContext)}
-	o := middleware.Options{OnEnd: func(o middleware.Outcome) { w.note(func() { w.outcomes = append(w.outcomes, o) }) }}
+	o := middleware.Options{OnEnd: func(_ *http.Request, o middleware.Outcome) { w.note(func() { w.outcomes = append(w.outcomes, o) }) }}
 	o.Background.OnPanic = func(any, []byte) {}
 	w.life = middleware.New(o)
 

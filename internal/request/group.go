@@ -50,12 +50,12 @@ func (r *Request) submit(fns []func()) {
 // runs now.
 func (r *Request) Defer(f func()) {
 	r.mu.Lock()
+	x := r.rareLocked() // after the end too, for Keep
 	if r.hasAny(lifecycle.Ended) {
 		r.mu.Unlock()
 		f()
 		return
 	}
-	x := r.rareLocked()
 	x.deferred = append(x.deferred, f)
 	r.mu.Unlock()
 }

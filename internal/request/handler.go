@@ -128,5 +128,7 @@ func (r *Request) enable(h *handler, req *http.Request) {
 	}
 	if cfg.Observer != outer.Observer {
 		cfg.Observer.Begin(r)
+	} else if req.Pattern != "" {
+		r.sayRoute(req.Pattern)
 	}
 }

@@ -1,7 +1,9 @@
 package request
 
 import (
+	"log/slog"
 	"net/http"
+	"slices"
 	"time"
 
 	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
@@ -16,6 +18,8 @@ type Outcome struct {
 	Abort              error
 	EOF                time.Duration
 	Hijacked, Panicked bool
+	Worked             time.Duration // to the end of a handler that outlived the response
+	Attrs              []slog.Attr
 	Cut                bool // the handler broke the response off, and not because the client had left
 
 	start time.Duration // on this package's clock
@@ -38,7 +42,7 @@ func (r *Request) outcomeLocked() Outcome {
 		Duration: r.duration, Hijacked: s.HasAny(lifecycle.Hijacked),
 	}
 	if d := r.det.Load(); d != nil {
-		o.EOF = d.eof
+		o.EOF, o.Worked = d.eof, d.worked
 	}
 	if !s.HasAny(lifecycle.Ended) || r.cfg.Load().Observer == nil {
 		o.Duration = r.Age()
@@ -46,6 +50,7 @@ func (r *Request) outcomeLocked() Outcome {
 	broken := false
 	if x := r.rare; x != nil {
 		o.Exit, o.Abort, o.Panicked = x.exit, x.abort, x.panicked
+		o.Attrs = slices.Clone(x.attrs)
 		broken = x.panicked || x.broken
 		o.Cut = x.broken && !s.HasAny(lifecycle.ClientGone)
 	}

@@ -12,6 +12,7 @@ package request
 
 import (
 	"context"
+	"log/slog"
 	"net"
 	"net/http"
 	"sync"
@@ -133,8 +134,11 @@ type rare struct {
 	cut     sync.Once // guards itself and severed
 	severed bool      // the cut worked
 
-	local    net.Addr // after a hijack, what the context gives for http.LocalAddrContextKey: see nearest
-	byHandle bool     // the cut was made on the connection, past a writer that hides net/http's
+	kept     any           // see Keep
+	attrs    []slog.Attr   // see SetAttrs
+	tracked  *hijackedWork // what the owner of the hijacked request waits for; nil: nothing
+	local    net.Addr      // after a hijack, what the context gives for http.LocalAddrContextKey: see nearest
+	byHandle bool          // the cut was made on the connection, past a writer that hides net/http's
 }
 
 func (r *Request) rareLocked() *rare {

@@ -115,10 +115,11 @@ func (r *Request) noteDeadline(t time.Time, of func(*rare) *time.Time) { r.setDe
 func (r *Request) hijackedMove(c net.Conn) {
 	local, _ := r.node.Parent().Value(http.LocalAddrContextKey).(net.Addr)
 	r.mu.Lock()
-	defer r.mu.Unlock()
 	x := r.rareLocked()
 	x.conn, x.local = c, conn.UniqueAddr(local)
 	r.state.Store(r.state.Load().Hijack())
+	r.mu.Unlock()
+	r.trackHijacked()
 }
 
 // superfluous logs a WriteHeader that has no effect as net/http would, with the

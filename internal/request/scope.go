@@ -24,7 +24,27 @@ func (r *Request) newScope(ctx context.Context, k scope.Kind) *scope.Scope {
 		}
 		defer r.release()
 	}
-	return scope.New(ctx, k, in.Copy())
+	own := in.Copy()
+	if k != scope.Task && !r.hasAny(lifecycle.Ended) {
+		r.sayRoute(own.Pattern())
+	}
+	return scope.New(ctx, k, own)
+}
+
+// noteRoute tells the observer of the route in ctx, the caller's. The request is held
+// meanwhile, so that chi does not give its route context to another request.
+func (r *Request) noteRoute(ctx context.Context) {
+	if r.cfg.Load().Observer != nil && r.hold() {
+		defer r.release()
+		r.sayRoute(route.Pattern(ctx))
+	}
+}
+
+// sayRoute tells the observer of the route that the request has come to.
+func (r *Request) sayRoute(pattern string) {
+	if obs := r.cfg.Load().Observer; obs != nil && pattern != "" {
+		obs.Route(r, pattern)
+	}
 }
 
 // readable is ctx with a route that can be read now. That of the router around

@@ -101,19 +101,22 @@ func (r *Request) end() (cut bool) {
 		out = r.outcomeLocked()
 	}
 	form := r.uploaded(d)
-	over := d != nil && r.hasAny(lifecycle.Done) && d.counted && r.winner() == lifecycle.Sent
+	tracked := r.trackedLocked()
+	last := r.hasAny(lifecycle.Done) // else the goroutine of the handler is the last
+	over := d != nil && last && d.counted && r.winner() == lifecycle.Sent
 	r.mu.Unlock()
 
 	nethttp.RemoveFiles(r.in.Context(), form)
 	for _, n := range shields {
 		n.Cancel(node.HandlerReturned)
 	}
+	tracked.end()
 	r.submit(deferred)
 	if obs != nil {
 		if over {
-			defer obs.Done(&d.node, r) // the work was quicker than the response
+			defer obs.Done(&d.node, r, true) // the work was quicker than the response
 		}
-		obs.End(r, out)
+		obs.End(r, out, last && !over)
 	}
 	return cut
 }

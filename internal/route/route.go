@@ -56,12 +56,15 @@ func (r Route) CarryTo(ctx context.Context) {
 }
 
 // Pattern is the pattern that chi matched, "" if there is none.
-func Pattern(ctx context.Context) string {
-	if route := chi.RouteContext(ctx); route != nil {
-		return route.RoutePattern()
+func (r Route) Pattern() string {
+	if r.chi == nil {
+		return ""
 	}
-	return ""
+	return r.chi.RoutePattern()
 }
+
+// Pattern is that of the route in ctx.
+func Pattern(ctx context.Context) string { return Of(ctx).Pattern() }
 
 // RequestID is the id that chi's middleware.RequestID gave the request, "" if it
 // did not run.

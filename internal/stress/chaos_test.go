@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"net/http"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -98,7 +99,7 @@ func newChaos() *chaos {
 	c.life = middleware.New(middleware.Options{
 		Logger:     zerolog.New(c),
 		Background: eof.Options{OnPanic: func(any, []byte) {}},
-		OnEnd: func(o middleware.Outcome) {
+		OnEnd: func(_ *http.Request, o middleware.Outcome) {
 			c.ended.Add(1)
 			if o.Abort != nil {
 				c.aborts.Add(1)

@@ -74,7 +74,7 @@ func newSoak() *soak {
 				s.wrong("OnPanic(%v) with the stack\n%s", v, stack)
 			}
 		}},
-		OnEnd: func(o middleware.Outcome) {
+		OnEnd: func(_ *http.Request, o middleware.Outcome) {
 			s.outcomes.Add(1)
 			for count, is := range map[*atomic.Uint64]bool{&s.aborts: o.Abort != nil, &s.exits: o.Exited, &s.eofs: o.EOF > 0} {
 				if is {

@@ -30,10 +30,17 @@ type Owner interface {
 	OnPanic() func(v any, stack []byte)
 	// Resume ends a drain, also one that has given up.
 	Resume()
-	// Track has w given up together with the rest, until Untrack.
-	Track(w Work)
+	// OnTask has f told of each task that ends from now on.
+	OnTask(f TaskFunc)
+	// Track has w waited for, and given up together with the rest, until Untrack.
+	// counted: it is a handler, and counts as one when it is given up.
+	Track(w Work, counted bool)
 	Untrack(w Work)
 }
+
+// TaskFunc is told of a task that has ended: its context, when it began to run, and
+// for how long it ran.
+type TaskFunc func(ctx context.Context, began time.Time, took time.Duration)
 
 // Job is a detached handler as what runs it sees it.
 type Job interface {
@@ -52,9 +59,10 @@ type Work interface {
 // Entry is part of a Work, so that a List of it allocates nothing. The Owner's
 // lock guards it.
 type Entry struct {
-	Timer *time.Timer // of a detached handler's Timeout; nil: none
-	Other bool        // an abort callback: cancelled, but not counted
-	Lost  bool        // a shutdown has given it up, and counted it
+	Timer    *time.Timer // of a detached handler's Timeout; nil: none
+	Other    bool        // an abort callback: cancelled, but not counted
+	Hijacked bool        // the handler of a hijacked connection: counted when it is given up, and not before
+	Lost     bool        // a shutdown has given it up, and counted it
 
 	work       Work
 	prev, next *Entry

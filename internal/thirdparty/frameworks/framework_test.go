@@ -102,7 +102,7 @@ func lifecycle(t *testing.T) (*middleware.Lifecycle, <-chan middleware.Outcome) 
 	t.Helper()
 	ended := make(chan middleware.Outcome, 64)
 	life := middleware.New(middleware.Options{
-		OnEnd:      func(o middleware.Outcome) { ended <- o },
+		OnEnd:      func(_ *http.Request, o middleware.Outcome) { ended <- o },
 		Background: eof.Options{OnPanic: func(v any, _ []byte) { t.Errorf("a panic: %v", v) }},
 	})
 	t.Cleanup(func() {

@@ -49,7 +49,7 @@ func start(t *testing.T, p pipenet.Proto, at place, neighbour around, h http.Han
 	t.Helper()
 	s := &scene{ended: make(chan middleware.Outcome, 16)}
 	s.life = middleware.New(middleware.Options{
-		OnEnd:      func(o middleware.Outcome) { s.ended <- o },
+		OnEnd:      func(_ *http.Request, o middleware.Outcome) { s.ended <- o },
 		Background: eof.Options{OnPanic: func(any, []byte) {}},
 	})
 	t.Cleanup(func() {

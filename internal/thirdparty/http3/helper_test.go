@@ -61,7 +61,7 @@ func open(t *testing.T, m mount, h http.HandlerFunc) *site {
 	s := &site{
 		ended: make(chan middleware.Outcome, 64), conns: make(chan *quic.Conn, 64), over: t.Context().Done(),
 	}
-	s.life = middleware.New(middleware.Options{OnEnd: func(o middleware.Outcome) { s.ended <- o }})
+	s.life = middleware.New(middleware.Options{OnEnd: func(_ *http.Request, o middleware.Outcome) { s.ended <- o }})
 	udp, err := net.ListenUDP("udp", &net.UDPAddr{IP: net.IPv4(127, 0, 0, 1)})
 	if err != nil {
 		t.Fatal(err)

@@ -120,7 +120,7 @@ type site struct {
 func (k kind) open(t *testing.T, detach bool, h http.HandlerFunc) *site {
 	t.Helper()
 	s := &site{kind: k, ended: make(chan middleware.Outcome, 64), log: new(bytes.Buffer)}
-	s.life = middleware.New(middleware.Options{OnEnd: func(o middleware.Outcome) { s.ended <- o }})
+	s.life = middleware.New(middleware.Options{OnEnd: func(_ *http.Request, o middleware.Outcome) { s.ended <- o }})
 	tcp, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)

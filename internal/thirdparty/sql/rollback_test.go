@@ -87,7 +87,7 @@ func leave(t *testing.T, wrap func(*middleware.Lifecycle) func(http.Handler) htt
 	over, failed := make(chan middleware.Outcome, 1), make(chan error, 1)
 	var at sync.WaitGroup // the handler and its callback, which under Detach may outlive the response
 	at.Add(1)
-	life := middleware.New(middleware.Options{OnEnd: func(o middleware.Outcome) { over <- o }})
+	life := middleware.New(middleware.Options{OnEnd: func(_ *http.Request, o middleware.Outcome) { over <- o }})
 	srv := httptest.NewUnstartedServer(wrap(life)(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		defer at.Done()
 		ctx := r.Context()

@@ -65,7 +65,7 @@ func inFront(t *testing.T, p pipenet.Proto, at place, h http.Handler) *proxied {
 	t.Helper()
 	s := &proxied{ended: make(chan middleware.Outcome, 4)}
 	life := middleware.New(middleware.Options{
-		OnEnd:      func(o middleware.Outcome) { s.ended <- o },
+		OnEnd:      func(_ *http.Request, o middleware.Outcome) { s.ended <- o },
 		Background: eof.Options{OnPanic: func(v any, _ []byte) { t.Errorf("a panic: %v", v) }},
 	})
 	t.Cleanup(func() {

@@ -103,7 +103,7 @@ func (w tower) serve(t *testing.T, p pipenet.Proto, e ending, bare bool) (o outc
 		return o, books
 	}
 	life := middleware.New(middleware.Options{
-		OnEnd:      func(o middleware.Outcome) { ended <- o },
+		OnEnd:      func(_ *http.Request, o middleware.Outcome) { ended <- o },
 		Background: eof.Options{OnPanic: func(any, []byte) {}},
 	})
 	defer life.Shutdown(context.Background())

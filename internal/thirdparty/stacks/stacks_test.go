@@ -121,7 +121,7 @@ func serve(t *testing.T, p pipenet.Proto, at *place, all []neighbour, e ending) 
 		o.answer = ask(s)
 	} else {
 		life := middleware.New(middleware.Options{
-			OnEnd:      func(o middleware.Outcome) { ended <- o },
+			OnEnd:      func(_ *http.Request, o middleware.Outcome) { ended <- o },
 			Background: eof.Options{OnPanic: func(any, []byte) {}},
 		})
 		h = at.put(life, stack, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {

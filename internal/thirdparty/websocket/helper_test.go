@@ -64,7 +64,7 @@ type site struct {
 func (p place) open(t *testing.T, h func(s *site, w http.ResponseWriter, r *http.Request)) *site {
 	t.Helper()
 	s := &site{place: p, ended: make(chan middleware.Outcome, 64), conns: make(chan net.Conn, 64), noticed: make(chan struct{}, 1), mayRead: make(chan struct{}, 1), over: t.Context().Done()}
-	life := middleware.New(middleware.Options{OnEnd: func(o middleware.Outcome) { s.ended <- o }})
+	life := middleware.New(middleware.Options{OnEnd: func(_ *http.Request, o middleware.Outcome) { s.ended <- o }})
 	wrap := life.Handler
 	if p.detach {
 		wrap = life.Detach
