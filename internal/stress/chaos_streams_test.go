@@ -88,6 +88,7 @@ func (s *streams) request(p program) {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	res, err := s.do(ctx, p, strings.NewReader(strings.Repeat("x", p.upload)))
+	p.unsure = err != nil && s.late.Load() > 0
 	s.whole(p, res, err)
 }
 

@@ -31,6 +31,7 @@ type chaos struct {
 	ids, arrived                   atomic.Int64
 	ended, aborts, exits, eofs     atomic.Int64 // as OnEnd has them
 	book                           sync.Map     // path to *record
+	late                           late
 	serving                        sync.WaitGroup
 	held                           atomic.Int64 // connections and requests that are in memory
 	mu                             sync.Mutex
