@@ -9,6 +9,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"time"
 
 	"github.com/lastbyte-go/lastbyte/exitcode"
 )
@@ -49,6 +50,24 @@ func ExampleExit() {
 	// no answer
 	// 404 text/plain; charset=utf-8 "404 Not Found\n"
 	// true exit 404 Not Found
+}
+
+func ExampleTimeout() {
+	limit := exitcode.Timeout(time.Millisecond, 504)
+	report := limit(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		<-r.Context().Done() // the query behind it has this context
+		fmt.Println(r.Context().Err(), "/", context.Cause(r.Context()))
+	}))
+	events := limit(exitcode.Timeout(0, 504)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		time.Sleep(2 * time.Millisecond) // longer than the limit outside, which is lifted
+		fmt.Fprint(w, "data: 1\n\n", r.Context().Err())
+	})))
+	show(report, "/report")
+	show(events, "/events")
+	// Output:
+	// context deadline exceeded / exit 504 Gateway Timeout
+	// 504 text/plain; charset=utf-8 "504 Gateway Timeout\n"
+	// 200 text/plain; charset=utf-8 "data: 1\n\n<nil>"
 }
 
 func ExampleThrow() {

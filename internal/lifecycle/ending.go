@@ -83,6 +83,22 @@ func (s State) ExitByFilter(code int, recorded bool) (next State, result ExitRes
 	return s.Exit(code, 0, recorded)
 }
 
+// Expire is the move of a Timeout whose time is up, with the code of its exit. It wins
+// over nothing: who has decided, or has hijacked the connection, is not limited. What
+// was said and is not out is given up for the exit's response. Once the header is out
+// there is no other response, and no code for which the one that has begun stands: it
+// is cut, since half of a body must not look like all of it.
+func (s State) Expire(code int) (next State, result ExitResult) {
+	next, won := s.decide(Exited)
+	switch next |= TimedOut; {
+	case !won || s.HasAny(Hijacked):
+		return s, ExitLate
+	case ClassOf(code) == Drop || s.HasAny(Committed):
+		return next | Dropping, ExitDrops
+	}
+	return next, ExitPage
+}
+
 // AbortResult is what came of an abort.
 type AbortResult uint8
 

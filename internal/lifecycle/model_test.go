@@ -50,6 +50,10 @@ func (w world) endings(add func(string, world)) {
 		next, result := w.s.Exit(int(code), int(w.said), w.code != 0)
 		w.exited(add, "Exit", code, next, result)
 	}
+	for _, code := range []int16{444, 503} { // a Timeout's is from 400 on
+		next, result := w.s.Expire(int(code))
+		w.exited(add, "Expire", code, next, result)
+	}
 	next, result := w.s.Abort(w.callback == 1, w.goroutines == 0)
 	n := w
 	n.s = next

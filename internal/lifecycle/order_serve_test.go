@@ -148,7 +148,7 @@ func (p *plan) explore() (states int, wrong string) {
 
 // plans are all that a plan can be.
 func plans(broken string) (all []plan) {
-	for _, exit := range []string{"", "drop", "page", "page beside"} {
+	for _, exit := range []string{"", "drop", "page", "page beside", "timeout"} {
 		for _, on := range []string{"", "returns", "exits"} {
 			all = append(all, plan{exit: exit, on: on, broken: broken})
 			for _, send := range []string{"", "handler", "beside"} {

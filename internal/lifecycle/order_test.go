@@ -122,7 +122,7 @@ func (p *plan) cut() []move {
 
 func stay(*machine) int8 { return 1 }
 
-// exits is Request.Exit.
+// exits is Request.Exit, or Request.expire.
 func (p *plan) exits(kind string) []move {
 	return append([]move{func(m *machine) int8 {
 		code, said := 503, 0
@@ -133,10 +133,13 @@ func (p *plan) exits(kind string) []move {
 			said = 200
 		}
 		next, result := m.from(p).Exit(code, said, false)
+		if kind == "timeout" {
+			next, result = m.from(p).Expire(code)
+		}
 		switch m.to(next, result.Won()); {
 		case result == lifecycle.ExitDrops:
 			return 1
-		case result.Won() && kind == "page beside":
+		case result.Won() && (kind == "page beside" || kind == "timeout"):
 			return 4
 		}
 		return 5 // the handler's next write, or its return, goes on

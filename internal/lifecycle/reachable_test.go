@@ -83,6 +83,8 @@ func (w world) wrong() string {
 		{implies(is(lifecycle.Answered), s.Replaced()), "a layer answers for nobody"},
 		{implies(is(lifecycle.Coded|lifecycle.Unsent), is(lifecycle.Committed)), "a header that was not committed is coded, or unsent"},
 		{implies(is(lifecycle.Unsent), is(lifecycle.ClientGone)), "unsent to a client that is there"},
+		{implies(is(lifecycle.TimedOut), s.Winner() == lifecycle.Exited), "a Timeout without an exit"},
+		{implies(is(lifecycle.TimedOut), !is(lifecycle.Stands|lifecycle.Hijacked)), "a response stands, or is the handler's, that a Timeout has given up"},
 	} {
 		if !rule.holds {
 			return rule.what
@@ -111,6 +113,10 @@ func (next step) wrongAfter(w world) string {
 		return "a page behind a header that is out"
 	case s.Dropped() && is(lifecycle.Committed) && next.move != "CommitDrop":
 		return "what is dropped looks like a response"
+	case next.move == "Expire" && n != s && s.HasAny(lifecycle.Committed) && !n.Dropped():
+		return "a Timeout lets half of a response look complete"
+	case s.HasAny(lifecycle.TimedOut) && next.move == "Commit" && !s.HasAny(lifecycle.Answered):
+		return "a response goes out that a Timeout has given up"
 	case s.HasAny(lifecycle.Unfiltered) && is(lifecycle.Committed) && next.said == 200 && w.said == 0:
 		return "a success goes out that no HeaderFilter has seen"
 	case s.HasAny(lifecycle.Committed) && (next.move == "Commit" || next.move == "CommitDrop"):

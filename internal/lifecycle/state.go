@@ -19,7 +19,7 @@ type State uint32
 const (
 	Serving  State = iota
 	Returned       // the handler and its threads returned, or it panicked
-	Exited         // Exit, Throw, a Phase's or a HeaderFilter's code
+	Exited         // Exit, Throw, a Phase's or a HeaderFilter's code, a Timeout
 	Aborted        // the client left, and no callback decides
 	Sent           // eof.Send
 )
@@ -45,6 +45,7 @@ const (
 	Answered                                // the exit's response, or the recorded code, is on its way through a layer
 	Coded                                   // a Content-Encoding was set inside
 	Unsent                                  // the client was gone when the header would have gone out
+	TimedOut                                // the exit is a Timeout's
 )
 
 // names has the name of each winner, and then of each fact from the lowest bit up.
@@ -52,7 +53,7 @@ var (
 	winners = [...]string{"serving", "returned", "exited", "aborted", "sent"}
 	facts   = [...]string{
 		"committed", "hijacked", "clientGone", "rendered", "dropping", "hasFilters", "filtering", "unfiltered",
-		"handlerReturned", "drained", "ended", "done", "woken", "stands", "answered", "coded", "unsent",
+		"handlerReturned", "drained", "ended", "done", "woken", "stands", "answered", "coded", "unsent", "timedOut",
 	}
 )
 

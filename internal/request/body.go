@@ -1,10 +1,12 @@
 package request
 
 import (
+	"fmt"
 	"io"
 
 	"github.com/lastbyte-go/lastbyte/internal/conn"
 	"github.com/lastbyte-go/lastbyte/internal/gate"
+	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
 )
 
 // body stands in front of the request body of the copy that a handler gets.
@@ -37,6 +39,9 @@ func (b *body) Read(p []byte) (int, error) {
 
 func (b *body) read(p []byte) (int, error) {
 	defer b.gate.Leave(b.req)
+	if b.req.hasAny(lifecycle.TimedOut) {
+		return 0, ErrExited // see releaseRead
+	}
 	reqs := b.pair()
 	n, err := reqs.in.Body.Read(p)
 	switch err {
@@ -48,6 +53,9 @@ func (b *body) read(p []byte) (int, error) {
 		}
 	default:
 		err = b.req.readFailed(err)
+		if b.req.hasAny(lifecycle.TimedOut) {
+			err = fmt.Errorf("%w: %w", ErrExited, err)
+		}
 	}
 	return n, err
 }

@@ -16,6 +16,7 @@ type Config struct {
 	Default  bool     // Check is for where nothing outside says Check or Ignore
 	Page     PageFunc // the page of an exit; nil: as outside
 	Filter   FilterFunc
+	Limit    *Limit
 	Owner    work.Owner
 	Observer Observer
 }
@@ -29,6 +30,7 @@ func (c *Config) fuse(in *Config, detach bool) (both *Config, ok bool) {
 	}
 	one := *in
 	one.Check, one.Ignore = cmp.Or(c.Check, in.Check), c.Ignore || in.Ignore
+	one.Limit = cmp.Or(in.Limit, c.Limit)
 	one.Default = (c.Check == nil || c.Default) && (in.Check == nil || in.Default)
 	one.Owner, one.Observer = cmp.Or(c.Owner, in.Owner), cmp.Or(c.Observer, in.Observer)
 	if c.hasFuncs() {
@@ -53,7 +55,7 @@ func bothSet[T comparable](a, b T) bool {
 func (c *Config) hasFuncs() bool { return c.Page != nil || c.Filter != nil }
 
 // nest returns the Config in effect inside the middleware of in, where c is in
-// effect outside. It does not have pages and filters, which applyLocked notes at
+// effect outside. It does not have pages, filters and limits, which are noted at
 // the request.
 func (c *Config) nest(in *Config) *Config {
 	both := Config{Check: c.Check, Ignore: c.Ignore, Owner: cmp.Or(in.Owner, c.Owner), Observer: cmp.Or(c.Observer, in.Observer)}

@@ -3,6 +3,7 @@ package request
 import (
 	"context"
 	"net/http"
+	"time"
 
 	"github.com/lastbyte-go/lastbyte/internal/conn"
 	"github.com/lastbyte-go/lastbyte/internal/node"
@@ -31,6 +32,15 @@ func (n *requestNode) Value(key any) any {
 		}
 	}
 	return n.Node.Value(key)
+}
+
+// Deadline is the parent's, or that of the request's Limit if it is earlier.
+func (n *requestNode) Deadline() (time.Time, bool) {
+	outer, ok := n.Node.Deadline()
+	if own, limited := n.r.deadline(); limited && !(ok && outer.Before(own)) {
+		return own, true
+	}
+	return outer, ok
 }
 
 func (n *requestNode) Done() <-chan struct{} { return n.followed().Done() }

@@ -127,7 +127,14 @@ func (d *Detached) Context() context.Context { return &d.node }
 
 // Run is the handler's part, on a goroutine of its owner's.
 func (d *Detached) Run() {
-	d.req.run(scope.OnHandler, func() { d.h.next.ServeHTTP(d.w.view(), d.out) }, d.finish)
+	d.req.run(scope.OnHandler, func() {
+		if !d.w.gate.Enter() {
+			return // a Timeout has answered already, and the writer may be net/http's again
+		}
+		view := d.w.view()
+		d.w.gate.Leave(d.req)
+		d.h.next.ServeHTTP(view, d.out)
+	}, d.finish)
 }
 
 // Entry is for the owner, see work.Work.

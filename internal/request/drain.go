@@ -21,9 +21,10 @@ func (r *Request) drain() bool {
 		r.state.Store(r.state.Load().NoteReturned())
 		if r.det.Load() == nil && r.winner() == lifecycle.Exited && !r.body.gate.Closed() {
 			// A thread that waits for the client in a read of the body would be
-			// waited for in turn. This is the serving goroutine.
+			// waited for in turn, and so would the client be. This is the serving goroutine.
 			r.mu.Unlock()
 			r.body.gate.Close(r, r.interruptRead)
+			r.respondEarly()
 			r.mu.Lock()
 			continue
 		}

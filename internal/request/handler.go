@@ -121,6 +121,9 @@ func (r *Request) enable(h *handler, req *http.Request) {
 		cfg = h.configInside(outer)
 		r.cfg.Store(cfg)
 		r.applyLocked(h.cfg, req)
+		if h.cfg.Limit != nil {
+			r.limitLocked(h.cfg.Limit)
+		}
 	}
 	r.mu.Unlock()
 	if cfg.Check != outer.Check {

@@ -139,6 +139,8 @@ type rare struct {
 	tracked  *hijackedWork // what the owner of the hijacked request waits for; nil: nothing
 	local    net.Addr      // after a hijack, what the context gives for http.LocalAddrContextKey: see nearest
 	byHandle bool          // the cut was made on the connection, past a writer that hides net/http's
+	limit    *Limit        // see timeout.go; nil: none
+	timer    *time.Timer   // of the first limit and all later ones
 }
 
 func (r *Request) rareLocked() *rare {

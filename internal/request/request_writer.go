@@ -117,6 +117,7 @@ func (r *Request) hijackedMove(c net.Conn) {
 	r.mu.Lock()
 	x := r.rareLocked()
 	x.conn, x.local = c, conn.UniqueAddr(local)
+	r.liftLimitLocked()
 	r.state.Store(r.state.Load().Hijack())
 	r.mu.Unlock()
 	r.trackHijacked()

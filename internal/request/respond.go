@@ -46,6 +46,15 @@ func (r *Request) respond(panicked bool) (stop bool) {
 	return r.cutShort()
 }
 
+// respondEarly gives the response of an exit ahead of threads that are at work, when the
+// handler and all around it up to the outermost middleware have returned.
+func (r *Request) respondEarly() {
+	s := r.state.Load()
+	if s.AnswersExit() && !s.HasAny(lifecycle.Stands|lifecycle.Hijacked) && !r.overtaken() {
+		r.render(true)
+	}
+}
+
 // recordOvertaken notes the status of a request whose response is out, without it.
 func (r *Request) recordOvertaken() {
 	e := r.Exited()

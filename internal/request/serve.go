@@ -30,6 +30,11 @@ func (r *Request) serve(next http.Handler, w http.ResponseWriter, out *http.Requ
 			panic(http.ErrAbortHandler)
 		}
 	}()
+	if l := r.cfg.Load().Limit; l != nil { // not before: the timer may fire at once
+		r.mu.Lock()
+		r.limitLocked(l)
+		r.mu.Unlock()
+	}
 	next.ServeHTTP(w, out)
 	cut := r.complete(false) // it may panic itself, in a HeaderFilter
 	returned = true
@@ -90,6 +95,7 @@ func (r *Request) end() (cut bool) {
 	if x := r.rare; x != nil {
 		deferred, x.deferred = x.deferred, nil
 	}
+	r.liftLimitLocked() // the timer keeps the request in memory
 	r.state.Store(r.state.Load().End(d != nil))
 	if d == nil {
 		shields = r.shieldsLocked()
