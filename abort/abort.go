@@ -120,6 +120,40 @@ func On(ctx context.Context, callback func(context.Context)) error {
 	return r.On(ctx, callback)
 }
 
+// AfterFunc runs f on a separate goroutine if the client aborts. It is for meters,
+// caches and libraries: any number of functions may be registered, by anybody, and
+// none of them keeps the handler from calling [On]. AfterFunc may be called from any
+// goroutine. If the client has already left, f runs immediately.
+//
+// Unlike a callback of On, f decides nothing: the abort does to the request what it
+// would have done without f. If there is no callback of On, the abort has cancelled the
+// request's context when f runs. [Cause] gives the abort then. The response ends only
+// after f has returned, except that an exit under eof.Background.Detach does not wait.
+// What f may use, the context that it gets, and a panic of f are as for On.
+//
+// stop reports whether it kept f from running. It is false if f has begun, which
+// stop does not wait for, or if f was stopped before. Nothing is kept for a function
+// that was stopped. stop may be called from any goroutine, also after the request has
+// ended.
+//
+// f never runs, and stop reports true, where no abort can be known: if no [Check], or
+// [Ignore], is around the handler, if the response is complete, after an exit or
+// eof.Send (unless the client had left before), in a task, without a lastbyte middleware,
+// and if f is nil.
+func AfterFunc(ctx context.Context, f func(context.Context)) (stop func() bool) {
+	r, ok := request.From(ctx)
+	if !ok || f == nil || scope.IsTask(ctx) {
+		return never
+	}
+	if stop = r.AfterFunc(ctx, f); stop == nil {
+		return never
+	}
+	return stop
+}
+
+// never is the stop of a function that never runs.
+func never() bool { return true }
+
 // Cause reports whether, why and when the client aborted. ok is false while the
 // client is there, and always if the check is off. Cause may be called from any
 // goroutine, also after the request has ended.

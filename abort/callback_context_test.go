@@ -23,13 +23,28 @@ func TestNew_NegativeCallbackTimeout(t *testing.T) {
 	abort.New(abort.Options{CallbackTimeout: -time.Second})
 }
 
-func TestNew_CallbackTimeout(t *testing.T) {
+// registrars register a function for an abort, which gets the same kind of context
+// from each.
+var registrars = map[string]func(ctx context.Context, f func(context.Context)){
+	"On":        func(ctx context.Context, f func(context.Context)) { _ = abort.On(ctx, f) },
+	"AfterFunc": func(ctx context.Context, f func(context.Context)) { abort.AfterFunc(ctx, f) },
+}
+
+func eachRegistrar(t *testing.T, body func(t *testing.T, register func(context.Context, func(context.Context)))) {
+	for name, register := range registrars {
+		t.Run(name, func(t *testing.T) { body(t, register) })
+	}
+}
+
+func TestNew_CallbackTimeout(t *testing.T) { eachRegistrar(t, callbackTimeout) }
+
+func callbackTimeout(t *testing.T, register func(context.Context, func(context.Context))) {
 	for _, timeout := range []time.Duration{0, time.Minute} {
 		t.Run(timeout.String(), func(t *testing.T) {
 			pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
 				begun, ends, release := make(chan context.Context, 1), make(chan end, 1), make(chan struct{})
 				h := abort.New(abort.Options{CallbackTimeout: timeout})(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-					abort.On(r.Context(), func(ctx context.Context) {
+					register(r.Context(), func(ctx context.Context) {
 						begun <- ctx
 						begin := time.Now()
 						select {
@@ -63,11 +78,13 @@ func TestNew_CallbackTimeout(t *testing.T) {
 }
 
 // The callback's context: the request's values, not its cancellation.
-func TestOn_CallbackContext(t *testing.T) {
+func TestOn_CallbackContext(t *testing.T) { eachRegistrar(t, callbackContext) }
+
+func callbackContext(t *testing.T, register func(context.Context, func(context.Context))) {
 	each(t, func(t *testing.T, p pipenet.Proto, m mount) {
 		_, ctx, call, release := inHandler(t, p, m, withValue)
 		got := make(chan context.Context, 1)
-		abort.On(ctx, func(ctx context.Context) {
+		register(ctx, func(ctx context.Context) {
 			got <- ctx
 			exitcode.Exit(ctx, exitcode.ClientClosedRequest)
 			release()
@@ -93,12 +110,14 @@ func TestOn_CallbackContext(t *testing.T) {
 }
 
 // A shutdown that gives up ends the callback's context.
-func TestOn_CallbackContext_ForcedShutdown(t *testing.T) {
+func TestOn_CallbackContext_ForcedShutdown(t *testing.T) { eachRegistrar(t, callbackForcedShutdown) }
+
+func callbackForcedShutdown(t *testing.T, register func(context.Context, func(context.Context))) {
 	each(t, func(t *testing.T, p pipenet.Proto, m mount) {
 		s, ctx, call, release := inHandler(t, p, m, asIs)
 		defer release()
 		got := make(chan context.Context, 1)
-		abort.On(ctx, func(ctx context.Context) {
+		register(ctx, func(ctx context.Context) {
 			got <- ctx
 			select {
 			case <-ctx.Done():

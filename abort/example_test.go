@@ -84,6 +84,26 @@ func ExampleOn() {
 	// roll back
 }
 
+func ExampleAfterFunc() {
+	metered := func(next http.Handler) http.Handler { // anybody's middleware
+		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			stop := abort.AfterFunc(r.Context(), func(ctx context.Context) {
+				e, _ := abort.Cause(ctx)
+				fmt.Println("meter: left,", e.Reason)
+			})
+			defer stop()
+			next.ServeHTTP(w, r)
+		})
+	}
+	leave(abort.Check(metered(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		<-r.Context().Done() // as without the meter
+		fmt.Println("handler:", errors.Is(context.Cause(r.Context()), abort.ErrClientAborted))
+	}))))
+	// Unordered output:
+	// meter: left, unverified
+	// handler: true
+}
+
 func ExampleCause() {
 	leave(abort.Check(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		<-r.Context().Done()

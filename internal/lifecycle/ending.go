@@ -161,3 +161,9 @@ func (s State) Send(detached bool) (next State, result SendResult) {
 func (s State) MayRegister() bool {
 	return !s.HasAny(Drained) && (!s.Decided() || s.Winner() == Aborted)
 }
+
+// MayLearn reports whether a function of abort.AfterFunc may still run: the client
+// may yet leave, or it has left, and the end of the request still waits for goroutines.
+func (s State) MayLearn() bool {
+	return !s.HasAny(Drained) && (!s.Decided() || s.HasAny(ClientGone))
+}

@@ -61,6 +61,14 @@ func (w world) endings(add func(string, world)) {
 		n.callback, n.goroutines = 2, n.goroutines+1
 	}
 	add("Abort", n)
+	if result != lifecycle.AbortLate { // and begins a function of abort.AfterFunc
+		n.goroutines++
+		add("Abort with AfterFunc", n)
+	}
+	if n = w; w.s.MayLearn() && w.s.HasAny(lifecycle.ClientGone) {
+		n.goroutines++
+		add("AfterFunc", n)
+	}
 	n = w
 	n.s, _ = w.s.Send(w.detached)
 	add("Send", n)

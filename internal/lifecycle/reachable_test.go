@@ -121,7 +121,7 @@ func (next step) wrongAfter(w world) string {
 		return "a success goes out that no HeaderFilter has seen"
 	case s.HasAny(lifecycle.Committed) && (next.move == "Commit" || next.move == "CommitDrop"):
 		return "committed twice"
-	case next.callback == 2 && w.callback == 2 && next.goroutines > w.goroutines && next.move != "Spawn":
+	case next.callback == 2 && w.callback == 2 && next.goroutines > w.goroutines && next.move != "Spawn" && next.move != "AfterFunc":
 		return "two callbacks"
 	case s.HasAny(lifecycle.Drained) && next.goroutines > w.goroutines:
 		return "a goroutine begins when none is left"

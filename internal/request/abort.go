@@ -2,14 +2,9 @@ package request
 
 import (
 	"context"
-	"runtime/pprof"
 	"time"
 
 	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
-	"github.com/lastbyte-go/lastbyte/internal/node"
-	"github.com/lastbyte-go/lastbyte/internal/scope"
-	"github.com/lastbyte-go/lastbyte/internal/usercall"
-	"github.com/lastbyte-go/lastbyte/internal/work"
 )
 
 // Check is the setting of an abort middleware.
@@ -34,10 +29,12 @@ func (r *Request) abortMove(check *Check, reason string, err error) {
 	r.state.Store(next)
 	switch result {
 	case lifecycle.AbortCalls:
-		r.goLocked(func() { r.call(check, f) })
+		on := x.on
+		r.goLocked(func() { r.call(check, on, f) })
 	case lifecycle.AbortWins:
 		x.last = r.topLocked()
 	}
+	r.beginAllLocked(check)
 	r.mu.Unlock()
 	if result != lifecycle.AbortWins {
 		return
@@ -52,12 +49,7 @@ func (r *Request) abortMove(check *Check, reason string, err error) {
 // On registers f, see abort.On.
 func (r *Request) On(ctx context.Context, f func(context.Context)) error {
 	check := r.check()
-	var on context.Context
-	if ctx != context.Context(&r.node) {
-		on = r.Scope(ctx) // now: a router in between returns before the threads do
-	} else {
-		r.noteRoute(ctx)
-	}
+	on := r.callScope(ctx)
 	r.mu.Lock()
 	s := r.state.Load()
 	switch {
@@ -77,65 +69,37 @@ func (r *Request) On(ctx context.Context, f func(context.Context)) error {
 	}
 	late := s.HasAny(lifecycle.ClientGone)
 	if late {
-		r.goLocked(func() { r.call(check, f) })
+		r.goLocked(func() { r.call(check, on, f) })
 	}
 	r.mu.Unlock()
-	if late {
-		return nil
-	}
-	r.node.follow()
-	r.node.poll() // a watch that began earlier may have told nobody
+	r.listen(late)
 	return nil
 }
 
-// cancel ends the contexts of the request; what is shielded, too, unless the
-// cause is an abort.
-func (r *Request) cancel(err, cause error) {
-	e := node.NewEnd(err, cause)
-	r.node.Cancel(e)
-	if d := r.det.Load(); d != nil {
-		d.node.Cancel(e)
-	}
-	if cause != r.abortError() {
-		r.endShields(e)
-	}
-}
-
-// call runs the abort callback on a goroutine of its own, which the end of the
-// request waits for.
-func (r *Request) call(check *Check, f func(context.Context)) {
-	var on context.Context
+// AfterFunc registers f, see abort.AfterFunc. stop is nil if f never runs.
+func (r *Request) AfterFunc(ctx context.Context, f func(context.Context)) (stop func() bool) {
+	check := r.check()
+	a := &abortFunc{f: f, on: r.callScope(ctx)}
 	r.mu.Lock()
-	if x := r.rare; x != nil {
-		on = x.on
+	s := r.state.Load()
+	if check == nil || !s.MayLearn() {
+		r.mu.Unlock()
+		return nil
+	}
+	r.linkLocked(a)
+	late := s.HasAny(lifecycle.ClientGone)
+	if late {
+		r.beginLocked(check, a)
 	}
 	r.mu.Unlock()
-	if on == nil {
-		on = r.Scope(&r.node)
-	}
-	ctx := context.WithoutCancel(on)
-	ctx, cancel := context.WithCancelCause(ctx)
-	defer cancel(context.Canceled)
-	if check.CallbackTimeout > 0 {
-		var stop context.CancelFunc
-		ctx, stop = context.WithTimeout(ctx, check.CallbackTimeout)
-		defer stop()
-	}
-	if o := r.Owner(); o != nil {
-		w := &callback{cancel: cancel}
-		o.Track(w, false)
-		defer o.Untrack(w)
-	}
-	pprof.SetGoroutineLabels(ctx) // the goroutine was started by a witness
-	r.run(scope.Beside, func() { f(ctx) }, func(l usercall.Left) { r.logPanic(ctx, "abort callback", l) })
+	r.listen(late)
+	return func() bool { return r.stop(a) }
 }
 
-// callback is a running callback, for a shutdown that gives up.
-type callback struct {
-	cancel context.CancelCauseFunc
-	entry  work.Entry
+// listen has the client's end noticed, unless it was noticed before.
+func (r *Request) listen(late bool) {
+	if !late {
+		r.node.follow()
+		r.node.poll() // a watch that began earlier may have told nobody
+	}
 }
-
-func (c *callback) Entry() *work.Entry { return &c.entry }
-
-func (c *callback) Cancel(_, cause error) { c.cancel(cause) }

@@ -32,5 +32,6 @@ func (r *Request) drain() bool {
 	}
 	next, won := r.state.Load().Drain()
 	r.state.Store(next)
+	r.forgetLocked()
 	return won
 }

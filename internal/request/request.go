@@ -112,7 +112,8 @@ func (r *Request) applyLocked(cfg *Config, req *http.Request) {
 // and the fields.
 type rare struct {
 	idle     sync.Cond       // goroutines dropped to 0, or the last call left a gate
-	on       context.Context // for the callback; nil: the context of the request
+	on       context.Context // for the callback, see callScope
+	aborts   *abortFunc      // what runs besides if the client aborts
 	page     *pageSetting
 	filters  []filter
 	deferred []func()

@@ -11,6 +11,19 @@ import (
 	"github.com/lastbyte-go/lastbyte/internal/scope"
 )
 
+// cancel ends the contexts of the request; what is shielded, too, unless the
+// cause is an abort.
+func (r *Request) cancel(err, cause error) {
+	e := node.NewEnd(err, cause)
+	r.node.Cancel(e)
+	if d := r.det.Load(); d != nil {
+		d.node.Cancel(e)
+	}
+	if cause != r.abortError() {
+		r.endShields(e)
+	}
+}
+
 // Shield gives a context for abort.Shield: it ends as ctx does, but not by an
 // abort. The request knows it until it has ended, and not longer: a handler may
 // live for days and call Shield for every message.
