@@ -105,6 +105,25 @@ func ExamplePhase() {
 	// 200 text/plain; charset=utf-8 "come in"
 }
 
+func ExampleRewrite() {
+	type userKey struct{}
+	authenticate := exitcode.Rewrite(func(w http.ResponseWriter, r *http.Request) (*http.Request, error) {
+		token := r.FormValue("token")
+		if token == "" {
+			return nil, &exitcode.ExitError{Code: 401, Detail: "A token is missing."}
+		}
+		return r.WithContext(context.WithValue(r.Context(), userKey{}, "owner of "+token)), nil
+	})
+	h := authenticate(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		fmt.Fprint(w, "hello, ", r.Context().Value(userKey{}))
+	}))
+	show(h, "/")
+	show(h, "/?token=secret")
+	// Output:
+	// 401 text/plain; charset=utf-8 "401 Unauthorized\nA token is missing.\n"
+	// 200 text/plain; charset=utf-8 "hello, owner of secret"
+}
+
 func ExampleHeaderFilter() {
 	filter := exitcode.HeaderFilter(func(r *http.Request, status int, h http.Header) exitcode.Code {
 		if h.Get("X-Internal") != "" {

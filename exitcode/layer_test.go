@@ -78,7 +78,16 @@ func layers(t *testing.T) map[string]wrap {
 		"Phase":        exitcode.Phase(func(http.ResponseWriter, *http.Request) exitcode.Code { return exitcode.OK }),
 		"New":          exitcode.New(exitcode.Options{}),
 		"HeaderFilter": exitcode.HeaderFilter(func(*http.Request, int, http.Header) exitcode.Code { return exitcode.OK }),
-		"Detach":       background(t).Detach,
+		"Rewrite": exitcode.Rewrite(func(_ http.ResponseWriter, r *http.Request) (*http.Request, error) {
+			return r.WithContext(context.WithValue(r.Context(), end{}, 1)), nil
+		}),
+		"Handler": func(next http.Handler) http.Handler {
+			return exitcode.Handler(func(w http.ResponseWriter, r *http.Request) error {
+				next.ServeHTTP(w, r)
+				return context.Cause(r.Context())
+			})
+		},
+		"Detach": background(t).Detach,
 	}
 }
 

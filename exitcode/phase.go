@@ -10,8 +10,10 @@ import (
 )
 
 // Phase makes a middleware from fn. If fn returns or throws [OK], the next handler
-// runs; with any other code the request exits. An invalid code is a bug of fn: the
-// request exits with 500, and the code is logged. Phase panics if fn is nil.
+// runs, also after eof.Send; with any other code the request exits. If fn itself has
+// exited, or the client has aborted, the next handler does not run. An invalid code is
+// a bug of fn: the request exits with 500, and the code is logged. Phase panics if fn
+// is nil.
 func Phase(fn func(http.ResponseWriter, *http.Request) Code) func(http.Handler) http.Handler {
 	if fn == nil {
 		panic("exitcode.Phase: nil function")
@@ -23,7 +25,7 @@ func Phase(fn func(http.ResponseWriter, *http.Request) Code) func(http.Handler) 
 			if _, thrown := req.Catch(func() { code = fn(w, r) }); thrown {
 				code = OK // what else was thrown has ended the request
 			}
-			if req.Decided() {
+			if req.Replaced() {
 				return // fn has exited, or the client is gone
 			}
 			if code == OK {
@@ -31,6 +33,46 @@ func Phase(fn func(http.ResponseWriter, *http.Request) Code) func(http.Handler) 
 				return
 			}
 			end(r.Context(), code, "exitcode.Phase")
+		}))
+	}
+}
+
+// Rewrite is a [Phase] that may hand another request to the next handler: one with a
+// new context after authentication, for instance, or with another path. It is
+// rewrite_by_lua of ngx_lua. If fn returns a nil error, or throws [OK], the next handler
+// runs with the request that fn has returned, or with the same as fn if that is nil. An
+// error ends the request as with [Handler], whatever the request is.
+//
+// The request should be made from the one that fn is given, by WithContext or Clone, as
+// its context should. If the context is not made from that one, the next handler gets a
+// context with its values first, which ends with it or with the request's: the verbs of
+// lastbyte work there, too.
+//
+// Pattern, Form, PostForm, MultipartForm and path values that the handlers inside set
+// are carried back to the request that fn was given, once they have returned; so
+// uploaded files are removed in the end. fn runs on the handler's goroutine. Rewrite
+// panics if fn is nil.
+func Rewrite(fn func(http.ResponseWriter, *http.Request) (*http.Request, error)) func(http.Handler) http.Handler {
+	if fn == nil {
+		panic("exitcode.Rewrite: nil function")
+	}
+	return func(next http.Handler) http.Handler {
+		return request.Handler(none, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			ctx := r.Context()
+			req, _ := request.From(ctx)
+			var (
+				in  *http.Request
+				err error
+			)
+			if _, thrown := req.Catch(func() { in, err = fn(w, r) }); thrown {
+				in, err = nil, nil // what else was thrown has ended the request
+			}
+			switch {
+			case err != nil:
+				_ = fail(ctx, req, err, "exitcode.Rewrite", r) // the first exit stands
+			case !req.Replaced():
+				req.Rewritten(ctx, r, in, func(in *http.Request) { next.ServeHTTP(w, in) })
+			}
 		}))
 	}
 }

@@ -14,8 +14,8 @@
 //
 // # Limits
 //
-// PathValues that are set inside are not visible outside, because a copy of the
-// request is handed down. A ResponseWriter of an unknown type keeps only the
+// A copy of the request is handed down, so what is assigned to its Body or Header
+// inside is not visible outside. A ResponseWriter of an unknown type keeps only the
 // optional interfaces that net/http defines, and Unwrap. http.MaxBytesReader
 // cannot set Connection: close behind another writer than net/http's; lastbyte
 // sets it on a 413. docs/transparency.md lists what else a handler can observe.

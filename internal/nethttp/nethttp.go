@@ -24,6 +24,7 @@
 //   - transfer.go, body.readLocked: a read of nothing (TestAtEnd)
 //   - server.go, finishRequest, and http2.go, http2Handler: whose uploaded files are
 //     removed (TestRemoveFiles)
+//   - request.go, Request.otherValues: its name and type (TestCarryPathValues)
 //   - http2, responseWriter: its methods (TestServer), a write deadline in the past
 //     (TestServer_CutsByDeadline), errClientDisconnected (TestIsDisconnected)
 //   - http2, serverConn.serve, closeStream: the hook before the close

@@ -5,6 +5,7 @@ import (
 	"net/http"
 
 	"github.com/lastbyte-go/lastbyte/internal/conn"
+	"github.com/lastbyte-go/lastbyte/internal/nethttp"
 	"github.com/lastbyte-go/lastbyte/internal/route"
 	"github.com/lastbyte-go/lastbyte/internal/scope"
 )
@@ -42,13 +43,19 @@ func (p *pair) carry(given context.Context) {
 	}
 	p.carryContext(given)
 	p.carryFields()
-	if p.in.MultipartForm == nil && p.out.MultipartForm != nil {
-		p.in.MultipartForm = p.out.MultipartForm
+	carryParsed(p.in, p.out)
+}
+
+// carryParsed carries what routers and the handler have found in the request.
+func carryParsed(to, from *http.Request) {
+	if to.MultipartForm == nil && from.MultipartForm != nil {
+		to.MultipartForm = from.MultipartForm
 	}
-	if p.in.Form == nil && p.out.Form != nil {
-		p.in.Form, p.in.PostForm = p.out.Form, p.out.PostForm
+	if to.Form == nil && from.Form != nil {
+		to.Form, to.PostForm = from.Form, from.PostForm
 	}
-	route.CarryPattern(p.in, p.out)
+	route.CarryPattern(to, from)
+	nethttp.CarryPathValues(to, from)
 }
 
 // carryFields carries what middlewares assign to: a RealIP the address, a method

@@ -16,8 +16,9 @@ func (w *stateWord) Store(s lifecycle.State) { w.word.Store(uint32(s)) }
 func (r *Request) hasAny(facts lifecycle.State) bool { return r.state.Load().HasAny(facts) }
 func (r *Request) winner() lifecycle.State           { return r.state.Load().Winner() }
 
-// Decided reports whether the request has its ending.
-func (r *Request) Decided() bool { return r.state.Load().Decided() }
+// Replaced reports whether the request has an ending that takes the place of what its
+// handlers would do: an exit, or an abort.
+func (r *Request) Replaced() bool { return r.state.Load().Replaced() }
 
 // returnMove: see [lifecycle.State.Return].
 func (r *Request) returnMove() (won bool) {
