@@ -117,6 +117,7 @@ func endsWithTheDeadline(t *testing.T, p pipenet.Proto, m mount, c deadlineCase,
 // Over sockets, where the client stays as well: with Attach, too, a write
 // deadline ends the context.
 func TestN3_TheContextEndsWithTheWriteDeadline_Sockets(t *testing.T) {
+	t.Parallel()
 	for _, l := range links {
 		for _, m := range mounts {
 			for _, attached := range []bool{false, true} {

@@ -21,6 +21,7 @@ func TestN4_OuterCancel(t *testing.T) {
 
 // The same long after the ReadTimeout, which has nothing to do with it.
 func TestN4_OuterCancel_AfterReadTimeout(t *testing.T) {
+	t.Parallel()
 	eachLink(t, []link{overTCP, overTLS}, func(t *testing.T, l link, m mount) {
 		outerCancels(t, l, m, readLimit, func() {
 			passes := time.NewTimer(limit + soon)

@@ -16,6 +16,7 @@ import (
 
 // The server's ReadTimeout is for the request body alone: its reads fail.
 func TestN3_ReadTimeout(t *testing.T) {
+	t.Parallel()
 	eachLink(t, links, func(t *testing.T, l link, m mount) {
 		found := make(chan deadlineSeen, 1)
 		s, g := deadlines(t, l, m, bodyTimesOut(t, found), readLimit)
@@ -46,6 +47,7 @@ func bodyTimesOut(t *testing.T, found chan<- deadlineSeen) http.HandlerFunc {
 // The clock of the ReadTimeout starts before the request: with the connection,
 // for its first request, and with the first byte for a later one.
 func TestN3_ReadTimeout_SlowClient(t *testing.T) {
+	t.Parallel()
 	for _, second := range []bool{false, true} {
 		t.Run(fmt.Sprintf("second %t", second), func(t *testing.T) {
 			t.Parallel()
@@ -80,6 +82,7 @@ func slowClient(t *testing.T, l link, m mount, second bool) {
 // A Write that waits for a client which does not read ends by the deadline, the
 // server's or the handler's, and so does a stream on HTTP/2 that nobody writes to.
 func TestN3_WriteTimeout(t *testing.T) {
+	t.Parallel()
 	for _, writes := range []bool{true, false} {
 		for _, servers := range []bool{true, false} {
 			t.Run(fmt.Sprintf("writes %t, server's %t", writes, servers), func(t *testing.T) {
@@ -127,7 +130,10 @@ func writeTimesOut(t *testing.T, l link, m mount, writes, servers bool) {
 	if l.secure && !l.h2 {
 		// A server that closes a TLS connection has five seconds for the
 		// close_notify, which stands behind what the client has not read.
-		late := time.AfterFunc(2*soon, func() { io.Copy(io.Discard, g.tcp) })
+		late := time.AfterFunc(2*soon, func() {
+			g.tcp.SetReadBuffer(4 << 20) // a small one lets a little pass each time
+			io.Copy(io.Discard, g.tcp)
+		})
 		defer late.Stop()
 	}
 	// Where a Write has failed, net/http closes the connection.
@@ -139,6 +145,7 @@ func writeTimesOut(t *testing.T, l link, m mount, writes, servers bool) {
 
 // IdleTimeout closes the connection between two requests, and never during one.
 func TestN3_IdleTimeout(t *testing.T) {
+	t.Parallel()
 	eachLink(t, links, func(t *testing.T, l link, m mount) {
 		release := make(chan struct{}, 1)
 		s, g := deadlines(t, l, m, func(w http.ResponseWriter, r *http.Request) {

@@ -9,11 +9,13 @@ import (
 	"testing"
 
 	"github.com/lastbyte-go/lastbyte/abort"
+	"github.com/lastbyte-go/lastbyte/internal/testkit"
 )
 
 // The client resets the connection while the handler writes. Three goroutines
 // notice, in any order, and net/http closes the socket for it.
 func TestA9_ResetDuringWrites(t *testing.T) {
+	t.Parallel()
 	eachLink(t, []link{overTCP, overTLS}, func(t *testing.T, l link, m mount) {
 		for _, registers := range []bool{true, false} {
 			begun, errs := make(chan error, 1), make(chan error, 1)
@@ -39,7 +41,7 @@ func TestA9_ResetDuringWrites(t *testing.T) {
 					}
 				}
 			})
-			for i := range int32(50) {
+			for i := range int32(testkit.Rounds(8, 50)) {
 				g := s.guest(t)
 				get(t, g)
 				if err := await(t, begun, "request"); err != nil {

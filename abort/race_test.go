@@ -12,9 +12,11 @@ import (
 	"time"
 
 	"github.com/lastbyte-go/lastbyte/abort"
+	"github.com/lastbyte-go/lastbyte/internal/testkit"
 )
 
-// 1,000 clients that leave right after their request: each is noticed, once.
+// Clients that leave right after their request, 1,000 of them if LASTBYTE_LONG is set:
+// each is noticed, once.
 func TestA6_Socket_FIN(t *testing.T) {
 	t.Parallel()
 	races(t, tcp, func(s *sockets, ctx context.Context, path string) error {
@@ -44,10 +46,11 @@ func TestA6_Socket_StreamReset(t *testing.T) {
 
 // races sends n requests, a few at a time, and looks at what became of each.
 func races(t *testing.T, wr wire, send func(s *sockets, ctx context.Context, path string) error) {
-	const n, clients = 1000, 8
+	const clients = 8
+	n := testkit.Rounds(200, 1000)
 	bound, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
-	var called, begun [n]atomic.Int32
+	called, begun := make([]atomic.Int32, n), make([]atomic.Int32, n)
 	ended := make([]chan error, n)
 	for i := range ended {
 		ended[i] = make(chan error, 1)
@@ -75,7 +78,7 @@ func races(t *testing.T, wr wire, send func(s *sockets, ctx context.Context, pat
 	next := new(atomic.Int32)
 	for range clients {
 		senders.Go(func() {
-			for i := next.Add(1) - 1; i < n && bound.Err() == nil; i = next.Add(1) - 1 {
+			for i := next.Add(1) - 1; i < int32(n) && bound.Err() == nil; i = next.Add(1) - 1 {
 				if err := send(s, bound, fmt.Sprintf("/%d", i)); err != nil {
 					t.Errorf("client %d: %v", i, err)
 				}

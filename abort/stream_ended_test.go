@@ -10,6 +10,7 @@ import (
 
 	"github.com/lastbyte-go/lastbyte/abort"
 	"github.com/lastbyte-go/lastbyte/internal/pipenet"
+	"github.com/lastbyte-go/lastbyte/internal/testkit"
 )
 
 // Issue 10, number 43: to HEAD net/http ends the HTTP/2 stream with the header,
@@ -85,6 +86,7 @@ func TestA8_BeforeAResponseWithoutABody(t *testing.T) {
 // Issue 10, number 68: the Write that waits for the client's window, and the
 // context, say it at once; "stream_reset" is the stronger reason.
 func TestA8_ResetWhileTheWindowIsClosed(t *testing.T) {
+	t.Parallel()
 	for _, l := range []link{overH2C, overH2S} {
 		for _, attached := range []bool{false, true} {
 			for _, m := range mounts {
@@ -105,7 +107,7 @@ func TestA8_ResetWhileTheWindowIsClosed(t *testing.T) {
 							}
 						}, attach(attached))
 						g := s.guest(t)
-						for range 20 {
+						for range testkit.Rounds(3, 20) {
 							get(t, g)
 							await(t, begun, "request")
 							if _, err := g.head(t); err != nil {
