@@ -7,6 +7,8 @@ import (
 	"math/rand/v2"
 	"testing"
 	"testing/synctest"
+
+	"github.com/lastbyte-go/lastbyte/internal/testkit"
 )
 
 // FuzzRequest reads bytes as a sequence of events. The first byte says what the
@@ -23,7 +25,7 @@ func FuzzRequest(f *testing.F) {
 // TestModel_RandomSequences is a piece of FuzzRequest for every run.
 func TestModel_RandomSequences(t *testing.T) {
 	t.Parallel()
-	for i := range uint64(1000) {
+	for i := range uint64(testkit.Rounds(250, 1000)) {
 		if !t.Run(fmt.Sprint(i), func(t *testing.T) { play(t, sequence(i, int(4+i%24))) }) {
 			return
 		}

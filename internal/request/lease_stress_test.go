@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"github.com/lastbyte-go/lastbyte/abort"
+	"github.com/lastbyte-go/lastbyte/internal/testkit"
 	"github.com/lastbyte-go/lastbyte/middleware"
 )
 
@@ -25,9 +26,11 @@ import (
 // runs for a client that stays.
 func TestN9_BodiesArriveWhileGatesClose(t *testing.T) {
 	t.Parallel()
-	const workers, rounds = 8, 150
+	const workers = 8
+	rounds := testkit.Rounds(25, 150)
 	for _, m := range leaseMounts {
 		t.Run(m.name, func(t *testing.T) {
+			t.Parallel()
 			var aborts, dead, strays, kept atomic.Int64
 			life := middleware.New(middleware.Options{})
 			check := func(w http.ResponseWriter, r *http.Request) {
