@@ -84,8 +84,8 @@ func (c *Conn) lookAtTheEnd() {
 // that asks then ends with that Write, which does not outlive the connection.
 func (c *Conn) BeganToClose() bool {
 	t, secure := c.tls()
-	if !secure {
-		return false
+	if !secure || c.peer.IsStuck() {
+		return false // a close that finds a Write stuck sends no close_notify
 	}
 	asked, answer := make(chan struct{}), make(chan bool, 1)
 	time.AfterFunc(0, func() {

@@ -14,6 +14,7 @@ type room struct{ pkg, imports string }
 // stands below it.
 var house = slices.Concat([]room{
 	{".", ""},
+	{"aborttest", "abort eof middleware internal/conn internal/pipenet"}, // and only tests import it
 	{"example", "abort eof exitcode middleware thread"},
 	{"middleware", "abort eof exitcode thread " + core},
 
@@ -101,7 +102,7 @@ func TestImports_Dependencies(t *testing.T) {
 		"github.com/go-chi/chi/v5": "internal/route",
 		"github.com/rs/zerolog":    "middleware",
 		"golang.org/x/sys/unix":    "internal/peer",
-		"testing":                  "internal/pipenet internal/testkit",
+		"testing":                  "aborttest internal/pipenet internal/testkit",
 	}
 	for _, s := range sources(t) {
 		if s.nested || s.test() || s.pkg() == "example" {

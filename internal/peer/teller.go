@@ -11,12 +11,12 @@ import (
 // write one. The two methods together are no accident, and they are asked only where
 // no socket was found, so that no wrapper of a socket speaks for the kernel.
 type teller interface {
-	// PeerEnd says how many bytes have arrived that nobody has read, and what is known
-	// of the other end. nil: it is there. io.EOF: it has closed, or shut down its
+	// PeerEnd says how many bytes have arrived that nobody has read, whether a Write
+	// waits for the other end to read, and what is known of that end. nil: it is there. io.EOF: it has closed, or shut down its
 	// sending side. net.ErrClosed: this end was closed, and the other was there until
 	// then. Any other error: no byte passes any more. It neither waits nor takes
 	// anything away. How the other end left before this end was closed stays true.
-	PeerEnd() (unread int, err error)
+	PeerEnd() (unread int, stuck bool, err error)
 
 	// NotifyPeerEnd has notify called soon after each change of PeerEnd's error, in
 	// place of an earlier notify. It is called without a lock that PeerEnd takes, on
@@ -34,27 +34,41 @@ func (c *Conn) teller() (t teller, ok bool) {
 
 // askTeller asks the connection itself. Its methods are foreign code: one that panics
 // says nothing.
-func (c *Conn) askTeller() (s State, unread int) {
+func (c *Conn) askTeller() (a answer) {
 	defer func() {
 		if recover() != nil {
-			s, unread = Unknown, 0
+			a = answer{}
 		}
 	}()
 	t, ok := c.teller()
 	if !ok {
-		return Unknown, 0
+		return a
 	}
-	unread, err := t.PeerEnd()
+	var err error
+	a.unread, a.stuck, err = t.PeerEnd()
 	switch {
 	case err == nil:
-		return Alive, unread
+		a.state = Alive
 	case err == io.EOF:
-		return Closed, unread
+		a.state = Closed
 	case errors.Is(err, net.ErrClosed):
-		return Local, unread
+		a.state = Local
+	default:
+		a.state = Reset
 	}
-	return Reset, unread
+	return a
 }
+
+// answer is that of a teller. The zero answer is that of nobody.
+type answer struct {
+	state  State
+	unread int
+	stuck  bool
+}
+
+// IsStuck reports whether a Write is known to wait for the other end to read, which
+// only a connection that tells itself can know.
+func (c *Conn) IsStuck() bool { return c.askTeller().stuck }
 
 // subscribe has the connection itself tell of the other end's end, and reports
 // whether it will. No lock is held: these are foreign methods, and they may call
@@ -81,8 +95,7 @@ func (c *Conn) ask() State {
 	if s := c.askSocket(); s != Unknown {
 		return s
 	}
-	s, _ := c.askTeller()
-	return s
+	return c.askTeller().state
 }
 
 // HasSocket reports whether a socket was found, or a connection that can tell in its
@@ -101,6 +114,5 @@ func (c *Conn) Unread() int {
 	if n, ok := c.unreadSocket(); ok {
 		return n
 	}
-	_, n := c.askTeller()
-	return n
+	return c.askTeller().unread
 }

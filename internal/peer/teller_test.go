@@ -87,10 +87,10 @@ type (
 	hastily    struct{ pipenet.Teller } // calls notify at once
 )
 
-func (withPanic) PeerEnd() (int, error)       { panic("PeerEnd") }
-func (withPanic) NotifyPeerEnd(func())        { panic("NotifyPeerEnd") }
-func (halfTeller) PeerEnd() (int, error)      { return 0, net.ErrClosed }
-func (c hastily) NotifyPeerEnd(notify func()) { c.Teller.NotifyPeerEnd(notify); notify() }
+func (withPanic) PeerEnd() (int, bool, error)  { panic("PeerEnd") }
+func (withPanic) NotifyPeerEnd(func())         { panic("NotifyPeerEnd") }
+func (halfTeller) PeerEnd() (int, bool, error) { return 0, false, net.ErrClosed }
+func (c hastily) NotifyPeerEnd(notify func())  { c.Teller.NotifyPeerEnd(notify); notify() }
 
 func TestTeller_Foreign(t *testing.T) {
 	t.Parallel()

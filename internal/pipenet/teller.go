@@ -10,15 +10,17 @@ import (
 // knows nothing, as of a net.Pipe.
 type Teller struct{ *Conn }
 
-// PeerEnd returns how many bytes have arrived that nobody has read, and how the other
-// end has ended the connection: nil while it is there, io.EOF after its Close or
+// PeerEnd returns how many bytes have arrived that nobody has read, whether a Write
+// waits for the other end to read, and how that end has ended the connection: nil while it is there, io.EOF after its Close or
 // CloseWrite, ECONNRESET after its Reset or when a Write has found that it is closed.
 // It is net.ErrClosed if this end was closed before any of that.
-func (t Teller) PeerEnd() (unread int, err error) {
-	f := t.in
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	return len(f.buf), f.gone
+func (t Teller) PeerEnd() (unread int, stuck bool, err error) {
+	t.out.mu.Lock()
+	stuck = t.out.writing && len(t.out.buf) == t.out.window
+	t.out.mu.Unlock()
+	t.in.mu.Lock()
+	defer t.in.mu.Unlock()
+	return len(t.in.buf), stuck, t.in.gone
 }
 
 // NotifyPeerEnd has notify called after each change of PeerEnd's error, in place of an

@@ -39,12 +39,28 @@ func TestTeller_PeerEnd(t *testing.T) {
 				teller.PeerEnd() // no lock is held
 			})
 			c.do(client, server)
-			if unread, err := teller.PeerEnd(); unread != c.unread || err != c.err {
-				t.Errorf("PeerEnd() = %d, %v, want %d, %v", unread, err, c.unread, c.err)
+			if unread, stuck, err := teller.PeerEnd(); unread != c.unread || stuck || err != c.err {
+				t.Errorf("PeerEnd() = %d, %t, %v, want %d, false, %v", unread, stuck, err, c.unread, c.err)
 			}
 			if told != c.told {
 				t.Errorf("notify was called %d times, want %d", told, c.told)
 			}
 		})
 	}
+}
+
+func TestTeller_Stuck(t *testing.T) {
+	bubble(t, func(t *testing.T) {
+		client, server := pipenet.Pipe(4)
+		w := async(server.Write, []byte("abcde"))
+		blocked(t, "Write of 5 into 4", w)
+		if _, stuck, _ := (pipenet.Teller{Conn: server}).PeerEnd(); !stuck {
+			t.Error("PeerEnd() says that no Write is stuck, want one")
+		}
+		client.Read(make([]byte, 4))
+		want(t, "Write", <-w, 5, nil)
+		if _, stuck, _ := (pipenet.Teller{Conn: server}).PeerEnd(); stuck {
+			t.Error("PeerEnd() says that a Write is stuck, want none")
+		}
+	})
 }
