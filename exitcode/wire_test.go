@@ -97,13 +97,18 @@ func appendFrame(b []byte, kind, flags byte, stream uint32, payload string) []by
 // that frames which should not come have had their time.
 func (s *server) frames(path string) (got string, after time.Duration) {
 	s.t.Helper()
+	// HPACK's static table: GET, http, a path and an authority.
+	return s.exchange("\x82\x86\x04"+string(rune(len(path)))+path+"\x01\x0bexample.com", flagEndStream)
+}
+
+// exchange gives the frames of the answer to a request whose header has these fields.
+func (s *server) exchange(fields string, flags byte) (got string, after time.Duration) {
+	s.t.Helper()
 	c := s.Dial()
 	begin := time.Now()
 	_ = c.SetReadDeadline(begin.Add(24 * time.Hour)) // a pipe's does not fail
-	// HPACK's static table: GET, http, a path and an authority.
-	fields := "\x82\x86\x04" + string(rune(len(path))) + path + "\x01\x0bexample.com"
 	out := appendFrame([]byte("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"), frameSettings, 0, 0, "")
-	out = appendFrame(out, frameHeaders, flagEndStream|flagEndHeaders, 1, fields)
+	out = appendFrame(out, frameHeaders, flags|flagEndHeaders, 1, fields)
 	if _, err := c.Write(out); err != nil {
 		s.t.Errorf("sending the request: %v", err)
 	}

@@ -66,7 +66,7 @@ func (r *Request) Shield(ctx context.Context) context.Context {
 		ended() // not some time later
 	}
 	n.AfterFunc(func() { stop() })
-	if at, ok := ctx.Deadline(); ok {
+	if at, ok := ctx.Deadline(); ok && !r.isDeadline(at) {
 		// ctx may have ended by then, and its own timer with it.
 		t := time.AfterFunc(time.Until(at), func() { end(context.DeadlineExceeded, context.DeadlineExceeded) })
 		n.AfterFunc(func() { t.Stop() })

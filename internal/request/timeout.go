@@ -5,14 +5,8 @@ import (
 	"time"
 
 	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
+	"github.com/lastbyte-go/lastbyte/internal/node"
 )
-
-// Limit is how long a request may take until its response has ended, see
-// exitcode.Timeout.
-type Limit struct {
-	After time.Duration // from the request's start; 0: as long as it likes
-	Exit  func() *Exit  // makes the exit; it runs with Request.mu held, and is no function of the user's
-}
 
 // limitLocked has l count from here on, in place of the Limit that an outer middleware has
 // set. There is one timer for all of them. No goroutine waits: the timer starts one
@@ -35,15 +29,6 @@ func (r *Request) limitLocked(l *Limit) {
 	}
 }
 
-// liftLimitLocked ends the limit. A timer that has fired finds none, or no request that
-// is still undecided.
-func (r *Request) liftLimitLocked() {
-	if x := r.rare; x != nil && x.limit != nil {
-		x.limit = nil
-		x.timer.Stop()
-	}
-}
-
 // expire is called by the timer, on a goroutine of its own.
 func (r *Request) expire() {
 	if !r.hold() {
@@ -59,6 +44,9 @@ func (r *Request) expire() {
 		r.cancel(context.DeadlineExceeded, e.Cause)
 		r.releaseRead()
 	default:
+		if result == lifecycle.ExitLate && e != nil && r.winner() == lifecycle.Aborted { // what Shield gave out has outlived that
+			r.endShields(node.NewEnd(context.DeadlineExceeded, e.Cause))
+		}
 		return
 	}
 	r.wake()
@@ -93,14 +81,4 @@ func (r *Request) releaseRead() {
 		defer r.w.gate.Leave(r)
 		r.interruptRead()
 	}
-}
-
-// deadline is when the request exits by its Limit, if it has one.
-func (r *Request) deadline() (t time.Time, ok bool) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	if r.rare == nil || r.rare.limit == nil {
-		return time.Time{}, false
-	}
-	return date(r.start + r.rare.limit.After), true
 }
