@@ -6,6 +6,7 @@ import (
 	"math/rand/v2"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"sync"
 	"time"
@@ -66,6 +67,16 @@ func (s *streams) drop() {
 	s.conns = nil
 }
 
+// wasLate reports whether the server gave up one of the connections, see late.
+func (s *streams) wasLate() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.ContainsFunc(s.conns, func(c *net.TCPConn) bool {
+		_, found := s.late.addrs.Load(c.LocalAddr().String())
+		return found
+	})
+}
+
 // ops has no informational responses: if their stream is reset, net/http goes
 // on to read the header map after WriteHeader has returned.
 func (s *streams) ops() string {
@@ -88,7 +99,7 @@ func (s *streams) request(p program) {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	res, err := s.do(ctx, p, strings.NewReader(strings.Repeat("x", p.upload)))
-	p.unsure = err != nil && s.late.Load() > 0
+	p.unsure = err != nil && s.wasLate()
 	s.whole(p, res, err)
 }
 
@@ -152,6 +163,9 @@ func (s *streams) leave() {
 	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
 	defer cancel()
 	res, err := s.do(ctx, p, nil)
+	if err != nil && s.wasLate() {
+		return
+	}
 	if err != nil {
 		s.wrong("request %s %s: %v, want the beginning of an answer", p.id, p.path(), err)
 		return
