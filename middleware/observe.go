@@ -38,8 +38,9 @@ type Observer struct {
 
 // observers are those of a Lifecycle. Those at work with an older list go on with it.
 type observers struct {
-	mu  sync.Mutex // held while all is replaced
-	all atomic.Pointer[[]*Observer]
+	mu    sync.Mutex // held while all is replaced
+	all   atomic.Pointer[[]*Observer]
+	clock request.Clock
 }
 
 func (o *observers) list() []*Observer {
@@ -119,21 +120,31 @@ func (o *observer) End(r *request.Request, end request.Outcome, last bool) {
 	l.count(end)
 	defer l.endings.broadcast()
 	came := l.ended(r, last)
-	if all := l.observers.list(); len(all) > 0 {
-		defer onEnd(all, r, end) // deferred: whatever the logger does
+	all := l.observers.list()
+	if l.log.silent {
+		l.tellEnd(all, r, &end)
+		return
 	}
-	if !l.log.silent {
-		guarded("the logger", func() { l.requestLine(r, end, came) })
-	}
+	defer l.tellEnd(all, r, &end) // deferred: whatever the logger does
+	guarded("the logger", func() { l.requestLine(r, end, came) })
 }
 
-// onEnd calls the functions in order, each whatever the others do.
-func onEnd(all []*Observer, r *request.Request, end request.Outcome) {
-	inside, out := r.Inside(), outcome(end)
-	for _, one := range slices.Backward(all) {
-		if one.OnEnd != nil {
-			defer one.OnEnd(inside, out)
-		}
+// tellEnd tells all of them, in order, each whatever the others do.
+func (l *Lifecycle) tellEnd(all []*Observer, r *request.Request, end *request.Outcome) {
+	if len(all) == 0 {
+		return
+	}
+	out := known(*end)
+	out.Start = l.observers.clock.Start(end)
+	onEnd(all, r.Inside(), &out)
+}
+
+func onEnd(all []*Observer, inside *http.Request, out *Outcome) {
+	if len(all) > 1 {
+		defer onEnd(all[1:], inside, out)
+	}
+	if f := all[0].OnEnd; f != nil {
+		f(inside, *out)
 	}
 }
 

@@ -95,9 +95,10 @@ func send(next http.HandlerFunc) http.HandlerFunc {
 // contenders are what the benchmarks compare and what the budgets gate.
 func contenders(t testing.TB, h http.HandlerFunc) []contender {
 	silent := middleware.New(middleware.Options{})
+	observed := middleware.New(middleware.Options{OnEnd: func(*http.Request, middleware.Outcome) {}})
 	logging := middleware.New(middleware.Options{Logger: zerolog.New(io.Discard)})
 	background := eof.New(eof.Options{})
-	for _, drain := range []func(context.Context) error{silent.Shutdown, logging.Shutdown, background.Shutdown} {
+	for _, drain := range []func(context.Context) error{silent.Shutdown, observed.Shutdown, logging.Shutdown, background.Shutdown} {
 		t.Cleanup(func() {
 			if err := drain(context.Background()); err != nil {
 				t.Error(err)
@@ -111,6 +112,7 @@ func contenders(t testing.TB, h http.HandlerFunc) []contender {
 		{"Check", abort.Check(h)},
 		{"CheckOn", on(h)},
 		{"Lifecycle", silent.Handler(h)},
+		{"LifecycleObserved", observed.Handler(h)},
 		{"LifecycleLog", logging.Handler(h)},
 		{"Detach", background.Detach(h)},
 		{"DetachSend", background.Detach(send(h))},
