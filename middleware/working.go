@@ -14,6 +14,7 @@ import (
 type Request struct {
 	Method, Path, Route, Proto, RemoteAddr, ID string
 	Outcome                                    Outcome
+	Ended                                      bool // the response has; the handler works on
 }
 
 // Requests gives copies of the requests that are at work now, in no order: those
@@ -25,7 +26,7 @@ type Request struct {
 func (l *Lifecycle) Requests() iter.Seq[Request] {
 	return func(yield func(Request) bool) {
 		for r, f := range l.working.all() {
-			one := Request{f.method, f.path, f.route, f.proto, f.remoteAddr, requestID(r.Context(), f.id), outcome(r.Outcome())}
+			one := Request{f.method, f.path, f.route, f.proto, f.remoteAddr, requestID(r.Context(), f.id), outcome(r.Outcome()), r.Ended()}
 			if !yield(one) {
 				return
 			}

@@ -56,6 +56,9 @@ func TestRequests(t *testing.T) {
 		if len(o.Attrs) != 1 || (o.EOF > 0) != (m.name == "Detach") || m.name == "Handler" && o.Duration != time.Minute {
 			t.Errorf("Outcome = %+v, want attributes, how it stands", o)
 		}
+		if one.Ended != (m.name == "Detach") {
+			t.Errorf("Ended = %v, want whether the response has", one.Ended)
+		}
 		close(release)
 		synctest.Wait()
 		if got := slices.Collect(life.Requests()); len(got) != 0 {
