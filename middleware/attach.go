@@ -89,7 +89,8 @@ func (s *servers) remove(l *Lifecycle, one *server) {
 // Attach connects l with the connections of srv: it installs ConnContext and
 // ConnState hooks, which call the hooks that srv already has. Call it before
 // srv serves. A second call for srv changes nothing, and [Lifecycle.Serve] makes
-// the call itself.
+// the call itself. If l serves a request of a server that was never attached, the log
+// says so once, and what does not work without.
 //
 // When http.Server.Shutdown is called on the last of the attached servers, the
 // Background drains, see eof.Background.Drain. Attaching a server after that

@@ -12,7 +12,7 @@ import (
 
 func ExampleFrom() {
 	life := middleware.New(middleware.Options{})
-	serve(life.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	serve(life, life.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		if c, ok := middleware.From(r.Context()); ok {
 			c.Exit(403)
 		}
@@ -50,7 +50,7 @@ func ExampleController_OnAbort() {
 
 func ExampleController_Exit() {
 	life := middleware.New(middleware.Options{})
-	serve(life.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	serve(life, life.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c, _ := middleware.From(r.Context())
 		c.Exit(exitcode.Close) // the client gets no byte
 		fmt.Println(context.Cause(r.Context()))
@@ -63,7 +63,7 @@ func ExampleController_Exit() {
 func ExampleController_EOF() {
 	life := middleware.New(middleware.Options{})
 	answered := make(chan struct{})
-	serve(life.Detach(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	serve(life, life.Detach(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c, _ := middleware.From(r.Context())
 		fmt.Fprint(w, "all of it")
 		c.EOF()
@@ -93,7 +93,7 @@ func ExampleController_Defer() {
 
 func ExampleController_Spawn() {
 	life := middleware.New(middleware.Options{})
-	serve(life.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	serve(life, life.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c, _ := middleware.From(r.Context())
 		price := 0
 		t, _ := c.Spawn(func(context.Context) error { price = 42; return nil })
@@ -106,7 +106,7 @@ func ExampleController_Spawn() {
 
 func ExampleController_Outcome() {
 	life := middleware.New(middleware.Options{})
-	serve(life.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	serve(life, life.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		c, _ := middleware.From(r.Context())
 		fmt.Println("before:", c.Outcome().Status, c.Outcome().Bytes)
 		w.WriteHeader(http.StatusAccepted)

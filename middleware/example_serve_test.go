@@ -120,7 +120,7 @@ func ExampleLifecycle_Observe() {
 	defer stop()
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /", func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, "hello") })
-	serve(life.Handler(mux))
+	serve(life, life.Handler(mux))
 	// Output:
 	// counted: GET / 200
 	// 200 "hello"
@@ -165,7 +165,7 @@ func ExampleLifecycle_Background() {
 
 func ExampleSetAttrs() {
 	life := middleware.New(middleware.Options{Slog: textLog()})
-	serve(life.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	serve(life, life.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		middleware.SetAttrs(r.Context(), slog.String("tenant", "acme"), slog.Int("rows", 7))
 		fmt.Fprint(w, "seven")
 	})))

@@ -30,9 +30,11 @@ func fetch(srv *httptest.Server, path string) {
 	fmt.Printf("%d %q\n", res.StatusCode, body)
 }
 
-// serve serves one request with h and prints the response.
-func serve(h http.Handler) {
-	srv := httptest.NewServer(h)
+// serve serves one request with h, inside life, and prints the response.
+func serve(life *middleware.Lifecycle, h http.Handler) {
+	srv := httptest.NewUnstartedServer(h)
+	life.Attach(srv.Config)
+	srv.Start()
 	defer srv.Close()
 	fetch(srv, "/")
 }
@@ -67,7 +69,7 @@ func ExampleNew() {
 		Exit:  exitcode.Options{ErrorPage: exitcode.ProblemJSON},
 		OnEnd: func(_ *http.Request, o middleware.Outcome) { fmt.Println("ended:", o.Status, o.Exit) },
 	})
-	serve(life.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	serve(life, life.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		exitcode.Exit(r.Context(), 403)
 	})))
 	// Output:
@@ -84,7 +86,7 @@ func ExampleLifecycle_Handler() {
 		eof.Defer(r.Context(), func(context.Context) { fmt.Println("deferred") })
 		fmt.Fprint(w, "hello")
 	})
-	serve(r)
+	serve(life, r)
 	life.Shutdown(context.Background())
 	// Unordered output:
 	// 200 "hello"
@@ -101,7 +103,7 @@ func ExampleLifecycle_Detach() {
 		<-answered // the handler still runs
 		fmt.Println("and now the work")
 	})
-	serve(r)
+	serve(life, r)
 	close(answered)
 	life.Shutdown(context.Background())
 	// Output:
@@ -123,7 +125,7 @@ func ExampleLifecycle_Attach() {
 
 func ExampleLifecycle_Shutdown() {
 	life := middleware.New(middleware.Options{})
-	serve(life.Detach(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	serve(life, life.Detach(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		eof.Send(r.Context())
 		<-r.Context().Done() // ends when the shutdown gives up
 	})))
@@ -137,7 +139,7 @@ func ExampleLifecycle_Shutdown() {
 
 func ExampleLifecycle_Stats() {
 	life := middleware.New(middleware.Options{})
-	serve(life.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	serve(life, life.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		exitcode.Exit(r.Context(), 404)
 	})))
 	st := life.Stats()
@@ -160,7 +162,7 @@ func ExampleOutcome() {
 		o.Duration = 2 * time.Millisecond // so that the output is always the same
 		log.Info("request", "o", o)
 	}})
-	serve(life.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	serve(life, life.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		exitcode.Exit(r.Context(), 404)
 	})))
 	// Output:

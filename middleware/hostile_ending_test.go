@@ -20,6 +20,7 @@ import (
 	"github.com/lastbyte-go/lastbyte/eof"
 	"github.com/lastbyte-go/lastbyte/exitcode"
 	"github.com/lastbyte-go/lastbyte/internal/pipenet"
+	"github.com/lastbyte-go/lastbyte/internal/testkit"
 	"github.com/lastbyte-go/lastbyte/middleware"
 	"github.com/lastbyte-go/lastbyte/thread"
 
@@ -132,7 +133,7 @@ func TestHostile_LogOfEndings(t *testing.T) {
 				if err := life.Shutdown(context.Background()); err != nil {
 					t.Error(err)
 				}
-				got := logged.String() + logsBut(s)
+				got := testkit.LogBut(logged.String() + s.Logs())
 				if n := strings.Count(got, "\n"); n != c.lines {
 					t.Errorf("%d lines, want %d", n, c.lines)
 				}

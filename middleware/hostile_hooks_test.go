@@ -140,7 +140,7 @@ func TestHostile_LoggerFails(t *testing.T) {
 					}
 					return len(b), nil
 				}))})
-				s := pipenet.Start(t, p, m.wrap(life, http.HandlerFunc(troubles["exit after the header"])))
+				s := pipenet.Start(t, p, m.wrap(life, http.HandlerFunc(troubles["exit after the header"])), life.Attach)
 				if status, _ := get(t, s, "/"); status != 200 {
 					t.Errorf("status = %d, want 200", status)
 				}

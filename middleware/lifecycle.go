@@ -43,7 +43,8 @@ import (
 type Options struct {
 	// Logger writes one line per request and one more when detached work ends.
 	// It also writes problems during a request and after it, such as the panics of
-	// tasks and detached handlers, with their stacks. The level is error for a status
+	// tasks and detached handlers, with their stacks, and once that a server was never
+	// attached, see Attach. The level is error for a status
 	// from 500 on, for a panic and for a problem, otherwise info. Each line has
 	// method, path, route and request_id: the route is chi's, or the pattern of an
 	// http.ServeMux without its method; the id is that of chi's RequestID, or the

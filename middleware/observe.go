@@ -2,7 +2,7 @@ package middleware
 
 import (
 	"context"
-	"log"
+	"fmt"
 	"log/slog"
 	"net/http"
 	"slices"
@@ -278,11 +278,7 @@ func (l *Lifecycle) warnUnattached(r *request.Request) {
 	if ok || l.warned.Swap(true) {
 		return
 	}
-	printf := log.Printf
-	if srv.ErrorLog != nil {
-		printf = srv.ErrorLog.Printf
-	}
-	printf("lastbyte: the http.Server on %q was never attached, call Lifecycle.Serve, or Lifecycle.Attach before it "+
+	r.Log(r.Context(), fmt.Sprintf("lastbyte: the http.Server on %q was never attached, call Lifecycle.Serve, or Lifecycle.Attach before it "+
 		"serves: without, a client that leaves is not noticed while the request body is unread, bytes are pipelined or the "+
-		"connection is hijacked, a deadline or Server.Close may be taken for one, and Server.Shutdown begins no drain", srv.Addr)
+		"connection is hijacked, a deadline or Server.Close may be taken for one, and Server.Shutdown begins no drain", srv.Addr))
 }
