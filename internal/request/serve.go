@@ -116,8 +116,11 @@ func (r *Request) end() (cut bool) {
 	for _, n := range shields {
 		n.Cancel(node.HandlerReturned)
 	}
-	tracked.end()
-	r.submit(deferred)
+	// After the observer, whatever that does: a shutdown may end the process, and what
+	// was deferred comes after the response in its log. The owner gets what it waits for
+	// before it is let go.
+	defer tracked.end()
+	defer r.submit(deferred)
 	if obs != nil {
 		if over {
 			defer obs.Done(&d.node, r, true) // the work was quicker than the response
