@@ -81,8 +81,8 @@ func config(o Options) *request.Config {
 	return &request.Config{Check: &request.Check{
 		IgnoreHalfClose: o.IgnoreHalfClose,
 		CallbackTimeout: o.CallbackTimeout,
-		NewError: func(reason string, after time.Duration, err error) error {
-			return &Error{Reason: Reason(reason), After: after, Err: err}
+		NewError: func(reason, stage string, after time.Duration, err error) error {
+			return &Error{Reason: Reason(reason), Stage: Stage(stage), After: after, Err: err}
 		},
 	}}
 }
@@ -154,7 +154,7 @@ func AfterFunc(ctx context.Context, f func(context.Context)) (stop func() bool) 
 // never is the stop of a function that never runs.
 func never() bool { return true }
 
-// Cause reports whether, why and when the client aborted. ok is false while the
+// Cause reports whether, why and when the client aborted, and how far the request was. ok is false while the
 // client is there, and always if the check is off. Cause may be called from any
 // goroutine, also after the request has ended.
 func Cause(ctx context.Context) (e *Error, ok bool) {

@@ -12,6 +12,7 @@ import (
 // changed after it has been made.
 type Error struct {
 	Reason Reason
+	Stage  Stage         // how far the request was
 	After  time.Duration // from the start of the request
 	Err    error         // the error of the system or library; may be nil
 }
@@ -43,6 +44,17 @@ const (
 	WriteFailed   Reason = "write_failed"   // a write of the response failed
 	BodyTruncated Reason = "body_truncated" // the request body ended early
 	Unverified    Reason = "unverified"     // net/http ended its context, and no socket can be asked
+)
+
+// Stage says how far the request was when the abort was noticed. If a read of the
+// request body was waiting, or failed because the client left, it is StageRequest,
+// also where the header of the response is out.
+type Stage string
+
+const (
+	StageRequest  Stage = "request"  // the request body was being read
+	StageHandler  Stage = "handler"  // no header of the response is out; informational ones (1xx) do not count
+	StageResponse Stage = "response" // the header is out, or the connection was hijacked; the end is not
 )
 
 // The errors of this package.

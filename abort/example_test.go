@@ -108,10 +108,10 @@ func ExampleCause() {
 	leave(abort.Check(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		<-r.Context().Done()
 		if e, ok := abort.Cause(r.Context()); ok {
-			fmt.Println("client left:", e.Reason, e.After > 0)
+			fmt.Println("client left:", e.Reason, e.Stage, e.After > 0)
 		}
 	})))
-	// Output: client left: unverified true
+	// Output: client left: unverified handler true
 }
 
 func ExampleWrap() {

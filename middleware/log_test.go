@@ -69,7 +69,7 @@ var logLines = []logged{
 }
 
 var aborted = map[string]any{
-	"status": 499., "sent": 0., "aborted": true, "abort_reason": "unverified", "abort_after_ms": 2000.,
+	"status": 499., "sent": 0., "aborted": true, "abort_reason": "unverified", "abort_stage": "handler", "abort_after_ms": 2000.,
 }
 
 func exitIn2s(code exitcode.Code, work time.Duration) http.HandlerFunc {

@@ -73,7 +73,8 @@ func (o *Outcome) append(attrs []slog.Attr) []slog.Attr {
 	}
 	if o.Abort != nil {
 		attrs = append(attrs, slog.Bool("aborted", true),
-			slog.String("abort_reason", string(o.Abort.Reason)), slog.Float64("abort_after_ms", ms(o.Abort.After)))
+			slog.String("abort_reason", string(o.Abort.Reason)), slog.String("abort_stage", string(o.Abort.Stage)),
+			slog.Float64("abort_after_ms", ms(o.Abort.After)))
 	}
 	attrs = o.appendWork(attrs)
 	if o.Hijacked {
@@ -104,8 +105,8 @@ func ms(d time.Duration) float64 { return float64(d) / float64(time.Millisecond)
 
 // LogValue returns the fields of o under the names of the log line: status, sent,
 // size (in bytes) and duration_ms, and where they apply exit, aborted, abort_reason,
-// abort_after_ms, eof_ms, worked_ms, hijacked, panicked and cut; then Attrs. Fields
-// whose names end in _ms are milliseconds as floats.
+// abort_stage, abort_after_ms, eof_ms, worked_ms, hijacked, panicked and cut; then
+// Attrs. Fields whose names end in _ms are milliseconds as floats.
 func (o Outcome) LogValue() slog.Value {
 	return slog.GroupValue(o.append(nil)...)
 }

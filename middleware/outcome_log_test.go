@@ -18,7 +18,7 @@ import (
 var fullOutcome = middleware.Outcome{
 	Status: 499, Sent: 200, Bytes: 5, Start: time.Unix(1, 0), Duration: 1500*time.Millisecond + 1,
 	Exit: exitcode.ClientClosedRequest, Exited: true,
-	Abort: &abort.Error{Reason: abort.Reset, After: time.Second}, EOF: 2 * time.Second,
+	Abort: &abort.Error{Reason: abort.Reset, Stage: abort.StageResponse, After: time.Second}, EOF: 2 * time.Second,
 	Hijacked: true, Panicked: true, Cut: true,
 }
 
@@ -30,7 +30,7 @@ func TestOutcome_Zerolog(t *testing.T) {
 		{middleware.Outcome{Status: 200, Sent: 200, Bytes: 5, Duration: time.Second},
 			`{"o":{"status":200,"sent":200,"size":5,"duration_ms":1000}}`},
 		{fullOutcome, `{"o":{"status":499,"sent":200,"size":5,"duration_ms":1500.000001,"exit":499,"aborted":true,` +
-			`"abort_reason":"reset","abort_after_ms":1000,"eof_ms":2000,"hijacked":true,"panicked":true,"cut":true}}`},
+			`"abort_reason":"reset","abort_stage":"response","abort_after_ms":1000,"eof_ms":2000,"hijacked":true,"panicked":true,"cut":true}}`},
 	} {
 		var b bytes.Buffer
 		log := zerolog.New(&b)
@@ -49,7 +49,7 @@ func TestOutcome_Slog(t *testing.T) {
 		{middleware.Outcome{Status: 200, Sent: 200, Bytes: 5, Duration: time.Second},
 			`{"status":200,"sent":200,"size":5,"duration_ms":1000}`},
 		{fullOutcome, `{"status":499,"sent":200,"size":5,"duration_ms":1500.000001,"exit":499,"aborted":true,` +
-			`"abort_reason":"reset","abort_after_ms":1000,"eof_ms":2000,"hijacked":true,"panicked":true,"cut":true}`},
+			`"abort_reason":"reset","abort_stage":"response","abort_after_ms":1000,"eof_ms":2000,"hijacked":true,"panicked":true,"cut":true}`},
 	} {
 		var b bytes.Buffer
 		slog.New(slog.NewJSONHandler(&b, nil)).Info("", "o", c.o)

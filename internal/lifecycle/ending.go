@@ -124,6 +124,25 @@ func (s State) Abort(callback, alone bool) (next State, result AbortResult) {
 	return s | ClientGone | Aborted, AbortWins
 }
 
+// The stages of a request that an abort may find, see [State.Stage].
+const (
+	StageRequest  = "request"
+	StageHandler  = "handler"
+	StageResponse = "response"
+)
+
+// Stage says how far a request is, for an abort. reading: a read of the request body
+// waits, or has failed and is about to return.
+func (s State) Stage(reading bool) string {
+	switch {
+	case reading:
+		return StageRequest
+	case s.HasAny(Committed | Hijacked):
+		return StageResponse
+	}
+	return StageHandler
+}
+
 // SendResult is what came of a Send.
 type SendResult uint8
 

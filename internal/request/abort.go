@@ -11,20 +11,21 @@ import (
 type Check struct {
 	IgnoreHalfClose bool
 	CallbackTimeout time.Duration
-	NewError        func(reason string, after time.Duration, err error) error // makes an *abort.Error
+	NewError        func(reason, stage string, after time.Duration, err error) error // makes an *abort.Error
 }
 
 // abortMove records that the client left, see [lifecycle.State.Abort].
 func (r *Request) abortMove(check *Check, reason string, err error) {
 	r.mu.Lock()
 	f := r.callback
-	next, result := r.state.Load().Abort(f != nil, r.goroutines == 0)
+	s := r.state.Load()
+	next, result := s.Abort(f != nil, r.goroutines == 0)
 	if result == lifecycle.AbortLate {
 		r.mu.Unlock()
 		return
 	}
 	x := r.rareLocked()
-	cause := check.NewError(reason, r.Age(), err)
+	cause := check.NewError(reason, s.Stage(r.reading()), r.Age(), err)
 	x.abort = cause
 	r.state.Store(next)
 	switch result {

@@ -16,6 +16,7 @@ var notJudged = map[string]string{
 	"A12": "each request of a connection has its own verdict",
 	"A13": "a registration belongs to the request",
 	"A14": "On looks whether the client has left",
+	"A17": "the stage is what the request has come to, whoever is judged",
 	"N1":  "a request that has ended takes no abort",
 	"N5":  "after Send a request takes no abort",
 	"N6":  "while lastbyte cuts the connection a request takes no abort",
