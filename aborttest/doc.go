@@ -38,9 +38,13 @@
 // has the lines of the log. Each of them fails the test when what it waits for does
 // not come, and says what happened instead.
 //
-// # Without a bubble
+// # Without a bubble, without a server
 //
-// [Server] is the same over sockets, for what needs the kernel.
+// [Server] is the same over sockets, for what needs the kernel. A [Recorder] is an
+// httptest.ResponseRecorder whose client can leave.
+//
+// docs/testing.md has recipes, and how another in-memory network tells lastbyte of the
+// end of its connections.
 //
 // # Limits
 //
