@@ -9,6 +9,7 @@ import (
 	"github.com/lastbyte-go/lastbyte/internal/header"
 	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
 	"github.com/lastbyte-go/lastbyte/internal/nethttp"
+	"github.com/lastbyte-go/lastbyte/internal/peer"
 )
 
 // dropNow cuts the connection or stream while the handler may be at work, even
@@ -51,6 +52,8 @@ func (r *Request) cut() bool {
 // request has a lease on it. What the deadline of another writer does is not known: on
 // HTTP/3 it makes a Write return, and lets what was sent look complete.
 //
+// On HTTP/1.0 the connection is reset, see forceUncleanClose.
+//
 // Over TLS a record that fails by deadline has used up its sequence number, and the
 // client cannot decrypt what follows. So a close_notify goes out first, if no record
 // can be under way.
@@ -60,6 +63,12 @@ func (r *Request) sever() (certain bool) {
 		return true // its response is out
 	}
 	own := r.ownConn(func(nc net.Conn) {
+		if !r.in.ProtoAtLeast(1, 1) && r.hasAny(lifecycle.Committed) && conn.ResetOnClose(nc) {
+			// An orderly end may be all that marks the end of the body. The header map, which
+			// would tell, may be in use.
+			certain = peer.Innermost(nc).Close() == nil
+			return
+		}
 		defer conn.CloseWriter(nc, idle)()
 		server, _ := nethttp.Server(r.w.wrapped)
 		if server == nil || r.bodyUnread() { // else net/http waits for the client's end
@@ -111,7 +120,11 @@ func (r *Request) drop(code int) (stop bool) {
 	if r.winner() == lifecycle.Aborted && !r.http1() {
 		return false // the stream is reset already; a second reset is noise on the connection
 	}
-	return !r.cut() && r.recovers()
+	stop = !r.cut() && r.recovers()
+	if said && !stop && r.http1() && r.closeDelimited() {
+		r.forceUncleanClose(http.NewResponseController(r.w.wrapped))
+	}
+	return stop
 }
 
 // dropInWords is drop where nothing can be cut: the status goes out with an
