@@ -6,9 +6,11 @@ import (
 	"fmt"
 	"html"
 	"io"
+	"log"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"strings"
 	"time"
 
 	"github.com/lastbyte-go/lastbyte/exitcode"
@@ -122,6 +124,18 @@ func ExampleRewrite() {
 	// Output:
 	// 401 text/plain; charset=utf-8 "401 Unauthorized\nA token is missing.\n"
 	// 200 text/plain; charset=utf-8 "hello, owner of secret"
+}
+
+func ExampleRecover() {
+	h := exitcode.Recover(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		names := strings.Fields(r.FormValue("name"))
+		fmt.Fprint(w, "hello, ", names[0]) // panics without a name; the log has it, with its stack
+	}))
+	log.SetOutput(io.Discard)
+	defer log.SetOutput(os.Stderr)
+	show(h, "/")
+	// Output:
+	// 500 text/plain; charset=utf-8 "500 Internal Server Error\n"
 }
 
 func ExampleHeaderFilter() {

@@ -78,6 +78,7 @@ func layers(t *testing.T) map[string]wrap {
 		"Phase":        exitcode.Phase(func(http.ResponseWriter, *http.Request) exitcode.Code { return exitcode.OK }),
 		"New":          exitcode.New(exitcode.Options{}),
 		"HeaderFilter": exitcode.HeaderFilter(func(*http.Request, int, http.Header) exitcode.Code { return exitcode.OK }),
+		"Recover":      exitcode.Recover,
 		"Rewrite": exitcode.Rewrite(func(_ http.ResponseWriter, r *http.Request) (*http.Request, error) {
 			return r.WithContext(context.WithValue(r.Context(), end{}, 1)), nil
 		}),

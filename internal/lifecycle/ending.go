@@ -84,16 +84,38 @@ func (s State) ExitByFilter(code int, recorded bool) (next State, result ExitRes
 }
 
 // Expire is the move of a Timeout whose time is up, with the code of its exit. It wins
-// over nothing: who has decided, or has hijacked the connection, is not limited. What
-// was said and is not out is given up for the exit's response. Once the header is out
-// there is no other response, and no code for which the one that has begun stands: it
-// is cut, since half of a body must not look like all of it.
+// over nothing: who has decided, or has hijacked the connection, is not limited.
 func (s State) Expire(code int) (next State, result ExitResult) {
-	next, won := s.decide(Exited)
-	switch next |= TimedOut; {
-	case !won || s.HasAny(Hijacked):
+	if s.HasAny(Hijacked) {
 		return s, ExitLate
-	case ClassOf(code) == Drop || s.HasAny(Committed):
+	}
+	if next, result = s.giveUp(code); result.Won() {
+		next |= TimedOut
+	}
+	return next, result
+}
+
+// Fail is the move of a panic that is recovered, with the code of the exit that it
+// becomes. A hijacked connection is cut, too: it was the handler's. Where the panic came
+// out of Detach, it was the ending there, and makes room for the exit while nothing of
+// the response is out.
+func (s State) Fail(code int) (next State, result ExitResult) {
+	if s.Winner() == Returned && !s.HasAny(Committed|Ended) {
+		s &^= winnerMask
+	}
+	return s.giveUp(code)
+}
+
+// giveUp is an exit that gives up what the handler has begun. What was said and is not
+// out makes room for the exit's response. Once the header is out there is no other
+// response, and no code for which the one that has begun stands: it is cut, since half of
+// a body must not look like all of it.
+func (s State) giveUp(code int) (next State, result ExitResult) {
+	next, won := s.decide(Exited)
+	switch {
+	case !won:
+		return s, ExitLate
+	case ClassOf(code) == Drop || s.HasAny(Committed|Hijacked):
 		return next | Dropping, ExitDrops
 	}
 	return next, ExitPage

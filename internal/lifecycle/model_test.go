@@ -54,6 +54,8 @@ func (w world) endings(add func(string, world)) {
 		next, result := w.s.Expire(int(code))
 		w.exited(add, "Expire", code, next, result)
 	}
+	failed, came := w.s.Fail(500)
+	w.exited(add, "Fail", 500, failed, came)
 	next, result := w.s.Abort(w.callback == 1, w.goroutines == 0)
 	n := w
 	n.s = next

@@ -99,10 +99,10 @@ func (next step) wrongAfter(w world) string {
 	set := n &^ s // what is new; a winner's bits are no facts
 	is := func(facts lifecycle.State) bool { return set.HasAny(facts) }
 	switch {
-	case s.Decided() && n.Winner() != s.Winner() && next.move != "ExitByFilter":
+	case s.Decided() && n.Winner() != s.Winner() && next.move != "ExitByFilter" && !(next.move == "Fail" && s.Winner() == lifecycle.Returned):
 		return "a winner is replaced"
 	case s.Decided() && n.Winner() != s.Winner() && s.HasAny(lifecycle.Committed|lifecycle.Ended):
-		return "a HeaderFilter replaces a response that is out"
+		return "a HeaderFilter, or a panic, replaces a response that is out"
 	case s&^s.Winner()&^lifecycle.Filtering&^n != 0:
 		return "a fact is taken back"
 	case s.HasAny(lifecycle.Ended) && s.HasAny(lifecycle.Done) && n != s:
@@ -113,8 +113,8 @@ func (next step) wrongAfter(w world) string {
 		return "a page behind a header that is out"
 	case s.Dropped() && is(lifecycle.Committed) && next.move != "CommitDrop":
 		return "what is dropped looks like a response"
-	case next.move == "Expire" && n != s && s.HasAny(lifecycle.Committed) && !n.Dropped():
-		return "a Timeout lets half of a response look complete"
+	case (next.move == "Expire" || next.move == "Fail") && n != s && s.HasAny(lifecycle.Committed) && !n.Dropped():
+		return "a Timeout, or a panic, lets half of a response look complete"
 	case s.HasAny(lifecycle.TimedOut) && next.move == "Commit" && !s.HasAny(lifecycle.Answered):
 		return "a response goes out that a Timeout has given up"
 	case s.HasAny(lifecycle.Unfiltered) && is(lifecycle.Committed) && next.said == 200 && w.said == 0:

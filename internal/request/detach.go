@@ -104,7 +104,7 @@ func (d *Detached) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	case *v == nil:
 		runtime.Goexit()
 	default:
-		panic(*v)
+		d.req.passOn(*v)
 	}
 }
 

@@ -126,6 +126,7 @@ type rare struct {
 	panicked bool                // or left by runtime.Goexit
 	broken   bool                // by a panic with http.ErrAbortHandler
 	throws   [scope.Kinds]throws // by kind
+	logged   *any                // what a detached handler has panicked with, if it was logged; see passOn
 
 	stood http.Header // what described a body before the handler could set it, see noteEntry
 	top   *Writer     // of the innermost layer at work; nil: Detach's, or the request's own
