@@ -137,7 +137,7 @@ func TestA5_Pipelined(t *testing.T) {
 					how = wayTLS
 				}
 				t.Run(l.name+" "+how.name+" "+tt.name, func(t *testing.T) {
-					departsBehind(t, l, how, func(t *testing.T, g *guest) { g.write(t, tt.request) }, tt.behind)
+					departsBehind(t, l, how, func(t *testing.T, g *guest) { g.write(t, tt.request) }, tt.behind, asks...)
 				})
 			}
 		}

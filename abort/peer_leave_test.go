@@ -42,6 +42,19 @@ var asks = []ask{
 	}, 499, 0},
 }
 
+// byAfterFunc decides nothing, so that the outcome is that of Done.
+var byAfterFunc = ask{"AfterFunc", func(s *site, ctx context.Context) func() (*abort.Error, bool) {
+	called := make(chan *abort.Error, 1)
+	abort.AfterFunc(ctx, func(own context.Context) {
+		e, _ := abort.Cause(own)
+		called <- e
+	})
+	return func() (*abort.Error, bool) {
+		e := s.called(called)
+		return e, e != nil && context.Cause(ctx) == error(e)
+	}
+}, 499, 0}
+
 // seen is what a handler found out.
 type seen struct {
 	e  *abort.Error
@@ -51,11 +64,11 @@ type seen struct {
 // departs plays departures of one kind: send what begin sends, leave once the
 // handler is at work, and find that out by every means.
 func departs(t *testing.T, l link, how way, begin func(*testing.T, *guest)) {
-	departsBehind(t, l, how, begin, "")
+	departsBehind(t, l, how, begin, "", asks...)
 }
 
 // departsBehind sends behind before it leaves.
-func departsBehind(t *testing.T, l link, how way, begin func(*testing.T, *guest), behind string) {
+func departsBehind(t *testing.T, l link, how way, begin func(*testing.T, *guest), behind string, asks ...ask) {
 	for _, m := range mounts {
 		for _, a := range asks {
 			t.Run(m.name+" "+a.name, func(t *testing.T) {
