@@ -2,10 +2,7 @@ package main
 
 import (
 	"context"
-	"fmt"
-	"net"
 	"net/http"
-	"sync/atomic"
 
 	"github.com/lastbyte-go/lastbyte/exitcode"
 	"github.com/lastbyte-go/lastbyte/middleware"
@@ -17,12 +14,8 @@ import (
 // app is what the handlers share.
 type app struct {
 	settings
-	log   zerolog.Logger
-	life  *middleware.Lifecycle
-	ready atomic.Bool // cleared when the drain begins
-
-	base         context.Context // of all requests
-	stopRequests context.CancelCauseFunc
+	log  zerolog.Logger
+	life *middleware.Lifecycle
 }
 
 func newApp(s settings, log zerolog.Logger) *app {
@@ -30,22 +23,27 @@ func newApp(s settings, log zerolog.Logger) *app {
 	a.life = middleware.New(middleware.Options{
 		Logger: log,
 		Exit:   exitcode.Options{ErrorPage: exitcode.ProblemJSON},
+		Grace:  s.grace,
+		Lag:    s.lag,
+		Last: func(context.Context) error { // close here what the handlers used: databases, job engines, the tracer
+			a.tell("over")
+			return nil
+		},
 	})
-	a.base, a.stopRequests = context.WithCancelCause(context.Background())
-	a.ready.Store(true)
 	return a
 }
 
-// configure makes srv serve the app.
-func (a *app) configure(srv *http.Server) {
-	srv.Handler = a.routes()
-	srv.BaseContext = func(net.Listener) context.Context { return a.base }
-	a.life.Attach(srv)
+// tell logs a step of the drain, and how much work is left.
+func (a *app) tell(what string) {
+	now := a.life.Stats()
+	tasks := now.Background.Running + now.Background.Pending
+	a.log.Info().Int64("requests", now.Active).Int64("detached", now.Background.Detached).
+		Int64("tasks", tasks).Msg("drain: " + what)
 }
 
 func (a *app) routes() http.Handler {
 	r := chi.NewRouter()
-	r.Get("/ready", a.readiness) // outside of the Lifecycle, because probes need no log line
+	r.Get("/ready", a.life.Ready) // outside of the Lifecycle, because probes need no log line
 	r.Group(func(r chi.Router) {
 		r.Use(a.life.Handler)
 		r.Get("/long", a.longWork)
@@ -57,13 +55,4 @@ func (a *app) routes() http.Handler {
 		r.Get("/fanout", a.fanout)
 	})
 	return r
-}
-
-// readiness answers the probe of a load balancer.
-func (a *app) readiness(w http.ResponseWriter, _ *http.Request) {
-	if !a.ready.Load() {
-		http.Error(w, "draining", http.StatusServiceUnavailable)
-		return
-	}
-	fmt.Fprintln(w, "ready")
 }

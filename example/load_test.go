@@ -106,13 +106,13 @@ func (l *underLoad) check(t *testing.T, log string) {
 			t.Errorf("the log has %q, want it not:\n%.500s", bad, log[max(0, i-200):])
 		}
 	}
-	const waits = `"detached":(\d+),"tasks":0,[^\n]*"message":"drain: waiting for background work"`
+	const waits = `"detached":(\d+),"tasks":0,[^\n]*"message":"drain: waiting for requests and background work"`
 	found := regexp.MustCompile(waits).FindStringSubmatch(log)
 	if found == nil || !strings.Contains(log, `"message":"drain: over"`) {
 		t.Fatalf("the log ends with\n%s\nwant the drain", log[max(0, len(log)-1000):])
 	}
 	if n, _ := strconv.Atoi(found[1]); n == 0 {
-		t.Error("no task was at work when the requests had ended, want some: the load was too small to tell")
+		t.Error("no task was at work when the port closed, want some: the load was too small to tell")
 	}
-	t.Logf("%d accepted, %s at work when the requests had ended", accepted, found[1])
+	t.Logf("%d accepted, %s at work when the port closed", accepted, found[1])
 }

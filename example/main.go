@@ -74,6 +74,8 @@ func parse(args []string, stdout io.Writer) (s settings, err error) {
 		err = fmt.Errorf("%w (-h lists the flags)", err)
 	case f.NArg() > 0:
 		err = fmt.Errorf("unexpected argument %q (-h lists the flags)", f.Arg(0))
+	case s.lag < 0, s.grace <= s.lag:
+		err = fmt.Errorf("lag %v and grace %v, want a lag that ends before the grace (-h lists the flags)", s.lag, s.grace)
 	}
 	return s, err
 }
@@ -84,20 +86,19 @@ func serve(ctx context.Context, s settings, stdout, stderr io.Writer) error {
 		return fmt.Errorf("%w (-addr takes another address)", err)
 	}
 	a := newApp(s, logger(stderr, s.json))
-	srv := &http.Server{ReadHeaderTimeout: 10 * time.Second, Protocols: new(http.Protocols)}
+	srv := &http.Server{Handler: a.routes(), ReadHeaderTimeout: 10 * time.Second, Protocols: new(http.Protocols)}
 	srv.Protocols.SetHTTP1(true)
 	srv.Protocols.SetUnencryptedHTTP2(true)
-	a.configure(srv)
-
-	failed := make(chan error, 1)
-	go func() { failed <- srv.Serve(ln) }()
 	usage(stdout, baseURL(ln.Addr()), s)
-	select {
-	case err := <-failed:
-		return err
-	case <-ctx.Done():
-		return a.drain(srv)
-	}
+	return a.serve(ctx, srv, ln)
+}
+
+// serve serves on ln until ctx ends, and then drains. The log says what that waits for.
+func (a *app) serve(ctx context.Context, srv *http.Server, ln net.Listener) error {
+	stop := context.AfterFunc(ctx, func() { a.tell("not ready any more") })
+	defer stop()
+	srv.RegisterOnShutdown(func() { a.tell("waiting for requests and background work") })
+	return a.life.Serve(ctx, srv, ln)
 }
 
 func logger(w io.Writer, json bool) zerolog.Logger {

@@ -24,6 +24,8 @@ func TestRun_Refuses(t *testing.T) {
 	}{
 		{"unknown flag", []string{"-x"}, "example: flag provided but not defined: -x (-h"},
 		{"bad value", []string{"-grace", "soon"}, `example: invalid value "soon" for flag -grace`},
+		{"no time to drain", []string{"-grace", "1s", "-lag", "1s"}, "example: lag 1s and grace 1s, want a lag that ends before the grace (-h"},
+		{"negative time", []string{"-lag", "-1s"}, "example: lag -1s and grace 10s, "},
 		{"stray argument", []string{"8080"}, `example: unexpected argument "8080" (-h`},
 		{"taken port", []string{"-addr", taken}, "example: listen tcp " + taken + ": "},
 		{"no address", []string{"-addr", "nonsense"}, "example: listen tcp: address nonsense"},
@@ -68,7 +70,7 @@ func TestMain_Interrupt(t *testing.T) {
 	if err := cmd.Wait(); err != nil {
 		t.Errorf("the example ended with %v, want exit status 0; log\n%s", err, stderr)
 	}
-	stderr.wait(t, `INF drain: over took=`)
+	stderr.wait(t, `INF drain: over `)
 }
 
 func TestBaseURL(t *testing.T) {
