@@ -166,7 +166,8 @@ func (m *model) exits(code exitcode.Code, beside bool) error {
 	m.cancelled = true
 	m.winner, m.exit, m.code = "exited", true, code
 	if isDrop(int(code)) || m.committed || m.hijacked {
-		late := !isDrop(int(code)) && code >= 300
+		agrees := m.committed && int(code) == m.status
+		late := !isDrop(int(code)) && code >= 300 && !agrees
 		m.stands = m.detach && late && !beside && !m.hijacked
 		m.end(m.detach && !m.stands)
 		if late {
