@@ -76,6 +76,7 @@ func (s stripper) Unwrap() http.ResponseWriter { return s.ResponseWriter }
 // A response that Send found too short never looks complete, whatever stands
 // around lastbyte, with Attach or without.
 func TestE8_BehindHiddenWriter(t *testing.T) {
+	t.Parallel()
 	for name, hide := range hideouts {
 		for _, attached := range []bool{true, false} {
 			t.Run(fmt.Sprint(name, ", attached ", attached), func(t *testing.T) {

@@ -42,6 +42,7 @@ func (c meterConn) Write(p []byte) (int, error) {
 // A task begins when the server has written all that the client will have read
 // at the end of the response.
 func TestB1_OnSockets(t *testing.T) {
+	t.Parallel()
 	for _, c := range []struct {
 		name, request string
 		body          string

@@ -87,6 +87,7 @@ func TestT1_OnSocketsAfterSend(t *testing.T) {
 
 // Exit in a thread ends handler and threads, before the header and after it.
 func TestT4_OnSockets(t *testing.T) {
+	t.Parallel()
 	for name, mount := range mounts {
 		t.Run(name, func(t *testing.T) {
 			onSockets(t, func(t *testing.T, l *link) {

@@ -71,7 +71,7 @@ type depthKey struct{}
 // round's context contained the last one's.
 func TestB12_TaskAfterTask(t *testing.T) {
 	for i, c := range chains {
-		rounds := 100_000
+		rounds := testkit.Rounds(30_000, 100_000)
 		if i > 0 || testkit.Race || testing.Short() {
 			rounds = 10_000
 		}

@@ -188,6 +188,7 @@ func TestE15_UpstreamAfterSend(t *testing.T) {
 
 // Before Send the same client takes the call with it.
 func TestE15_UpstreamBeforeSend(t *testing.T) {
+	t.Parallel()
 	onUpstream(t, func(t *testing.T, c *caller, u *upstream) {
 		failed := make(chan error, 1)
 		go func() {
