@@ -120,11 +120,13 @@ func (r *Request) drop(code int) (stop bool) {
 	if r.winner() == lifecycle.Aborted && !r.http1() {
 		return false // the stream is reset already; a second reset is noise on the connection
 	}
-	stop = !r.cut() && r.recovers()
-	if said && !stop && r.http1() && r.closeDelimited() {
-		r.forceUncleanClose(http.NewResponseController(r.w.wrapped))
+	if !r.cut() && r.recovers() {
+		return true
 	}
-	return stop
+	if said {
+		r.cutDelimited()
+	}
+	return false
 }
 
 // dropInWords is drop where nothing can be cut: the status goes out with an

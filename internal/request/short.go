@@ -64,6 +64,14 @@ func (r *Request) closeDelimited() bool {
 	return !r.in.ProtoAtLeast(1, 1) && r.w.wrapped.Header()["Content-Length"] == nil
 }
 
+// cutDelimited is what a cut leaves to be done on HTTP/1.0. It runs on the serving
+// goroutine, inside the gate, when nobody else writes.
+func (r *Request) cutDelimited() {
+	if r.http1() && r.closeDelimited() {
+		r.forceUncleanClose(http.NewResponseController(r.w.wrapped))
+	}
+}
+
 // forceUncleanClose keeps net/http from an orderly close behind a body that has no
 // other end. The deadline has passed: what is written does not get through. Over TLS
 // it uses up a record number, and the close_notify that follows is an error to
