@@ -15,6 +15,18 @@ var goBlock = regexp.MustCompile("(?ms)^```go\n(.*?)^```$")
 // Every Go block of the README is a program, and compiles.
 func TestREADME_ProgramsCompile(t *testing.T) {
 	t.Parallel()
+	dir, pkgs := programs(t, func(text string) string { return text })
+	args := append([]string{"vet"}, pkgs...)
+	cmd := exec.CommandContext(t.Context(), "go", args...)
+	cmd.Dir = dir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("go %q: %v\n%s", args, err, out)
+	}
+}
+
+// programs writes those of the README, changed, into packages of this module.
+func programs(t *testing.T, change func(text string) string) (dir string, pkgs []string) {
+	t.Helper()
 	text, err := os.ReadFile(filepath.Join(repository, "README.md"))
 	if os.IsNotExist(err) {
 		t.Skip("there is no README.md")
@@ -25,12 +37,11 @@ func TestREADME_ProgramsCompile(t *testing.T) {
 	}
 	// Inside of the module, so that its go.mod counts; the underscore hides it
 	// from ./...
-	dir, err := os.MkdirTemp(repository, "_readme")
+	dir, err = os.MkdirTemp(repository, "_readme")
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
-	args := []string{"vet"}
 	for i, b := range blocks {
 		if !strings.HasPrefix(b[1], "package main\n") {
 			t.Errorf("Go block %d of README.md begins with %.20q, want package main", i+1, b[1])
@@ -40,14 +51,10 @@ func TestREADME_ProgramsCompile(t *testing.T) {
 		if err := os.Mkdir(filepath.Join(dir, pkg), 0o755); err != nil {
 			t.Fatal(err)
 		}
-		if err := os.WriteFile(filepath.Join(dir, pkg, "main.go"), []byte(b[1]), 0o644); err != nil {
+		if err := os.WriteFile(filepath.Join(dir, pkg, "main.go"), []byte(change(b[1])), 0o644); err != nil {
 			t.Fatal(err)
 		}
-		args = append(args, "./"+pkg)
+		pkgs = append(pkgs, "./"+pkg)
 	}
-	cmd := exec.CommandContext(t.Context(), "go", args...)
-	cmd.Dir = dir
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Errorf("go %q: %v\n%s", args, err, out)
-	}
+	return dir, pkgs
 }
