@@ -12,7 +12,10 @@ import (
 
 var goBlock = regexp.MustCompile("(?ms)^```go\n(.*?)^```$")
 
-// Every Go block of the README is a program, and compiles.
+const isProgram = "package main\n"
+
+// Every Go block of the README is a program, and compiles, and so does every block of the
+// guides that is one.
 func TestREADME_ProgramsCompile(t *testing.T) {
 	t.Parallel()
 	dir, pkgs := programs(t, func(text string) string { return text })
@@ -35,6 +38,22 @@ func programs(t *testing.T, change func(text string) string) (dir string, pkgs [
 	if err != nil || len(blocks) == 0 {
 		t.Fatalf("README.md has %d Go blocks, %v, want at least one", len(blocks), err)
 	}
+	for i, b := range blocks {
+		if !strings.HasPrefix(b[1], isProgram) {
+			t.Errorf("Go block %d of README.md begins with %.20q, want package main", i+1, b[1])
+		}
+	}
+	guides, err := filepath.Glob(filepath.Join(repository, "docs", "*.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range guides {
+		text, err := os.ReadFile(name)
+		if err != nil {
+			t.Fatal(err)
+		}
+		blocks = append(blocks, goBlock.FindAllStringSubmatch(string(text), -1)...)
+	}
 	// Inside of the module, so that its go.mod counts; the underscore hides it
 	// from ./...
 	dir, err = os.MkdirTemp(repository, "_readme")
@@ -43,8 +62,7 @@ func programs(t *testing.T, change func(text string) string) (dir string, pkgs [
 	}
 	t.Cleanup(func() { os.RemoveAll(dir) })
 	for i, b := range blocks {
-		if !strings.HasPrefix(b[1], "package main\n") {
-			t.Errorf("Go block %d of README.md begins with %.20q, want package main", i+1, b[1])
+		if !strings.HasPrefix(b[1], isProgram) {
 			continue
 		}
 		pkg := fmt.Sprint("block", i+1)
