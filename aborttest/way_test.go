@@ -19,8 +19,11 @@ func waits(w http.ResponseWriter, r *http.Request) {
 // reads reads the request body.
 func reads(w http.ResponseWriter, r *http.Request) { io.Copy(io.Discard, r.Body) }
 
-// writes writes until that fails.
+// writes sends the header, and a moment later writes until that fails. A client that
+// reads all of it would stop the clock of the bubble.
 func writes(w http.ResponseWriter, r *http.Request) {
+	http.NewResponseController(w).Flush()
+	time.Sleep(time.Millisecond)
 	for chunk := make([]byte, 4<<10); ; {
 		if _, err := w.Write(chunk); err != nil {
 			return
