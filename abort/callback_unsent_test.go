@@ -4,12 +4,28 @@ import (
 	"context"
 	"net/http"
 	"testing"
+	"testing/synctest"
 
 	"github.com/lastbyte-go/lastbyte/abort"
 	"github.com/lastbyte-go/lastbyte/exitcode"
 	"github.com/lastbyte-go/lastbyte/internal/pipenet"
 	"github.com/lastbyte-go/lastbyte/middleware"
 )
+
+// A handler that says nothing has said 200, as the net/http server takes it, and to
+// nobody if the client had left before.
+func TestC2_SilentHandlerSendsNothing(t *testing.T) {
+	each(t, func(t *testing.T, p pipenet.Proto, m mount) {
+		s, ctx, call, release := inHandler(t, p, m, asIs)
+		abort.On(ctx, func(context.Context) {})
+		call.Cancel()
+		synctest.Wait()
+		release()
+		if o := take(t, s.ended, "OnEnd"); o.Status != 200 || o.Sent != 0 || o.Abort == nil {
+			t.Errorf("Outcome = %d, sent %d, %v, want 200, nothing sent, an abort", o.Status, o.Sent, o.Abort)
+		}
+	})
+}
 
 // The page of a callback's exit is recorded as its status, and nothing as sent:
 // the client was gone before it.

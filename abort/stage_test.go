@@ -93,7 +93,7 @@ func stage(t *testing.T, p pipenet.Proto, m mount, d departure, st stageOf, call
 	if o.Abort == nil || o.Abort.Stage != st.want {
 		t.Errorf("callback %t: abort = %+v, want one at stage %q", callback, o.Abort, st.want)
 	}
-	if out := o.Sent != 0; !callback && out != (st.want == abort.StageResponse) && st.want != abort.StageRequest {
+	if out := o.Sent != 0; out != (st.want == abort.StageResponse) && st.want != abort.StageRequest {
 		t.Errorf("callback %t: Sent = %d at stage %q, want a status if and only if the header is out", callback, o.Sent, st.want)
 	}
 }

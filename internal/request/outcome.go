@@ -95,7 +95,7 @@ func (o *Outcome) say(s lifecycle.State, broken bool) {
 		if o.Exit != nil {
 			o.Status = max(o.Exit.Code, 0)
 		}
-	case s.HasAny(lifecycle.Committed), s.HasAny(lifecycle.Ended) && !s.HasAny(lifecycle.Dropping) && !broken:
+	case s.HasAny(lifecycle.Committed), s.HasAny(lifecycle.Ended) && !s.HasAny(lifecycle.Dropping|lifecycle.ClientGone) && !broken:
 		o.Sent = recorded
 	case o.Panicked && !s.Replaced():
 		o.Status = http.StatusInternalServerError
