@@ -5,12 +5,8 @@ import (
 	"database/sql"
 	"database/sql/driver"
 	"errors"
-	"log"
-	"net"
 	"net/http"
-	"net/http/httptest"
 	"path/filepath"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -18,6 +14,7 @@ import (
 	"modernc.org/sqlite"
 
 	"github.com/lastbyte-go/lastbyte/abort"
+	"github.com/lastbyte-go/lastbyte/aborttest"
 	"github.com/lastbyte-go/lastbyte/exitcode"
 	"github.com/lastbyte-go/lastbyte/middleware"
 )
@@ -70,7 +67,7 @@ type found struct {
 // leave has a handler write in a transaction and then run the endless query in
 // it, and its client leave while that runs. undo is the callback's; nil: none is
 // registered.
-func leave(t *testing.T, wrap func(*middleware.Lifecycle) func(http.Handler) http.Handler, undo func(ctx context.Context, tx *sql.Tx) error) found {
+func leave(t *testing.T, detach bool, undo func(ctx context.Context, tx *sql.Tx) error) found {
 	t.Helper()
 	db, err := sql.Open("sqlite", filepath.Join(t.TempDir(), "test.db"))
 	if err != nil {
@@ -84,12 +81,8 @@ func leave(t *testing.T, wrap func(*middleware.Lifecycle) func(http.Handler) htt
 	current.Store(k)
 
 	f := found{}
-	over, failed := make(chan middleware.Outcome, 1), make(chan error, 1)
-	var at sync.WaitGroup // the handler and its callback, which under Detach may outlive the response
-	at.Add(1)
-	life := middleware.New(middleware.Options{OnEnd: func(_ *http.Request, o middleware.Outcome) { over <- o }})
-	srv := httptest.NewUnstartedServer(wrap(life)(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		defer at.Done()
+	failed := make(chan error, 1)
+	c := aborttest.ServerWith(t, aborttest.Options{Detach: detach, Protocols: []aborttest.Protocol{aborttest.HTTP1}}, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		ctx := r.Context()
 		tx, err := db.BeginTx(ctx, nil)
 		if err != nil {
@@ -98,9 +91,7 @@ func leave(t *testing.T, wrap func(*middleware.Lifecycle) func(http.Handler) htt
 		}
 		_, err = tx.ExecContext(ctx, "INSERT INTO t VALUES (1)")
 		if undo != nil {
-			at.Add(1)
 			err = errors.Join(err, abort.On(ctx, func(ctx context.Context) {
-				defer at.Done()
 				begin := time.Now()
 				k.ends = begin.Add(patience)
 				k.called.Store(true)
@@ -114,20 +105,8 @@ func leave(t *testing.T, wrap func(*middleware.Lifecycle) func(http.Handler) htt
 		}
 		var sum int64
 		f.query = tx.QueryRowContext(ctx, endless).Scan(&sum)
-	})))
-	srv.Config.ErrorLog = log.New(t.Output(), "", 0)
-	life.Attach(srv.Config)
-	srv.Start()
-	defer srv.Close()
-
-	c, err := net.Dial("tcp", srv.Listener.Addr().String())
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer c.Close()
-	if _, err := c.Write([]byte("GET / HTTP/1.1\r\nHost: example.com\r\n\r\n")); err != nil {
-		t.Fatal(err)
-	}
+	}))
+	call := c.Get("/")
 	select {
 	case err := <-failed:
 		t.Fatal(err)
@@ -135,9 +114,8 @@ func leave(t *testing.T, wrap func(*middleware.Lifecycle) func(http.Handler) htt
 		t.Fatal("the query does not begin")
 	case <-k.begun:
 	}
-	c.Close()
-	f.outcome = <-over
-	at.Wait()
+	call.Leave(aborttest.Close)
+	f.outcome = call.Done()
 	var rows int
 	if err := db.QueryRowContext(t.Context(), "SELECT count(*) FROM t").Scan(&rows); err != nil || rows != 0 {
 		t.Errorf("the table has %d rows, %v, want none: rolled back", rows, err)
@@ -145,20 +123,17 @@ func leave(t *testing.T, wrap func(*middleware.Lifecycle) func(http.Handler) htt
 	return f
 }
 
-func handler(l *middleware.Lifecycle) func(http.Handler) http.Handler { return l.Handler }
-func detach(l *middleware.Lifecycle) func(http.Handler) http.Handler  { return l.Detach }
-
 var wraps = []struct {
-	name string
-	wrap func(*middleware.Lifecycle) func(http.Handler) http.Handler
-}{{"Handler", handler}, {"Detach", detach}}
+	name   string
+	detach bool
+}{{"Handler", false}, {"Detach", true}}
 
 // An exit cancels the handler's context, which interrupts the query that
 // Rollback waits for.
 func TestRollback_ExitFirst(t *testing.T) {
 	for _, w := range wraps {
 		t.Run(w.name, func(t *testing.T) {
-			f := leave(t, w.wrap, func(ctx context.Context, tx *sql.Tx) error {
+			f := leave(t, w.detach, func(ctx context.Context, tx *sql.Tx) error {
 				err := exitcode.Exit(ctx, exitcode.ClientClosedRequest)
 				if rerr := tx.Rollback(); !errors.Is(rerr, sql.ErrTxDone) { // the context's end rolls back, too
 					err = errors.Join(err, rerr)
@@ -183,7 +158,7 @@ func TestRollback_ExitFirst(t *testing.T) {
 func TestRollback_BeforeExitWaitsForTheQuery(t *testing.T) {
 	for _, w := range wraps {
 		t.Run(w.name, func(t *testing.T) {
-			f := leave(t, w.wrap, func(ctx context.Context, tx *sql.Tx) error {
+			f := leave(t, w.detach, func(ctx context.Context, tx *sql.Tx) error {
 				err := tx.Rollback()
 				return errors.Join(err, exitcode.Exit(ctx, exitcode.ClientClosedRequest))
 			})
@@ -202,7 +177,7 @@ func TestRollback_BeforeExitWaitsForTheQuery(t *testing.T) {
 func TestRollback_NoCallback(t *testing.T) {
 	for _, w := range wraps {
 		t.Run(w.name, func(t *testing.T) {
-			f := leave(t, w.wrap, nil)
+			f := leave(t, w.detach, nil)
 			if f.query == nil || errors.Is(f.query, errByItself) {
 				t.Errorf("the query gives %v, want that it was interrupted", f.query)
 			}
