@@ -42,7 +42,7 @@ func streams(w http.ResponseWriter, r *http.Request) {
 }
 
 // Each way to leave, at each moment, is an abort with its own reason.
-func TestLeave_Reasons(t *testing.T) {
+func TestA18_Reasons(t *testing.T) {
 	t.Parallel()
 	begin := map[string]struct {
 		handler http.HandlerFunc

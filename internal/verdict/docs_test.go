@@ -17,6 +17,7 @@ var notJudged = map[string]string{
 	"A13": "a registration belongs to the request",
 	"A14": "On looks whether the client has left",
 	"A17": "the stage is what the request has come to, whoever is judged",
+	"A18": "the judges ask for the state of the peer, whoever knows it",
 	"N1":  "a request that has ended takes no abort",
 	"N5":  "after Send a request takes no abort",
 	"N6":  "while lastbyte cuts the connection a request takes no abort",

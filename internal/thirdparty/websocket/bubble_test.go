@@ -13,7 +13,7 @@ import (
 
 // WebSockets live in the bubbles of aborttest, and their clients leave for the reasons
 // that they have on sockets.
-func TestBubble_Leave(t *testing.T) {
+func TestA18_Hijacked(t *testing.T) {
 	t.Parallel()
 	reasons := map[aborttest.Way]string{aborttest.Close: "closed", aborttest.Reset: "reset", aborttest.HalfClose: "closed"}
 	for _, l := range libraries {
