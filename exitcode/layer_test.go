@@ -124,15 +124,18 @@ func endsThrough(t *testing.T, p pipenet.Proto, what string, chain func(record w
 // A page is written, and a code recorded, by the innermost layer that the handler
 // returns to: a middleware between two layers sees and does what it does outside.
 func TestX3_BetweenLayers(t *testing.T) {
-	run(t, func(t *testing.T, p pipenet.Proto, in wrap) {
-		for mwName, mw := range between() {
-			for name, layer := range layers(t) {
-				endsThrough(t, p, mwName+" around "+name, func(record wrap) wrap {
-					return func(next http.Handler) http.Handler { return in(mw(record(layer(next)))) }
-				})
-			}
-		}
-	})
+	for mwName := range between() {
+		t.Run(mwName, func(t *testing.T) { // a bubble each: what ends looks at every goroutine
+			run(t, func(t *testing.T, p pipenet.Proto, in wrap) {
+				mw := between()[mwName]
+				for name, layer := range layers(t) {
+					endsThrough(t, p, mwName+" around "+name, func(record wrap) wrap {
+						return func(next http.Handler) http.Handler { return in(mw(record(layer(next)))) }
+					})
+				}
+			})
+		})
+	}
 }
 
 func TestX3_OutsideLayers(t *testing.T) {

@@ -13,6 +13,7 @@ import (
 	"weak"
 
 	"github.com/lastbyte-go/lastbyte/eof"
+	"github.com/lastbyte-go/lastbyte/internal/testkit"
 	"github.com/lastbyte-go/lastbyte/middleware"
 )
 
@@ -92,7 +93,7 @@ var lateHooks = []struct {
 // Issue 10, number 21: with Attach's ConnState hook replaced, tasks waited for
 // ever for a call of it, and every connection was kept.
 func TestLifecycle_Attach_ConnStateChanged(t *testing.T) {
-	const visits = 20
+	visits := testkit.Rounds(4, 20)
 	for _, m := range mounts {
 		for _, late := range lateHooks {
 			for _, secure := range []bool{false, true} {
@@ -185,7 +186,9 @@ func (c *census) wantNone(t *testing.T, life *middleware.Lifecycle, seen int) {
 	if n < seen {
 		t.Errorf("ConnState told of %d connections, want %d", n, seen)
 	}
-	for end := time.Now().Add(10 * time.Second); ; runtime.Gosched() {
+	again := time.NewTicker(5 * time.Millisecond) // no event tells that a connection is collected
+	defer again.Stop()
+	for end := time.Now().Add(10 * time.Second); ; <-again.C {
 		runtime.GC()
 		kept := 0
 		c.mu.Lock()

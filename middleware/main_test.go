@@ -1,0 +1,9 @@
+package middleware_test
+
+import (
+	"testing"
+
+	"github.com/lastbyte-go/lastbyte/internal/testkit"
+)
+
+func TestMain(m *testing.M) { testkit.Waiting(m) }
