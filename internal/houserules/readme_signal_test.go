@@ -62,6 +62,9 @@ func run(t *testing.T, program, work string) *runs {
 func TestREADME_Signals(t *testing.T) {
 	t.Parallel()
 	dir, pkgs := programs(t, func(text string) string {
+		if !strings.Contains(text, "got the task!") {
+			return text // a guide's
+		}
 		for old, now := range map[string]string{
 			`":8080"`:          "os.Args[1]",
 			"10 * time.Second": "func() time.Duration { d, _ := time.ParseDuration(os.Args[2]); return d }()",
