@@ -38,9 +38,10 @@ type Options struct {
 
 	// OnPanic receives the value and the stack of a panic of a task, or of a
 	// handler whose response has ended. If it is nil, the panic is logged with
-	// its stack by the Lifecycle around the handler, or by
-	// http.Server.ErrorLog. OnPanic is called on the goroutine that panicked.
-	// If OnPanic panics, that is logged in the same way.
+	// its stack: by the Lifecycle that the Background is part of, else by
+	// http.Server.ErrorLog, or by the standard logger where there is no server.
+	// OnPanic is called on the goroutine that panicked. If OnPanic panics, that
+	// is logged in the same way.
 	OnPanic func(v any, stack []byte)
 }
 
@@ -64,14 +65,18 @@ type Background struct {
 
 	mu       sync.Mutex // guards what follows
 	stats    Stats
-	workers  workers               // all goroutines
-	queue    list.List             // of *task: due, all Running are taken
-	timers   map[*task]*time.Timer // After tasks that are not due yet
-	runs     work.List             // what runs
-	draining bool                  // Shutdown was called
-	forced   bool                  // a Shutdown has given up
-	onTask   work.TaskFunc         // told of tasks that have ended; nil: nobody is
-	idle     chan struct{}         // closed when there is no work; made by Shutdown
+	workers  workers       // all goroutines
+	waits    work.List     // tasks: all that Pending counts
+	queue    list.List     // of *task: those that are due, while all Running are taken
+	runs     work.List     // what runs
+	calls    work.List     // of OnDrain
+	draining bool          // Drain or Shutdown was called
+	drained  chan struct{} // closed when draining is set; another after Resume
+	forced   bool          // a Shutdown has given up
+	listener work.Listener // nil: no Lifecycle is around
+	idle     chan struct{} // closed when there is no work; made by Shutdown
+	free     *work.Handler // to be used again, see owner.Sent
+	freed    int           // how many these are
 }
 
 // Stats are the counts of a [Background], taken at one moment.
@@ -100,7 +105,7 @@ func New(o Options) *Background {
 	o.Running = cmp.Or(o.Running, 256)
 	o.Pending = cmp.Or(o.Pending, 1024)
 	o.Detached = cmp.Or(o.Detached, 4096)
-	b := &Background{o: o, timers: make(map[*task]*time.Timer)}
+	b := &Background{o: o, drained: make(chan struct{})}
 	b.workers = workers{mu: &b.mu, over: b.endedLocked, bubble: work.InBubble()}
 	b.config = &request.Config{Owner: (*owner)(b)}
 	return b

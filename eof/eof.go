@@ -31,7 +31,6 @@ import (
 	"time"
 
 	"github.com/lastbyte-go/lastbyte/internal/request"
-	"github.com/lastbyte-go/lastbyte/internal/scope"
 )
 
 // Send ends the response now. It sends everything that was written and the
@@ -103,25 +102,15 @@ func after(ctx context.Context, d time.Duration, fn func(context.Context), name 
 	if !ok {
 		return ErrOff
 	}
-	b := (*Background)(o)
-	t := &task{b: b, req: r, fn: fn, delay: d}
-	if err := b.reserve(t); err != nil {
-		return err
-	}
-	t.ctx = r.TaskScope(ctx, t)
-	r.Defer(t.due)
-	return nil
+	return (*Background)(o).add(ctx, &task{req: r, fn: fn, delay: d}, r.Defer)
 }
 
 // Premature reports whether the task of [After] that ctx belongs to runs early
 // because the server is shutting down. It is the argument premature of an
 // ngx_lua timer.
 func Premature(ctx context.Context) bool {
-	if ctx == nil {
-		return false
-	}
-	t, ok := scope.TaskOf(ctx).(*task)
-	return ok && t.premature
+	t := taskOf(ctx)
+	return t != nil && t.premature
 }
 
 // The errors of this package.
@@ -135,5 +124,8 @@ var (
 	ErrShuttingDown   = errors.New("eof: shutting down") // a shutdown has begun; also the cause of contexts that a forced shutdown cancels
 	ErrOff            = errors.New("eof: no Background around this handler")
 	ErrNoRequest      = request.ErrNoRequest // no lastbyte middleware is around this handler
-	ErrNilFunc        = request.ErrNilFunc   // Defer or After was called without a function
+	ErrNilFunc        = request.ErrNilFunc   // Defer, After, Go or Every was called without a function
+
+	ErrNoName          = errors.New("eof: no name")                  // Go, After or Every of a Background was called without a name
+	ErrInvalidInterval = errors.New("eof: interval is not positive") // Every was called with such a duration
 )

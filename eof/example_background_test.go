@@ -79,8 +79,7 @@ func ExampleBackground_Drain() {
 	// Output: client: 200 OK "eof: shutting down"
 }
 
-// A shutdown that has no time cancels the work that is left, and its error says how much
-// that was.
+// A shutdown that has no time cancels the work that is left, and its error names it.
 func ExampleBackground_Shutdown() {
 	background := eof.New(eof.Options{})
 	ended := make(chan struct{})
@@ -102,7 +101,7 @@ func ExampleBackground_Shutdown() {
 	// Output:
 	// client: 200 OK ""
 	// server: eof: shutting down
-	// eof: shutdown gave up 1 tasks and handlers: context deadline exceeded
+	// eof: shutdown gave up 1 handler (GET, 0.0s): context deadline exceeded
 	// true
 }
 

@@ -29,19 +29,21 @@ func (o *owner) Admit() error {
 
 func (o *owner) Go(j work.Job) { o.workers.run(j) }
 
-func (o *owner) Sent(w work.Work) error {
+func (o *owner) Sent(w work.Work, a work.About) error {
 	b := (*Background)(o)
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.stats.Detached++
 	e := b.runs.Add(w)
+	e.Handler = b.handlerLocked()
+	e.Handler.About = a
 	if b.forced {
 		b.stats.Lost++
 		e.Lost = true
 		return ErrShuttingDown
 	}
 	if b.o.Timeout > 0 {
-		e.Timer = time.AfterFunc(b.o.Timeout, func() { w.Cancel(context.DeadlineExceeded, context.DeadlineExceeded) })
+		e.Handler.Timer = time.AfterFunc(b.o.Timeout, func() { w.Cancel(context.DeadlineExceeded, context.DeadlineExceeded) })
 	}
 	return nil
 }
@@ -50,11 +52,45 @@ func (o *owner) Over(w work.Work, panicked bool) {
 	b := (*Background)(o)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if t := w.Entry().Timer; t != nil {
-		t.Stop()
+	h := w.Entry().Handler
+	w.Entry().Handler = nil
+	if h.Timer != nil {
+		h.Timer.Stop()
 	}
+	b.freeLocked(h)
 	b.stats.Detached--
 	b.countLocked(w, panicked)
+}
+
+func (o *owner) Name(w work.Work, a work.About) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if h := w.Entry().Handler; h != nil {
+		h.About = a
+	}
+}
+
+// maxFree is how many are kept of what is known of a handler: so Send allocates
+// nothing.
+const maxFree = 256
+
+func (b *Background) handlerLocked() *work.Handler {
+	h := b.free
+	if h == nil {
+		return new(work.Handler)
+	}
+	b.free, h.Next = h.Next, nil
+	b.freed--
+	return h
+}
+
+func (b *Background) freeLocked(h *work.Handler) {
+	if b.freed == maxFree {
+		return
+	}
+	*h = work.Handler{Next: b.free}
+	b.free = h
+	b.freed++
 }
 
 func (o *owner) OnPanic() func(v any, stack []byte) { return o.o.OnPanic }
@@ -62,28 +98,36 @@ func (o *owner) OnPanic() func(v any, stack []byte) { return o.o.OnPanic }
 func (o *owner) Resume() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	if o.draining {
+		o.drained = make(chan struct{})
+	}
 	o.draining, o.forced, o.workers.closed = false, false, false
 }
 
-func (o *owner) OnTask(f work.TaskFunc) {
+func (o *owner) Listen(l work.Listener) {
 	o.mu.Lock()
 	defer o.mu.Unlock()
-	o.onTask = f
+	o.listener = l
 }
 
-func (o *owner) Track(w work.Work, counted bool) {
+func (o *owner) Track(w work.Work, h *work.Handler) {
 	o.mu.Lock()
-	e := o.runs.Add(w)
-	e.Other, e.Hijacked = !counted, counted
-	late := o.forced
-	if late && counted {
-		o.stats.Lost++
-		e.Lost = true
-	}
+	late := (*Background)(o).trackLocked(w, h)
 	o.mu.Unlock()
 	if late {
 		w.Cancel(context.Canceled, ErrShuttingDown)
 	}
+}
+
+// trackLocked is Track. late: w has to be cancelled.
+func (b *Background) trackLocked(w work.Work, h *work.Handler) (late bool) {
+	e := b.runs.Add(w)
+	e.Handler, e.Other, e.Hijacked = h, h == nil, h != nil
+	if b.forced && h != nil {
+		b.stats.Lost++
+		e.Lost = true
+	}
+	return b.forced
 }
 
 func (o *owner) Untrack(w work.Work) {
@@ -91,4 +135,32 @@ func (o *owner) Untrack(w work.Work) {
 	defer o.mu.Unlock()
 	o.runs.Remove(w)
 	(*Background)(o).endedLocked()
+}
+
+func (o *owner) OnDrain(c work.Call) (now bool) {
+	o.mu.Lock()
+	now = o.draining
+	late := false
+	if now {
+		late = (*Background)(o).trackLocked(c, nil)
+	} else {
+		o.calls.Add(c).Waiting = true
+	}
+	o.mu.Unlock()
+	if late {
+		c.Cancel(context.Canceled, ErrShuttingDown)
+	}
+	return now
+}
+
+func (o *owner) OffDrain(c work.Call) bool {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	e := c.Entry()
+	if !e.Waiting {
+		return false
+	}
+	e.Waiting = false
+	o.calls.Remove(c)
+	return true
 }

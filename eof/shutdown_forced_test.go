@@ -131,7 +131,7 @@ func TestB7_ForcedShutdown(t *testing.T) {
 		err := b.Shutdown(ctx)
 		at(t, "Shutdown's return", start, time.Minute)
 		wantErr(t, "Shutdown", err, ctx.Err())
-		if want := "eof: shutdown gave up 4 tasks and handlers: context deadline exceeded"; err.Error() != want {
+		if want := "eof: shutdown gave up 1 handler (GET, 60.0s) and 3 tasks (GET 60.0s, GET 60.0s, GET 60.0s): context deadline exceeded"; err.Error() != want {
 			t.Errorf("Shutdown = %q, want %q", err, want)
 		}
 		for range 3 {

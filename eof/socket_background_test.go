@@ -80,8 +80,9 @@ func TestB7_OnSockets(t *testing.T) {
 		ctx, cancel := context.WithCancel(t.Context())
 		cancel()
 		err := life.Shutdown(ctx)
-		if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "gave up 2 ") {
-			t.Errorf("Shutdown = %v, want the error of its ctx, and that 2 were left", err)
+		if !errors.Is(err, context.Canceled) || !strings.Contains(err.Error(), "gave up 1 handler (GET, 0.") ||
+			!strings.Contains(err.Error(), " and 1 task (GET 0.") {
+			t.Errorf("Shutdown = %v, want the error of its ctx, and the handler and the task that were left", err)
 		}
 		for range 2 {
 			wantErr(t, "the cause of ctx", <-got, eof.ErrShuttingDown)

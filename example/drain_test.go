@@ -151,7 +151,7 @@ func TestDrain_GivesUp(t *testing.T) {
 			}
 			read(t, res)
 		})
-		d.over(t, 9*time.Second, "shutdown gave up 1")
+		d.over(t, 9*time.Second, "shutdown gave up 1 handler (GET /async, 9.0s)")
 		synctest.Wait()
 		d.logged(t, `"cause":"eof: shutting down"`, "async: stopped")
 	})

@@ -124,7 +124,7 @@ func TestAsync_SecondRequestOnTheSameConnection(t *testing.T) {
 	if status := <-p.status; status != 1 {
 		t.Errorf("run() = %d without time to drain, want 1", status)
 	}
-	p.log.wait(t, `shutdown gave up 4 .*: context deadline exceeded`)
+	p.log.wait(t, `shutdown gave up 4 handlers \(.*GET /async, .*\): context deadline exceeded`)
 	if strings.Contains(p.log.String(), "async: done") {
 		t.Errorf("async is done; log\n%s", p.log)
 	}

@@ -134,7 +134,7 @@ func ExampleLifecycle_Shutdown() {
 	fmt.Println(life.Shutdown(ctx))
 	// Output:
 	// 200 ""
-	// eof: shutdown gave up 1 tasks and handlers: context deadline exceeded
+	// eof: shutdown gave up 1 handler (GET, 0.0s): context deadline exceeded
 }
 
 func ExampleLifecycle_Stats() {

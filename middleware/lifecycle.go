@@ -151,7 +151,7 @@ func New(o Options) *Lifecycle {
 		l.observers.add(&Observer{OnEnd: o.OnEnd, OnDone: o.OnDone})
 	}
 	l.config = &request.Config{Observer: (*observer)(l)}
-	request.OnTask(l.background.Handler(nil), l.taskEnded)
+	request.Listen(l.background.Handler(nil), (*listener)(l))
 	return l
 }
 

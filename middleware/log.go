@@ -7,7 +7,6 @@ import (
 	"log/slog"
 	"net/http"
 	"reflect"
-	"strings"
 
 	"github.com/lastbyte-go/lastbyte/internal/route"
 
@@ -54,7 +53,9 @@ const (
 
 // append appends the fields to attrs.
 func (l *line) append(attrs []slog.Attr) []slog.Attr {
-	attrs = append(attrs, slog.String("method", l.facts.method), slog.String("path", l.facts.path))
+	if l.facts != (facts{}) { // else it is of no request
+		attrs = append(attrs, slog.String("method", l.facts.method), slog.String("path", l.facts.path))
+	}
 	if l.facts.route != "" {
 		attrs = append(attrs, slog.String("route", l.facts.route))
 	}
@@ -181,22 +182,6 @@ func cameWith(h http.Header) string {
 		return ""
 	}
 	return id[0][:min(len(id[0]), maxID)]
-}
-
-// routeOf is the route of chi that ctx has, else pattern of a ServeMux without its
-// method.
-func routeOf(ctx context.Context, pattern string) string {
-	if of := route.Pattern(ctx); of != "" {
-		return of
-	}
-	return pathOf(pattern)
-}
-
-func pathOf(pattern string) string {
-	if _, path, ok := strings.Cut(pattern, " "); ok {
-		return strings.TrimLeft(path, " \t")
-	}
-	return pattern
 }
 
 // guarded runs f, which calls functions of the user's, and takes a panic of theirs

@@ -64,25 +64,23 @@ func (o *observers) remove(one *Observer) {
 	o.all.Store(&all)
 }
 
-// taskEnded tells of a task that ran for a request, which has ended: its Pattern
-// stays as it is.
-func (l *Lifecycle) taskEnded(ctx context.Context, began time.Time, took time.Duration) {
-	all := l.observers.list()
-	if len(all) == 0 {
-		return
-	}
-	name := ""
-	if r, ok := request.From(ctx); ok {
-		name = r.HTTP().Method
-		if of := routeOf(ctx, r.HTTP().Pattern); of != "" {
-			name += " " + of
-		}
-	}
-	for _, one := range slices.Backward(all) {
+// listener is a Lifecycle as its Background sees it.
+type listener Lifecycle
+
+func (n *listener) TaskEnded(name string, began time.Time, took time.Duration) {
+	for _, one := range slices.Backward(n.observers.list()) {
 		if one.OnTask != nil {
 			defer guarded("OnTask", func() { one.OnTask(eof.Item{Kind: "task", Name: name, Since: began}, took) })
 		}
 	}
+}
+
+func (n *listener) Log(ctx context.Context, text string, stack []byte) bool {
+	if n.log.silent {
+		return false
+	}
+	n.log.write(ctx, &line{level: slog.LevelError, text: text, stack: stack})
+	return true
 }
 
 // Observe adds an observer beside those that are there, while requests are served or
@@ -102,7 +100,7 @@ func (o *observer) Begin(r *request.Request) {
 	l.requests.Add(1)
 	req := r.HTTP()
 	l.working.add(r, facts{
-		method: req.Method, path: req.URL.Path, route: pathOf(req.Pattern), proto: req.Proto,
+		method: req.Method, path: req.URL.Path, route: route.PathOf(req.Pattern), proto: req.Proto,
 		remoteAddr: req.RemoteAddr, id: cameWith(req.Header),
 	})
 	if !l.warned.Load() {
@@ -111,7 +109,7 @@ func (o *observer) Begin(r *request.Request) {
 }
 
 func (o *observer) Route(r *request.Request, pattern string) {
-	(*Lifecycle)(o).working.with(r, false, func(f *facts) { f.route = pathOf(pattern) })
+	(*Lifecycle)(o).working.with(r, false, func(f *facts) { f.route = route.PathOf(pattern) })
 }
 
 func (o *observer) End(r *request.Request, end request.Outcome, last bool) {
@@ -191,7 +189,7 @@ func (l *Lifecycle) keep(r *request.Request, f facts) {
 // route. ctx has the route of chi and the request id.
 func (f facts) now(req *http.Request, ctx context.Context) facts {
 	f.method, f.path, f.proto = req.Method, req.URL.Path, req.Proto
-	if of := routeOf(ctx, req.Pattern); of != "" {
+	if of := route.Known(ctx, req.Pattern); of != "" {
 		f.route = of
 	}
 	f.id = requestID(ctx, f.id)

@@ -70,7 +70,7 @@ func TestServe_GivesUpBackgroundWork(t *testing.T) {
 				s.stop()
 				want := "shutdown gave up 1"
 				if last {
-					want += " tasks and handlers: context deadline exceeded\nlast words"
+					want += fmt.Sprintf(" handler (GET, %.1fs): context deadline exceeded\nlast words", after.Seconds())
 				}
 				s.returned(t, after, want)
 				if last && !take(t, called, "Last") {

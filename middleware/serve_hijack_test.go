@@ -86,7 +86,7 @@ func TestB13_ShutdownGivesHijackedUp(t *testing.T) {
 		ctx, cancel := context.WithTimeout(t.Context(), time.Second)
 		defer cancel()
 		err := life.Shutdown(ctx)
-		if want := "eof: shutdown gave up 1 tasks and handlers: context deadline exceeded"; err == nil || err.Error() != want {
+		if want := "eof: shutdown gave up 1 handler (GET, 1.0s): context deadline exceeded"; err == nil || err.Error() != want {
 			t.Errorf("Shutdown() = %v, want %q", err, want)
 		}
 		if err := take(t, ended, "the handler"); !errors.Is(err, eof.ErrShuttingDown) {
@@ -134,7 +134,7 @@ func TestB13_ServeGivesHijackedUp(t *testing.T) {
 		})))
 		upgrade(t, s.Server)
 		s.stop()
-		s.returned(t, 20*time.Second, "eof: shutdown gave up 1 tasks and handlers: context deadline exceeded")
+		s.returned(t, 20*time.Second, "eof: shutdown gave up 1 handler (GET, 20.0s): context deadline exceeded")
 		close(release)
 		synctest.Wait()
 	})

@@ -67,17 +67,6 @@ func TestMisuse_SpawnAfterTheDetachedWork(t *testing.T) {
 	})
 }
 
-// A task is no part of its request.
-func TestMisuse_SpawnInATask(t *testing.T) {
-	run(t, func(t *testing.T, serve func(http.HandlerFunc) *pipenet.Server) {
-		got := make(chan error, 1)
-		inHandler(t, serve, func(ctx context.Context) error {
-			return eof.Defer(ctx, func(ctx context.Context) { got <- spawn(t, ctx) })
-		})
-		wantErr(t, "Spawn in a task", <-got, thread.ErrEnded)
-	})
-}
-
 // A killed thread may still spawn: what it spawns is born killed, and counts.
 func TestMisuse_SpawnInAKilledThread(t *testing.T) {
 	run(t, func(t *testing.T, serve func(http.HandlerFunc) *pipenet.Server) {

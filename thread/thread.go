@@ -33,7 +33,8 @@ type Thread struct {
 // ngx.thread.spawn of ngx_lua. It may be called from any goroutine.
 //
 // The request ends after its last thread. After eof.Send, threads belong to the
-// detached work. The context of fn is derived from ctx and ends with the
+// detached work. In a task of package eof they belong to the task, which ends after
+// them. The context of fn is derived from ctx and ends with the
 // request, or when [Thread.Kill] is called. If ctx is the context of another
 // thread, Kill of that thread cancels the new thread too, but the return of
 // that thread does not. fn must not use the ResponseWriter while the handler
@@ -48,21 +49,19 @@ type Thread struct {
 // Errors: [ErrEnded], [ErrExited], [ErrNoRequest] and [ErrNilFunc]. After an
 // error fn does not run.
 func Spawn(ctx context.Context, fn func(context.Context) error) (*Thread, error) {
-	r, ok := request.From(ctx)
+	r, ok := request.CrewOf(ctx)
 	switch {
 	case fn == nil:
 		return nil, fmt.Errorf("thread.Spawn: %w", ErrNilFunc)
 	case !ok:
 		return nil, ErrNoRequest
-	case scope.IsTask(ctx):
-		return nil, ErrEnded
 	}
 	spawner := ctx
 	ctx, cancel := context.WithCancelCause(r.Scope(spawner))
 	scope.Given(ctx)
 	stop := killWith(spawner, cancel)
 	t := &Thread{cancel: cancel, done: make(chan struct{}), err: errGoexit}
-	err := r.Spawn(ctx, func() { t.err = fn(ctx) }, func(l usercall.Left) {
+	err := r.Spawn(ctx, "thread", func() { t.err = fn(ctx) }, func(l usercall.Left) {
 		switch l.How {
 		case usercall.ByPanic, usercall.ByAbortHandler:
 			t.err = &PanicError{l.Value, l.Stack}

@@ -104,7 +104,7 @@ func (r *Request) call(check *Check, on context.Context, f func(context.Context)
 	}
 	if o := r.Owner(); o != nil {
 		w := &callback{cancel: cancel}
-		o.Track(w, false)
+		o.Track(w, nil)
 		defer o.Untrack(w)
 	}
 	pprof.SetGoroutineLabels(ctx) // the goroutine was started by a witness

@@ -95,10 +95,10 @@ func Resume(h http.Handler) {
 	}
 }
 
-// OnTask has f told of the tasks of the Background whose handler h is.
-func OnTask(h http.Handler, f work.TaskFunc) {
+// Listen has l told of what the Background does whose handler h is.
+func Listen(h http.Handler, l work.Listener) {
 	if h, ok := h.(*handler); ok && h.cfg.Owner != nil {
-		h.cfg.Owner.OnTask(f)
+		h.cfg.Owner.Listen(l)
 	}
 }
 

@@ -62,7 +62,7 @@ type Detached struct {
 func (d *Detached) init(r *Request, ctx context.Context, h *handler, out *http.Request) {
 	d.req, d.h, d.out = r, h, out
 	if route.Of(ctx).Exists() {
-		s := r.newScope(ctx, scope.OnHandler)
+		s := newScope(r, ctx, scope.OnHandler)
 		d.route, ctx = s.Route(), s
 	}
 	d.node.Init(ctx)
@@ -93,6 +93,9 @@ func (d *Detached) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	d.owner().Go(d)
 	d.decided.Wait()
 	d.closeGates()
+	if d.req.winner() == lifecycle.Exited { // Send has said it, and nobody else lets the handler go on
+		d.owner().Name(d, d.about(d.in.Context())) // the handler carries nothing to in any more
+	}
 	d.keepFiles()
 	if around := d.req.direct(w); around == nil {
 		d.req.answer(&d.w, false)
@@ -135,6 +138,17 @@ func (d *Detached) Run() {
 		d.w.gate.Leave(d.req)
 		d.h.next.ServeHTTP(view, d.out)
 	}, d.finish)
+}
+
+// about says which request the handler serves. It runs where d.in is not being written
+// to; ctx may have a route.
+func (d *Detached) about(ctx context.Context) work.About {
+	a := work.About{Method: d.in.Method, Since: date(d.req.start)}
+	if d.req.hold() { // so that no router has returned whose route is in ctx
+		defer d.req.release()
+		a.Route = route.Known(ctx, d.in.Pattern)
+	}
+	return a
 }
 
 // Entry is for the owner, see work.Work.

@@ -8,6 +8,7 @@ import (
 	"github.com/lastbyte-go/lastbyte/internal/nethttp"
 	"github.com/lastbyte-go/lastbyte/internal/node"
 	"github.com/lastbyte-go/lastbyte/internal/usercall"
+	"github.com/lastbyte-go/lastbyte/internal/work"
 )
 
 // finish ends the handler's part, on its goroutine.
@@ -116,7 +117,7 @@ func (d *Detached) returnedAfterExit() {
 	alone := first && r.goroutines > 0
 	r.mu.Unlock()
 	if alone {
-		d.wakeAfter(true, false)
+		d.wakeAfter(true, false, work.About{})
 	}
 }
 
@@ -128,7 +129,7 @@ func (d *Detached) finished(panicked bool) {
 	r.mu.Lock()
 	r.state.Store(r.state.Load().Finish())
 	d.handlerReturned = true
-	shields := r.shieldsLocked()
+	shields, calls := r.shieldsLocked(), r.callsLocked()
 	counted, obs := d.counted, r.cfg.Load().Observer
 	if counted {
 		d.worked = max(r.Age(), 1) // 0: none
@@ -140,6 +141,7 @@ func (d *Detached) finished(panicked bool) {
 	for _, n := range shields {
 		n.Cancel(node.HandlerReturned)
 	}
+	endCalls(calls)
 	if counted {
 		d.owner().Over(d, panicked)
 	}

@@ -8,9 +8,34 @@ import (
 	"github.com/lastbyte-go/lastbyte/internal/usercall"
 )
 
-// Spawn runs f on a goroutine of the request, see thread.Spawn, and then over
-// with how f was left. ctx is the thread's.
-func (r *Request) Spawn(ctx context.Context, f func(), over func(usercall.Left)) error {
+// Crew is what goroutines beside others belong to: a request, or a task of package eof.
+// It ends after them.
+type Crew interface {
+	// Scope gives a context like ctx for such a goroutine.
+	Scope(ctx context.Context) context.Context
+	// Spawn runs f on a goroutine, and then over with how f was left. ctx is that
+	// goroutine's; what is for the log.
+	Spawn(ctx context.Context, what string, f func(), over func(usercall.Left)) error
+	// Hold keeps c until the crew ends. False: it has.
+	Hold(c *DrainCall) bool
+	// Drop forgets c, which need not be there.
+	Drop(c *DrainCall)
+}
+
+// CrewOf finds the crew that ctx belongs to.
+func CrewOf(ctx context.Context) (Crew, bool) {
+	if ctx == nil {
+		return nil, false
+	}
+	if t, ok := scope.TaskOf(ctx).(Crew); ok {
+		return t, true
+	}
+	r, ok := From(ctx)
+	return r, ok
+}
+
+// Spawn is Crew.Spawn, see thread.Spawn.
+func (r *Request) Spawn(ctx context.Context, what string, f func(), over func(usercall.Left)) error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	s := r.state.Load()
@@ -22,7 +47,7 @@ func (r *Request) Spawn(ctx context.Context, f func(), over func(usercall.Left))
 	}
 	r.goLocked(func() {
 		r.run(scope.Beside, f, func(l usercall.Left) {
-			r.logPanic(ctx, "thread", l)
+			r.logPanic(ctx, what, l)
 			over(l)
 		})
 	})

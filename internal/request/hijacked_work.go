@@ -1,12 +1,18 @@
 package request
 
-import "github.com/lastbyte-go/lastbyte/internal/work"
+import (
+	"context"
+
+	"github.com/lastbyte-go/lastbyte/internal/route"
+	"github.com/lastbyte-go/lastbyte/internal/work"
+)
 
 // hijackedWork is the handler of a hijacked connection, as a shutdown sees it.
 // net/http forgets such a connection, so http.Server.Shutdown does not wait for it.
 type hijackedWork struct {
 	r     *Request
 	owner work.Owner
+	known work.Handler
 	entry work.Entry
 }
 
@@ -18,7 +24,7 @@ func (r *Request) trackHijacked() {
 	if o == nil {
 		return
 	}
-	h := &hijackedWork{r: r, owner: o}
+	h := &hijackedWork{r: r, owner: o, known: work.Handler{About: r.about()}}
 	r.mu.Lock()
 	x := r.rareLocked()
 	again := x.tracked != nil // only a writer of an unknown kind allows that
@@ -27,8 +33,22 @@ func (r *Request) trackHijacked() {
 	}
 	r.mu.Unlock()
 	if !again {
-		o.Track(h, true)
+		o.Track(h, &h.known)
 	}
+}
+
+// about says which request the handler that has just hijacked its connection serves:
+// the routers have called it, so that none is at work with the route.
+func (r *Request) about() work.About {
+	a := work.About{Method: r.in.Method, Since: date(r.start)}
+	ctx, out := r.node.Parent(), r.out
+	if d := r.det.Load(); d != nil {
+		ctx, out = context.Context(&d.node), d.out
+	}
+	if out != nil {
+		a.Route = route.Known(ctx, out.Pattern)
+	}
+	return a
 }
 
 // trackedLocked is what trackHijacked has made, nil if nothing.

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"log"
+	"net/http"
 
 	"github.com/lastbyte-go/lastbyte/internal/scope"
 	"github.com/lastbyte-go/lastbyte/internal/usercall"
@@ -17,24 +18,31 @@ func (r *Request) Log(ctx context.Context, text string) { r.log(ctx, text, nil) 
 // log is Log with the stack of a panic. The logger runs apart, so that the request
 // goes on whatever the logger does.
 func (r *Request) log(ctx context.Context, text string, stack []byte) {
-	v, ok := usercall.Apart(func() { r.write(ctx, text, stack) })
+	LogApart(text, stack, r.server(), func() bool {
+		obs := r.cfg.Load().Observer
+		return obs != nil && obs.Log(r.readable(ctx), r, text, stack)
+	})
+}
+
+// LogApart logs text, and the stack of a panic if there was one, where to does not: in the
+// ErrorLog of srv, which may be nil, or on the standard logger.
+func LogApart(text string, stack []byte, srv *http.Server, to func() bool) {
+	v, ok := usercall.Apart(func() {
+		whole := text
+		if stack != nil {
+			whole += "\n" + string(stack)
+		}
+		switch {
+		case to():
+		case srv != nil && srv.ErrorLog != nil:
+			srv.ErrorLog.Print(whole)
+		default:
+			log.Print(whole)
+		}
+	})
 	if !ok {
 		usercall.Apart(func() { loggerFailed(v, text) })
 	}
-}
-
-func (r *Request) write(ctx context.Context, text string, stack []byte) {
-	if obs := r.cfg.Load().Observer; obs != nil && obs.Log(r.readable(ctx), r, text, stack) {
-		return
-	}
-	if stack != nil {
-		text += "\n" + string(stack)
-	}
-	if srv := r.server(); srv != nil && srv.ErrorLog != nil {
-		srv.ErrorLog.Print(text)
-		return
-	}
-	log.Print(text)
 }
 
 // loggerFailed says on the standard logger that a logger has panicked with v, or

@@ -138,6 +138,7 @@ type rare struct {
 
 	kept     any           // see Keep
 	attrs    []slog.Attr   // see SetAttrs
+	calls    DrainList     // of eof.OnDrain
 	tracked  *hijackedWork // what the owner of the hijacked request waits for; nil: nothing
 	local    net.Addr      // after a hijack, what the context gives for http.LocalAddrContextKey: see nearest
 	byHandle bool          // the cut was made on the connection, past a writer that hides net/http's

@@ -13,19 +13,22 @@ import (
 // router has not returned. That of a router inside lastbyte is gone when the handler
 // has returned, and that of any router when the request has ended: chi may have given
 // either to another request.
-func (r *Request) newScope(ctx context.Context, k scope.Kind) *scope.Scope {
+//
+// r is nil for a context that is no request's: its route may be read by who has given
+// it, who must not do so when the router has returned.
+func newScope(r *Request, ctx context.Context, k scope.Kind) *scope.Scope {
 	in := route.Of(ctx)
 	if !in.Exists() {
 		return scope.New(ctx, k, in)
 	}
-	if outer := scope.Of(ctx); outer == nil || outer.Route() != in {
+	if outer := scope.Of(ctx); r != nil && (outer == nil || outer.Route() != in) {
 		if r.hasAny(lifecycle.HandlerReturned) && in != route.Of(r.node.Parent()) || !r.hold() {
 			return scope.New(ctx, k, route.Forgotten())
 		}
 		defer r.release()
 	}
 	own := in.Copy()
-	if k != scope.Task && !r.hasAny(lifecycle.Ended) {
+	if r != nil && k != scope.Task && !r.hasAny(lifecycle.Ended) {
 		r.sayRoute(own.Pattern())
 	}
 	return scope.New(ctx, k, own)
@@ -54,7 +57,7 @@ func (r *Request) readable(ctx context.Context) context.Context {
 	if in := route.Of(ctx); !in.Exists() || in == route.Of(r.node.Parent()) && !r.hasAny(lifecycle.Ended) {
 		return ctx
 	}
-	return r.newScope(ctx, scope.KindOf(ctx))
+	return newScope(r, ctx, scope.KindOf(ctx))
 }
 
 // Scope gives a context like ctx for a goroutine beside the handler's. If ctx is
@@ -63,13 +66,28 @@ func (r *Request) Scope(ctx context.Context) context.Context {
 	if scope.GivenToThread(ctx) {
 		return scope.Of(ctx).Sibling()
 	}
-	return r.newScope(ctx, scope.Beside)
+	return newScope(r, ctx, scope.Beside)
 }
 
-// TaskScope gives the values of ctx to t, which is work after the response.
-func (r *Request) TaskScope(ctx context.Context, t any) context.Context {
-	if s := scope.ValuesIn(ctx); s != nil && s.Kind() == scope.Task {
+// TaskScope gives the values of ctx to t, which is work after the response of r, or of
+// none if r is nil.
+func TaskScope(r *Request, ctx context.Context, t any) context.Context {
+	if s := scope.TaskValuesIn(ctx); s != nil {
 		return s.Sibling().ForTask(t)
 	}
-	return r.newScope(context.WithoutCancel(ctx), scope.Task).ForTask(t)
+	return newScope(r, context.WithoutCancel(ctx), scope.Task).ForTask(t)
+}
+
+// ThreadScope is Request.Scope for a goroutine beside that of t, see TaskScope.
+func ThreadScope(r *Request, ctx context.Context, t any) context.Context {
+	if scope.GivenToThread(ctx) {
+		return scope.Of(ctx).Sibling().ForThread(t)
+	}
+	return newScope(r, ctx, scope.Task).ForThread(t)
+}
+
+// TaskName gives method and route of a request whose response has ended: its fields
+// stay as they are. ctx is that of a task which has not begun.
+func (r *Request) TaskName(ctx context.Context) (method, of string) {
+	return r.in.Method, route.Known(ctx, r.in.Pattern)
 }

@@ -22,7 +22,7 @@ func (r *Request) Send(ctx context.Context) error {
 		}
 		return err
 	}
-	defer d.wake(false) // deferred: a HeaderFilter may panic
+	defer func() { d.wakeAfter(false, false, d.about(ctx)) }() // deferred: a HeaderFilter may panic
 	d.node.Unhook()
 	d.closeGates()
 	return d.complete()

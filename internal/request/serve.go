@@ -92,13 +92,14 @@ func (r *Request) end() (cut bool) {
 	r.mu.Lock()
 	var deferred []func()
 	var shields []*node.Node
+	var calls []*DrainCall
 	if x := r.rare; x != nil {
 		deferred, x.deferred = x.deferred, nil
 	}
 	r.liftLimitLocked() // the timer keeps the request in memory
 	r.state.Store(r.state.Load().End(d != nil))
 	if d == nil {
-		shields = r.shieldsLocked()
+		shields, calls = r.shieldsLocked(), r.callsLocked()
 	} // else what Shield gave ends with the handler
 	obs := r.cfg.Load().Observer
 	var out Outcome
@@ -116,6 +117,7 @@ func (r *Request) end() (cut bool) {
 	for _, n := range shields {
 		n.Cancel(node.HandlerReturned)
 	}
+	endCalls(calls)
 	// After the observer, whatever that does: a shutdown may end the process, and what
 	// was deferred comes after the response in its log. The owner gets what it waits for
 	// before it is let go.

@@ -15,11 +15,13 @@ import (
 // the handlers at work from outside (MaxConcurrentStreams, a throttle) must go
 // on counting this one. Else a client could begin requests and leave them
 // without end (CVE-2023-39325).
-func (d *Detached) wake(returned bool) (late bool) { return d.wakeAfter(returned, returned) }
+func (d *Detached) wake(returned bool) (late bool) {
+	return d.wakeAfter(returned, returned, work.About{})
+}
 
 // wakeAfter is wake; left says that the functions inside Detach have returned,
-// though their threads may be at work.
-func (d *Detached) wakeAfter(left, returned bool) (late bool) {
+// though their threads may be at work. about says what is known of the handler.
+func (d *Detached) wakeAfter(left, returned bool, about work.About) (late bool) {
 	r := d.req
 	r.mu.Lock()
 	late = r.hasAny(lifecycle.Ended)
@@ -30,7 +32,7 @@ func (d *Detached) wakeAfter(left, returned bool) (late bool) {
 	var refused error
 	if first && !d.handlerReturned {
 		d.counted = true
-		refused = d.owner().Sent(d) // under mu: before the handler can be over
+		refused = d.owner().Sent(d, about) // under mu: before the handler can be over
 	}
 	r.mu.Unlock()
 	if refused != nil {

@@ -8,6 +8,7 @@ package route
 import (
 	"context"
 	"net/http"
+	"strings"
 
 	"github.com/go-chi/chi/v5"
 	"github.com/go-chi/chi/v5/middleware"
@@ -65,6 +66,23 @@ func (r Route) Pattern() string {
 
 // Pattern is that of the route in ctx.
 func Pattern(ctx context.Context) string { return Of(ctx).Pattern() }
+
+// Known is the pattern that chi matched, or else pattern, an http.ServeMux's, without
+// its method.
+func Known(ctx context.Context, pattern string) string {
+	if of := Pattern(ctx); of != "" {
+		return of
+	}
+	return PathOf(pattern)
+}
+
+// PathOf is the pattern of an http.ServeMux without its method.
+func PathOf(pattern string) string {
+	if _, path, ok := strings.Cut(pattern, " "); ok {
+		return strings.TrimLeft(path, " \t")
+	}
+	return pattern
+}
 
 // RequestID is the id that chi's middleware.RequestID gave the request, "" if it
 // did not run.

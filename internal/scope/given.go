@@ -31,7 +31,20 @@ func GivenIn(ctx context.Context) *Scope {
 // GivenToThread reports whether ctx is what a thread's function was given.
 func GivenToThread(ctx context.Context) bool {
 	s := GivenIn(ctx)
-	return s != nil && s.kind == Beside
+	return s != nil && s.thread()
+}
+
+// TaskValuesIn finds the scope of a task whose function, or a thread of whose, was given
+// ctx or a context with the same values as the task's.
+func TaskValuesIn(ctx context.Context) *Scope {
+	s := ValuesIn(ctx)
+	for s != nil && s.beside {
+		s = ValuesIn(s.Context)
+	}
+	if s == nil || s.kind != Task {
+		return nil
+	}
+	return s
 }
 
 // ValuesIn finds the scope of a function that was given ctx, or a context with

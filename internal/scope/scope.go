@@ -14,10 +14,11 @@ import (
 // Scope is such a context.
 type Scope struct {
 	context.Context
-	route route.Route // a copy
-	kind  Kind
-	task  any             // the work after the response that this is the scope of; nil: none
-	given context.Context // what the function of this scope got; see Given
+	route  route.Route // a copy
+	kind   Kind
+	task   any             // the work after the response that this is the scope of; nil: none
+	beside bool            // of a thread of that work
+	given  context.Context // what the function of this scope got; see Given
 }
 
 // Kind says who a context was made for.
@@ -68,6 +69,16 @@ func (s *Scope) ForTask(t any) *Scope {
 	s.task = t
 	return s
 }
+
+// ForThread notes that s is for a thread of t, and gives s. It is called before anybody
+// else knows s.
+func (s *Scope) ForThread(t any) *Scope {
+	s.task, s.beside = t, true
+	return s
+}
+
+// thread reports whether s is that of a thread or a callback.
+func (s *Scope) thread() bool { return s.kind == Beside || s.beside }
 
 // Of gives the innermost scope around ctx, nil if there is none.
 func Of(ctx context.Context) *Scope {

@@ -1,6 +1,6 @@
 // Package work is what a request and the Background that outlives it have to say
 // to each other: the handlers that run detached, the work that a shutdown can give
-// up, and the goroutines that all of it runs on.
+// up, what is told when a drain begins, and the goroutines that all of it runs on.
 //
 // The Background is package eof's. Its policy, which goroutine runs a handler and
 // how long that goroutine is kept, is in eof/workers.go and here, and nowhere else.
@@ -24,23 +24,37 @@ type Owner interface {
 	Go(j Job)
 	// Sent says that the handler of w goes on without a client; Over, that it has
 	// returned. An error is the cause to cancel w with: it is too late.
-	Sent(w Work) error
+	Sent(w Work, a About) error
 	Over(w Work, panicked bool)
+	// Name says what was not known of w at Sent. It does nothing after Over.
+	Name(w Work, a About)
 	// OnPanic is told of a panic that has no client to hear of it; nil: it is logged.
 	OnPanic() func(v any, stack []byte)
 	// Resume ends a drain, also one that has given up.
 	Resume()
-	// OnTask has f told of each task that ends from now on.
-	OnTask(f TaskFunc)
-	// Track has w waited for, and given up together with the rest, until Untrack.
-	// counted: it is a handler, and counts as one when it is given up.
-	Track(w Work, counted bool)
+	// Listen has l told of what happens from now on.
+	Listen(l Listener)
+	// Track has w waited for, and given up together with the rest, until Untrack. h is
+	// for a handler, which counts when it is given up; nil: w is a callback.
+	Track(w Work, h *Handler)
 	Untrack(w Work)
+
+	// OnDrain has c begun when a drain begins. now: one has begun, the caller has to
+	// begin c, and it is tracked.
+	OnDrain(c Call) (now bool)
+	// OffDrain takes that back. False: c is begun, or was taken back before.
+	OffDrain(c Call) bool
 }
 
-// TaskFunc is told of a task that has ended: its context, when it began to run, and
-// for how long it ran.
-type TaskFunc func(ctx context.Context, began time.Time, took time.Duration)
+// Listener is a Lifecycle as its Background sees it.
+type Listener interface {
+	// TaskEnded is called on the goroutine of a task that has ended: when it began to
+	// run, and for how long it ran.
+	TaskEnded(name string, began time.Time, took time.Duration)
+	// Log logs what went wrong in a task of no request, and the stack of a panic if it
+	// was one. False: there is no logger.
+	Log(ctx context.Context, text string, stack []byte) bool
+}
 
 // Job is a detached handler as what runs it sees it.
 type Job interface {
@@ -56,13 +70,33 @@ type Work interface {
 	Entry() *Entry
 }
 
+// Call is a function that is told of a drain.
+type Call interface {
+	Work
+	Begin() // on a goroutine of its own, once
+}
+
+// About says which request a handler serves.
+type About struct {
+	Method, Route string    // Route: "" is not known
+	Since         time.Time // the request's start
+}
+
+// Handler is what an Owner knows of a handler.
+type Handler struct {
+	About
+	Timer *time.Timer // of a detached handler's Timeout; nil: none
+	Next  *Handler    // of those that the owner keeps for use again
+}
+
 // Entry is part of a Work, so that a List of it allocates nothing. The Owner's
 // lock guards it.
 type Entry struct {
-	Timer    *time.Timer // of a detached handler's Timeout; nil: none
-	Other    bool        // an abort callback: cancelled, but not counted
-	Hijacked bool        // the handler of a hijacked connection: counted when it is given up, and not before
-	Lost     bool        // a shutdown has given it up, and counted it
+	Handler  *Handler // nil: it is none
+	Other    bool     // a callback: cancelled, but not counted
+	Hijacked bool     // the handler of a hijacked connection: counted when it is given up, and not before
+	Lost     bool     // a shutdown has given it up, and counted it
+	Waiting  bool     // a Call: no drain has begun
 
 	work       Work
 	prev, next *Entry
@@ -71,7 +105,7 @@ type Entry struct {
 // Work gives the Work that e is part of, once it has been in a List.
 func (e *Entry) Work() Work { return e.work }
 
-// List is the work that runs, in no order. Its zero value is empty.
+// List is a set of work, in no order. Its zero value is empty.
 type List struct{ first *Entry }
 
 // Add adds w, which must not be in a List.
@@ -102,10 +136,16 @@ func (l *List) Remove(w Work) {
 // Empty reports whether there is nothing in l.
 func (l *List) Empty() bool { return l.first == nil }
 
-// All gives the entries of l, which must not change meanwhile.
+// All gives the entries of l. The loop's body may remove the entry that it is given, and
+// must not change l otherwise.
 func (l *List) All() iter.Seq[*Entry] {
 	return func(yield func(*Entry) bool) {
-		for e := l.first; e != nil && yield(e); e = e.next {
+		for e := l.first; e != nil; {
+			next := e.next
+			if !yield(e) {
+				return
+			}
+			e = next
 		}
 	}
 }

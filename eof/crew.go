@@ -1,0 +1,96 @@
+package eof
+
+import (
+	"context"
+	"sync"
+
+	"github.com/lastbyte-go/lastbyte/internal/request"
+	"github.com/lastbyte-go/lastbyte/internal/scope"
+	"github.com/lastbyte-go/lastbyte/internal/usercall"
+	"github.com/lastbyte-go/lastbyte/internal/work"
+)
+
+// crew is what belongs to a task beside its function: threads and functions of OnDrain.
+// The task ends after them.
+type crew struct {
+	mu   sync.Mutex // guards what follows
+	n    int        // goroutines at work
+	idle sync.Cond  // n has dropped to 0
+	over bool       // none may begin any more
+	list request.DrainList
+}
+
+// Scope gives a context like ctx for a goroutine beside the task's, see
+// request.Crew.
+func (t *task) Scope(ctx context.Context) context.Context { return request.ThreadScope(t.req, ctx, t) }
+
+// Spawn runs f on a goroutine of the task, and then over with how f was left, see
+// request.Crew.
+func (t *task) Spawn(ctx context.Context, what string, f func(), over func(usercall.Left)) error {
+	c := &t.crew
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.over {
+		return ErrEnded
+	}
+	c.n++
+	work.Go(func() {
+		t.call(f, func(l usercall.Left) {
+			t.report(ctx, what+" of task", l, nil)
+			over(l)
+		})
+	}, c.left)
+	return nil
+}
+
+func (c *crew) left() {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.n--; c.n == 0 {
+		c.idle.Broadcast()
+	}
+}
+
+// wait waits until the last of the goroutines has ended, in one step with which none
+// may begin.
+func (c *crew) wait() {
+	c.mu.Lock()
+	for c.n > 0 {
+		c.idle.Wait()
+	}
+	c.over = true
+	left := c.list.Take()
+	c.mu.Unlock()
+	for _, one := range left {
+		one.End()
+	}
+}
+
+// Hold keeps one until the task ends. False: it has.
+func (t *task) Hold(one *request.DrainCall) bool {
+	t.crew.mu.Lock()
+	defer t.crew.mu.Unlock()
+	if t.crew.over {
+		return false
+	}
+	t.crew.list.Add(one)
+	return true
+}
+
+// Drop forgets one.
+func (t *task) Drop(one *request.DrainCall) {
+	t.crew.mu.Lock()
+	defer t.crew.mu.Unlock()
+	t.crew.list.Remove(one)
+}
+
+var _ request.Crew = (*task)(nil)
+
+// taskOf gives the task that ctx belongs to, nil if it is none.
+func taskOf(ctx context.Context) *task {
+	if ctx == nil {
+		return nil
+	}
+	t, _ := scope.TaskOf(ctx).(*task)
+	return t
+}
