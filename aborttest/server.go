@@ -151,6 +151,7 @@ func (c *Client) stop(served <-chan error) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	c.quiet = true
+	c.srv = nil // what outlives the test, a logger in the Lifecycle for one, keeps no server
 }
 
 // hangUp ends what clients do.

@@ -130,6 +130,7 @@ func (f *flow) closeRead() bool {
 	f.rclosed, f.buf = true, nil
 	f.rlimit.stop()
 	f.endLocked(net.ErrClosed)
+	f.notify = nil // whoever asked to be told is not kept by the writer's end
 	f.change.Broadcast()
 	return true
 }
