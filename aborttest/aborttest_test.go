@@ -172,6 +172,7 @@ func TestRun_Done(t *testing.T) {
 			t.Errorf("Response() = %+v, want the answer", r)
 		}
 		call.Leave(aborttest.Close)
+		c.Lifecycle().Background().Every(t.Context(), time.Minute, "clock", func(context.Context) {}) // not waited for
 		start := time.Now()
 		if o := call.Done(); o.Abort != nil || o.Worked != time.Hour {
 			t.Errorf("Done() = %+v, want an hour of work and no abort", o)

@@ -107,9 +107,10 @@ func (c *Call) Outcome() middleware.Outcome {
 	return c.outcome
 }
 
-// Done waits for the end of the response, for the handler if it outlives that, and
-// until the Background of the Lifecycle has no task that runs or waits. It returns the
-// Outcome, with Worked.
+// Done waits for the end of the response, for the handler if it outlives that, and for
+// the tasks of eof.Defer and eof.After that requests of its method have begun. It does
+// not wait for tasks that have a name, as those of Background.Go and Every do. It returns
+// the Outcome, with Worked.
 func (c *Call) Done() middleware.Outcome {
 	c.client.t.Helper()
 	c.Outcome()
@@ -135,8 +136,11 @@ func (c *Call) atWork() string {
 			return "the handler at work"
 		}
 	}
-	if s := c.client.life.Stats().Background; s.Running+s.Pending > 0 {
-		return fmt.Sprintf("work of the Background: %d tasks run and %d wait", s.Running, s.Pending)
+	method, _, _ := strings.Cut(c.name, " ")
+	for i := range c.client.life.Background().Work() {
+		if i.Kind == "task" && (i.Name == "" || i.Name == method || strings.HasPrefix(i.Name, method+" ")) {
+			return fmt.Sprintf("the task %q, running: %t", i.Name, i.Running)
+		}
 	}
 	return ""
 }

@@ -55,7 +55,7 @@ func TestCall_Failures(t *testing.T) {
 			func(c *aborttest.Client) { c.Get("/").Done() }, `Done of GET /: waited 1h0m0s, and there is still the handler at work;`},
 		{"Done, a task", func(_ http.ResponseWriter, r *http.Request) {
 			eof.After(r.Context(), 2*time.Hour, func(context.Context) {})
-		}, aborttest.Options{}, func(c *aborttest.Client) { c.Get("/").Done() }, `there is still work of the Background: 0 tasks run and 1 wait;`},
+		}, aborttest.Options{}, func(c *aborttest.Client) { c.Get("/").Done() }, `there is still the task "GET", running: false;`},
 		{"no Lifecycle", quick, aborttest.Options{Lifecycle: middleware.New(middleware.Options{})}, func(c *aborttest.Client) { c.Get("/").Outcome() },
 			`Options.Lifecycle, whose Handler or Detach has to stand around it, knows nothing`},
 		{"no such way", waits, aborttest.Options{}, func(c *aborttest.Client) { c.Get("/").Leave("politely") }, `Leave\("politely"\): there is no such way`},
