@@ -74,8 +74,8 @@ func (r *Request) SetAttrs(ctx context.Context, attrs []slog.Attr) bool {
 	r.noteRoute(ctx)
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if s := r.state.Load(); s.HasAny(lifecycle.Ended) && s.HasAny(lifecycle.Done) {
-		return false
+	if s, d := r.state.Load(), r.det.Load(); s.HasAny(lifecycle.Ended) && (s.HasAny(lifecycle.Done) || d == nil || !d.counted) {
+		return false // no handler outlives the response, of whose end OnDone would tell
 	}
 	x := r.rareLocked()
 	for _, a := range attrs {
