@@ -62,15 +62,28 @@ func methods(w http.ResponseWriter) (set int) {
 // and zerolog's wrappers. For any other the largest of these serves that claims
 // nothing the writer below lacks; an http.ResponseController still reaches the
 // rest.
-func (w *Writer) view() http.ResponseWriter {
-	w.speaks = nethttp.Of(w.wrapped)
-	switch w.speaks {
+func (w *Writer) view() http.ResponseWriter { return w.shape(w.ask()) }
+
+// ask notes what the writer below speaks. The result is what that writer itself is,
+// wrapped by nobody.
+func (w *Writer) ask() nethttp.Protocol {
+	itself := nethttp.Of(w.wrapped)
+	if w.speaks = itself; itself == nethttp.Unknown {
+		_, w.speaks = nethttp.Server(w.wrapped)
+	}
+	return itself
+}
+
+// shape gives the ResponseWriter for a handler. It looks at the type of the writer
+// below alone, which itself describes, and may be called when that is no longer to be
+// touched.
+func (w *Writer) shape(itself nethttp.Protocol) http.ResponseWriter {
+	switch itself {
 	case nethttp.HTTP1:
 		return (*h1)(w)
 	case nethttp.HTTP2:
 		return (*h2)(w)
 	}
-	_, w.speaks = nethttp.Server(w.wrapped)
 	return compose(w)
 }
 

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
+	"github.com/lastbyte-go/lastbyte/internal/nethttp"
 	"github.com/lastbyte-go/lastbyte/internal/node"
 	"github.com/lastbyte-go/lastbyte/internal/route"
 	"github.com/lastbyte-go/lastbyte/internal/scope"
@@ -90,6 +91,7 @@ func (d *Detached) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	if d.req.winner() == lifecycle.Exited {
 		d.wake(false) // decided when there was nobody to wake
 	}
+	d.w.ask() // here, where the writer below can still be touched
 	d.owner().Go(d)
 	d.decided.Wait()
 	d.closeGates()
@@ -131,12 +133,8 @@ func (d *Detached) Context() context.Context { return &d.node }
 // Run is the handler's part, on a goroutine of its owner's.
 func (d *Detached) Run() {
 	d.req.run(scope.OnHandler, func() {
-		if !d.w.gate.Enter() {
-			return // a Timeout has answered already, and the writer may be net/http's again
-		}
-		view := d.w.view()
-		d.w.gate.Leave(d.req)
-		d.h.next.ServeHTTP(view, d.out)
+		// An exit or a Timeout may have answered already: then the writer below is net/http's again.
+		d.h.next.ServeHTTP(d.w.shape(nethttp.Of(d.w.wrapped)), d.out)
 	}, d.finish)
 }
 
