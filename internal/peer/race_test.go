@@ -8,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/lastbyte-go/lastbyte/internal/peer"
+	"github.com/lastbyte-go/lastbyte/internal/testkit"
 )
 
 // strict is a Watcher that knows when it must not be called any more.
@@ -26,8 +27,8 @@ func (s *strict) PeerGone(peer.State) {
 }
 
 // TestUnwatch_RacesWithEvent: PeerGone is never called after Unwatch, and the
-// event is not lost: whoever watches next is told. 10,000 rounds, two of them,
-// FIN and RST, on each connection.
+// event is not lost: whoever watches next is told. Two rounds, FIN and RST, on each
+// connection, 10,000 in all if LASTBYTE_LONG is set.
 func TestUnwatch_RacesWithEvent(t *testing.T) {
 	t.Parallel()
 	n := newNetwork(t)
@@ -38,11 +39,7 @@ func TestUnwatch_RacesWithEvent(t *testing.T) {
 			f()
 		}
 	}()
-	rounds := 5_000
-	if testing.Short() {
-		rounds = 500
-	}
-	for round := range rounds {
+	for round := range testkit.Rounds(1_500, 5_000) {
 		server, client := n.pair()
 		c := peer.New(server)
 		leave <- func() { client.CloseWrite() }
