@@ -22,6 +22,7 @@ func TestBudget(t *testing.T) {
 		"CheckOn":             {7, 1150},
 		"Lifecycle":           {1, 600},
 		"LifecycleObserved":   {1, 600},
+		"LifecycleBoard":      {1, 600},
 		"LifecycleLog":        {1, 600},
 		"Detach":              {1, 1000},
 		"DetachSend":          {1, 1000},

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/lastbyte-go/lastbyte/abort"
+	"github.com/lastbyte-go/lastbyte/board"
 	"github.com/lastbyte-go/lastbyte/eof"
 	"github.com/lastbyte-go/lastbyte/middleware"
 
@@ -96,9 +97,11 @@ func send(next http.HandlerFunc) http.HandlerFunc {
 func contenders(t testing.TB, h http.HandlerFunc) []contender {
 	silent := middleware.New(middleware.Options{})
 	observed := middleware.New(middleware.Options{OnEnd: func(*http.Request, middleware.Outcome) {}})
+	boarded := middleware.New(middleware.Options{})
+	board.New(boarded)
 	logging := middleware.New(middleware.Options{Logger: zerolog.New(io.Discard)})
 	background := eof.New(eof.Options{})
-	for _, drain := range []func(context.Context) error{silent.Shutdown, observed.Shutdown, logging.Shutdown, background.Shutdown} {
+	for _, drain := range []func(context.Context) error{silent.Shutdown, observed.Shutdown, boarded.Shutdown, logging.Shutdown, background.Shutdown} {
 		t.Cleanup(func() {
 			if err := drain(context.Background()); err != nil {
 				t.Error(err)
@@ -113,6 +116,7 @@ func contenders(t testing.TB, h http.HandlerFunc) []contender {
 		{"CheckOn", on(h)},
 		{"Lifecycle", silent.Handler(h)},
 		{"LifecycleObserved", observed.Handler(h)},
+		{"LifecycleBoard", boarded.Handler(h)},
 		{"LifecycleLog", logging.Handler(h)},
 		{"Detach", background.Detach(h)},
 		{"DetachSend", background.Detach(send(h))},

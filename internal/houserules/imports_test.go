@@ -15,7 +15,8 @@ type room struct{ pkg, imports string }
 var house = slices.Concat([]room{
 	{".", ""},
 	{"aborttest", "abort eof middleware internal/conn internal/pipenet"}, // and only tests import it
-	{"example", "abort eof exitcode middleware thread"},
+	{"example", "abort board eof exitcode middleware thread"},
+	{"board", "abort eof internal/route middleware"},
 	{"middleware", "abort eof exitcode thread " + core},
 
 	{"abort", core},

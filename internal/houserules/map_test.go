@@ -10,7 +10,7 @@ import (
 
 var (
 	mapRow   = regexp.MustCompile("(?m)^\\| `([a-z/0-9]+)` \\|")
-	filePath = regexp.MustCompile("`((?:abort|eof|exitcode|thread|middleware|example|docs|internal)/[A-Za-z0-9_./]+)`")
+	filePath = regexp.MustCompile("`((?:abort|board|eof|exitcode|thread|middleware|example|docs|internal)/[A-Za-z0-9_./]+)`")
 )
 
 // The map in CONTRIBUTING.md has a row for each package, and what it names is there.
