@@ -7,6 +7,8 @@ import (
 	"sync/atomic"
 	"time"
 
+	chimiddleware "github.com/go-chi/chi/v5/middleware"
+
 	"github.com/lastbyte-go/lastbyte/abort"
 	"github.com/lastbyte-go/lastbyte/eof"
 	"github.com/lastbyte-go/lastbyte/internal/route"
@@ -97,7 +99,7 @@ func (b *board) keepRequest(k kind, r *http.Request, o *middleware.Outcome) {
 	e := &ending{
 		kind: k, at: o.Start.Add(o.Duration), took: o.Duration,
 		method: short(r.Method, 16), path: short(r.URL.Path, 256), route: short(route.Known(ctx, r.Pattern), 128),
-		proto: short(r.Proto, 16), client: short(r.RemoteAddr, 64), requestID: short(route.RequestID(ctx), 64),
+		proto: short(r.Proto, 16), client: short(r.RemoteAddr, 64), requestID: short(chimiddleware.GetReqID(ctx), 64),
 		out: *o,
 	}
 	if e.requestID == "" {

@@ -10,7 +10,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/lastbyte-go/lastbyte/internal/request"
-	"github.com/lastbyte-go/lastbyte/internal/route"
 )
 
 // Options are the settings of [New].
@@ -58,9 +57,10 @@ func printed(c rune) rune {
 
 // ProblemJSON writes an error page as application/problem+json (RFC 9457) with the
 // members type, title, status and instance, which is the path of the request. If the
-// request's exit has a Detail, that is the member detail; and request_id is the id that
-// chi's RequestID gave the request, or its X-Request-Id, if there is one. It is for
-// [Options].ErrorPage.
+// request's exit has a Detail, that is the member detail; and request_id is the id of the
+// request, if that is known: with a Lifecycle of package middleware as the log has it,
+// chi's RequestID included, else the X-Request-Id that it came with, cut at 128 bytes.
+// It is for [Options].ErrorPage.
 func ProblemJSON(w http.ResponseWriter, r *http.Request, code Code) {
 	w.Header().Set("Content-Type", "application/problem+json")
 	w.WriteHeader(int(code))
@@ -75,7 +75,15 @@ func ProblemJSON(w http.ResponseWriter, r *http.Request, code Code) {
 		Detail   string `json:"detail,omitempty"`
 		Instance string `json:"instance,omitempty"`
 		ID       string `json:"request_id,omitempty"`
-	}{"about:blank", title, int(code), detail(r, code), instance(r.URL), route.RequestID(r.Context())})
+	}{"about:blank", title, int(code), detail(r, code), instance(r.URL), requestID(r)})
+}
+
+// requestID is the id of r, "" if it has none that is known.
+func requestID(r *http.Request) string {
+	if req, ok := request.From(r.Context()); ok {
+		return req.ID(r.Context())
+	}
+	return request.CameWith(r.Header)
 }
 
 // detail is what the client may be told of the exit of r. A page that shows another

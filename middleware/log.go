@@ -5,11 +5,9 @@ import (
 	"fmt"
 	"log"
 	"log/slog"
-	"net/http"
 	"reflect"
 
-	"github.com/lastbyte-go/lastbyte/internal/route"
-
+	chimiddleware "github.com/go-chi/chi/v5/middleware"
 	"github.com/rs/zerolog"
 )
 
@@ -166,22 +164,10 @@ func addAny(e *zerolog.Event, key string, v any) {
 // requestID is the id that chi's RequestID gave the request of ctx, else what the
 // request came with.
 func requestID(ctx context.Context, came string) string {
-	if id := route.RequestID(ctx); id != "" {
+	if id := chimiddleware.GetReqID(ctx); id != "" {
 		return id
 	}
 	return came
-}
-
-// maxID is how much of an X-Request-Id is kept: the client chooses it.
-const maxID = 128
-
-// cameWith is the X-Request-Id of a request.
-func cameWith(h http.Header) string {
-	id := h["X-Request-Id"]
-	if len(id) == 0 {
-		return ""
-	}
-	return id[0][:min(len(id[0]), maxID)]
 }
 
 // guarded runs f, which calls functions of the user's, and takes a panic of theirs

@@ -101,7 +101,7 @@ func (o *observer) Begin(r *request.Request) {
 	req := r.HTTP()
 	l.working.add(r, facts{
 		method: req.Method, path: req.URL.Path, route: route.PathOf(req.Pattern), proto: req.Proto,
-		remoteAddr: req.RemoteAddr, id: cameWith(req.Header),
+		remoteAddr: req.RemoteAddr, id: request.CameWith(req.Header),
 	})
 	if !l.warned.Load() {
 		l.warnUnattached(r)
@@ -248,6 +248,11 @@ func (l *Lifecycle) workLine(ctx context.Context, req *http.Request, out Outcome
 	l.log.write(ctx, &line{
 		level: slog.LevelInfo, text: "detached work ended", facts: came.now(req, ctx), about: detachedWork, outcome: out,
 	})
+}
+
+func (o *observer) ID(ctx context.Context, r *request.Request) string {
+	f, _ := (*Lifecycle)(o).working.of(r)
+	return requestID(ctx, f.id)
 }
 
 func (o *observer) Log(ctx context.Context, r *request.Request, text string, stack []byte) bool {

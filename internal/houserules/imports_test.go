@@ -100,10 +100,11 @@ func TestImports_PointDown(t *testing.T) {
 func TestImports_Dependencies(t *testing.T) {
 	t.Parallel()
 	only := map[string]string{
-		"github.com/go-chi/chi/v5": "internal/route",
-		"github.com/rs/zerolog":    "middleware",
-		"golang.org/x/sys/unix":    "internal/peer",
-		"testing":                  "aborttest internal/pipenet internal/testkit",
+		"github.com/go-chi/chi/v5":            "internal/route",
+		"github.com/go-chi/chi/v5/middleware": "board middleware",
+		"github.com/rs/zerolog":               "middleware",
+		"golang.org/x/sys/unix":               "internal/peer",
+		"testing":                             "aborttest internal/pipenet internal/testkit",
 	}
 	for _, s := range sources(t) {
 		if s.nested || s.test() || s.pkg() == "example" {
@@ -111,9 +112,10 @@ func TestImports_Dependencies(t *testing.T) {
 		}
 		for _, p := range s.imports() {
 			known := !strings.Contains(p, ".") || p == "." // the standard library, and our own
+			longest := ""
 			for dep, where := range only {
-				if p == dep || strings.HasPrefix(p, dep+"/") {
-					known = slices.Contains(strings.Fields(where), s.pkg())
+				if len(dep) > len(longest) && (p == dep || strings.HasPrefix(p, dep+"/")) {
+					longest, known = dep, slices.Contains(strings.Fields(where), s.pkg())
 				}
 			}
 			if !known {

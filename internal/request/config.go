@@ -120,6 +120,10 @@ type Observer interface {
 	// r's. outlived: it has worked without a client.
 	Done(ctx context.Context, r *Request, outlived bool)
 
+	// ID is the request's id, as it is in the lines of the log, "" if it has none. ctx is
+	// one of the request's. It is called while the response has not ended.
+	ID(ctx context.Context, r *Request) string
+
 	// Log logs what went wrong, and the stack of a panic if it was one. ctx is that
 	// of the function it went wrong in. False: there is no logger.
 	Log(ctx context.Context, r *Request, text string, stack []byte) bool

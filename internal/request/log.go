@@ -74,3 +74,32 @@ func (r *Request) Report(ctx context.Context, what string, l usercall.Left, tell
 		r.run(scope.Task, func() { tell(l.Value, l.Stack) }, func(l usercall.Left) { r.logPanic(ctx, "OnPanic", l) })
 	}
 }
+
+// ID is the id of the request, for its page: as the log of a Lifecycle has it, else
+// the X-Request-Id that it came with. That is not looked up while the handler of Detach
+// is at work, who may write to the header.
+func (r *Request) ID(ctx context.Context) string {
+	if obs := r.cfg.Load().Observer; obs != nil {
+		return obs.ID(ctx, r)
+	}
+	r.mu.Lock()
+	d := r.det.Load()
+	busy := d != nil && !d.handlerReturned
+	r.mu.Unlock()
+	if busy {
+		return ""
+	}
+	return CameWith(r.in.Header)
+}
+
+// maxID is how much of an X-Request-Id is kept: the client chooses it.
+const maxID = 128
+
+// CameWith is the X-Request-Id in h, the header of a request.
+func CameWith(h http.Header) string {
+	id := h["X-Request-Id"]
+	if len(id) == 0 {
+		return ""
+	}
+	return id[0][:min(len(id[0]), maxID)]
+}

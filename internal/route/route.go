@@ -1,6 +1,6 @@
 // Package route knows the routers around and inside lastbyte: chi, whose route
 // context is recycled when its router returns, and the ServeMux of net/http, which
-// notes its pattern in the request. Nothing else of the library imports chi. There is
+// notes its pattern in the request. Nothing else of the library imports chi's router. There is
 // no lock: the comments say while what a Route may be copied. Nothing of this module is
 // imported.
 package route
@@ -11,7 +11,6 @@ import (
 	"strings"
 
 	"github.com/go-chi/chi/v5"
-	"github.com/go-chi/chi/v5/middleware"
 )
 
 // Route is what chi has matched for a request: its own route context, or a copy
@@ -83,10 +82,6 @@ func PathOf(pattern string) string {
 	}
 	return pattern
 }
-
-// RequestID is the id that chi's middleware.RequestID gave the request, "" if it
-// did not run.
-func RequestID(ctx context.Context) string { return middleware.GetReqID(ctx) }
 
 // CarryPattern shows the pattern that an http.ServeMux has noted in to, a copy of
 // from, to handlers outside. A pattern that has not changed is not written, since

@@ -7,7 +7,6 @@ import (
 	"testing"
 
 	"github.com/go-chi/chi/v5"
-	"github.com/go-chi/chi/v5/middleware"
 
 	"github.com/lastbyte-go/lastbyte/internal/route"
 )
@@ -35,19 +34,14 @@ func TestRoute_Copy(t *testing.T) {
 		out   = context.WithValue(t.Context(), chi.RouteCtxKey, outer)
 	)
 	m := chi.NewRouter()
-	m.Use(middleware.RequestID)
 	m.Get("/items/{id}", func(_ http.ResponseWriter, r *http.Request) {
 		if got := route.Pattern(r.Context()); got != "/items/{id}" {
 			t.Errorf("Pattern() = %q, want /items/{id}", got)
-		}
-		if got := route.RequestID(r.Context()); got != "7" {
-			t.Errorf("RequestID() = %q, want 7", got)
 		}
 		held = route.Of(r.Context()).Copy()
 	})
 	for _, path := range []string{"/items/1", "/items/2"} {
 		r := httptest.NewRequest("GET", path, nil)
-		r.Header.Set("X-Request-Id", "7")
 		first := held
 		m.ServeHTTP(httptest.NewRecorder(), r)
 		if path == "/items/2" {
@@ -76,8 +70,8 @@ func TestRoute_None(t *testing.T) {
 	none.CarryTo(t.Context())
 	none.CarryTo(context.WithValue(t.Context(), chi.RouteCtxKey, chi.NewRouteContext()))
 	route.Forgotten().CarryTo(t.Context())
-	if got := route.Pattern(t.Context()) + route.RequestID(t.Context()); got != "" {
-		t.Errorf("pattern and id without a router = %q, want none", got)
+	if got := route.Pattern(t.Context()); got != "" {
+		t.Errorf("pattern without a router = %q, want none", got)
 	}
 	if f := route.Forgotten(); !f.Exists() || route.Pattern(withRoute{t.Context(), f}) != "" {
 		t.Error("a forgotten route has a pattern, want an empty one that exists")
