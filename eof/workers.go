@@ -31,7 +31,7 @@ type workers struct {
 // worker is a goroutine that is parked, or at work.
 type worker struct {
 	next chan work.Job // closed: end
-	head [96]byte      // for unlocked
+	ran  bool          // a job
 }
 
 const idleTime = 10 * time.Second
@@ -50,7 +50,10 @@ func (p *workers) run(j work.Job) {
 		w.next <- j // there is room: w is parked, and only who took it sends
 		return
 	}
-	p.goLocked(func() { p.work(&worker{next: make(chan work.Job, 1)}, j) })
+	w := &worker{next: make(chan work.Job, 1)}
+	w.next <- j
+	p.goroutines++
+	work.Loop(func(unlocked bool) bool { return p.parks(w, unlocked) && p.work(w) }, p.left)
 }
 
 // goLocked runs f on a goroutine of its own.
@@ -80,29 +83,36 @@ func (p *workers) takeLocked() *worker {
 	return w
 }
 
-// work is a worker's goroutine. A job that calls runtime.Goexit ends it.
-func (p *workers) work(w *worker, job work.Job) {
-	atWork := true
+// work waits for a job and runs it, and reports whether there was one. A job that calls
+// runtime.Goexit ends the goroutine.
+func (p *workers) work(w *worker) (again bool) {
+	job, ok := <-w.next
+	if !ok {
+		return false
+	}
+	w.ran = true
 	defer func() {
-		if atWork {
+		if !again {
 			p.finished(nil)
 		}
 	}()
-	for ok := true; ok; job, ok = <-w.next {
-		atWork = true
-		pprof.SetGoroutineLabels(job.Context())
-		job.Run()
-		pprof.SetGoroutineLabels(context.Background())
-		job = nil // not to be kept alive by a parked worker
-		atWork = false
-		if !unlocked(&w.head) {
-			p.finished(nil) // the goroutine ends, and its thread with it
-			return
-		}
-		if !p.finished(w) {
-			return
-		}
+	pprof.SetGoroutineLabels(job.Context())
+	job.Run()
+	pprof.SetGoroutineLabels(context.Background())
+	return true
+}
+
+// parks parks a worker whose job is over. It reports whether the worker is to wait for a
+// job. If the last one has left the goroutine locked to its thread the worker has to end,
+// and its thread ends with it.
+func (p *workers) parks(w *worker, unlocked bool) bool {
+	switch {
+	case !w.ran: // its first job waits already
+		return true
+	case !unlocked:
+		w = nil
 	}
+	return p.finished(w)
 }
 
 // workOnce is the goroutine of a job that comes from a testing/synctest bubble to

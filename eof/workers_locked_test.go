@@ -82,10 +82,3 @@ func TestWorkers_LockedThreadOutsideOfBubbles(t *testing.T) {
 		}
 	}
 }
-
-func BenchmarkUnlocked(b *testing.B) {
-	var buf [96]byte
-	for b.Loop() {
-		eof.Unlocked(&buf)
-	}
-}

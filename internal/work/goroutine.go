@@ -10,8 +10,8 @@ import (
 // goroutines counts the goroutines of lastbyte that have something left to do.
 var goroutines atomic.Int64
 
-// Go runs f on a goroutine of lastbyte; all of them are started here, but those of
-// internal/peer. last is called at the end of the goroutine, also where f calls
+// Go runs f on a goroutine of lastbyte; all of them are started here or by [Loop], but
+// those of internal/peer. last is called at the end of the goroutine, also where f calls
 // runtime.Goexit: it tells the one who waits for the goroutine. Go must not be
 // inlined, since [Gone] looks for its name in stack traces.
 //
@@ -25,13 +25,52 @@ func Go(f, last func()) {
 	}()
 }
 
-// startedByGo is what the trace of a goroutine ends with that Go has started.
-var startedByGo = []byte("\ncreated by github.com/lastbyte-go/lastbyte/internal/work.Go in goroutine ")
+// Loop runs turn again and again on a goroutine of lastbyte, as long as it says so, and
+// last as Go does. turn is told whether the turn before has left the goroutine
+// unlocked, see isUnlocked; the first one is told that it is.
+//
+// The goroutine's own function asks, and neither turn nor a function that it calls:
+// package runtime writes the whole of a trace even if there is space for the first line
+// alone, and each function that was called takes as long again as that line.
+//
+//go:noinline
+func Loop(turn func(unlocked bool) (again bool), last func()) {
+	goroutines.Add(1)
+	go func() {
+		defer last()
+		defer goroutines.Add(-1)
+		trace := make([]byte, 96) // space for the header
+		for unlocked := true; turn(unlocked); {
+			unlocked = isUnlocked(trace[:runtime.Stack(trace, false)])
+		}
+	}()
+}
+
+// isUnlocked reports whether the goroutine with this stack trace is not locked to its
+// thread. A handler that called runtime.LockOSThread without UnlockOSThread may have
+// changed the thread (its namespaces, its credentials, its signal mask), and
+// expects the thread to end with the goroutine. Package runtime shows the lock
+// only in the header of a stack trace (goroutineheader in traceback.go of Go
+// 1.26.8 and 1.27.3): "goroutine 7 [running, locked to thread]:". For any
+// header but the two that are known the result is false.
+func isUnlocked(trace []byte) bool {
+	_, head, _ := bytes.Cut(trace, []byte(" ["))
+	head, _, ended := bytes.Cut(head, []byte("]:"))
+	state, bubble, _ := bytes.Cut(head, []byte(", "))
+	return ended && string(state) == "running" &&
+		(len(bubble) == 0 || bytes.HasPrefix(bubble, []byte("synctest bubble ")) && !bytes.Contains(bubble, []byte(",")))
+}
+
+// startedBy is what the trace of a goroutine ends with that Go or Loop has started.
+var startedBy = [][]byte{
+	[]byte("\ncreated by github.com/lastbyte-go/lastbyte/internal/work.Go in goroutine "),
+	[]byte("\ncreated by github.com/lastbyte-go/lastbyte/internal/work.Loop in goroutine "),
+}
 
 // Gone returns when no goroutine is left whose last function has been called. Such a
 // goroutine still has to return from that function, and nothing that it does before
 // can say that it has. So Gone looks at the stack traces: if they show as many
-// goroutines of [Go] as have something left to do, all others have ended.
+// goroutines of [Go] and [Loop] as have something left to do, all others have ended.
 //
 // It is for the end of a program. A look stops the world for as long as writing
 // the traces of all goroutines takes; mostly, one is enough. A process that goes on
@@ -53,7 +92,11 @@ func Gone() {
 			buf = make([]byte, 2*n)
 			n = runtime.Stack(buf, true)
 		}
-		if int64(bytes.Count(buf[:n], startedByGo)) == before && goroutines.Load() == before {
+		shown := 0
+		for _, by := range startedBy {
+			shown += bytes.Count(buf[:n], by)
+		}
+		if int64(shown) == before && goroutines.Load() == before {
 			return
 		}
 		runtime.Gosched()
