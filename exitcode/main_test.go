@@ -6,4 +6,4 @@ import (
 	"github.com/lastbyte-go/lastbyte/internal/testkit"
 )
 
-func TestMain(m *testing.M) { testkit.Waiting(m) }
+func TestMain(m *testing.M) { testkit.Waiting(m, 8) }

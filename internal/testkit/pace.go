@@ -17,15 +17,15 @@ func Rounds(few, many int) int {
 }
 
 // Waiting is the body of a TestMain, for a package whose parallel tests wait for a
-// clock far longer than they compute: eight run at a time, however few processors
+// clock far longer than they compute: so many run at a time, however few processors
 // there are, unless the command line says how many.
-func Waiting(m *testing.M) {
+func Waiting(m *testing.M, tests int) {
 	flag.Parse()
 	chosen := false
 	flag.Visit(func(f *flag.Flag) { chosen = chosen || f.Name == "test.parallel" || f.Name == "test.fuzz" })
 	if parallel := flag.Lookup("test.parallel"); !chosen {
-		if n, err := strconv.Atoi(parallel.Value.String()); err == nil && n < 8 {
-			parallel.Value.Set("8")
+		if n, err := strconv.Atoi(parallel.Value.String()); err == nil && n < tests {
+			parallel.Value.Set(strconv.Itoa(tests))
 		}
 	}
 	os.Exit(m.Run())
