@@ -14,11 +14,15 @@ import (
 // that code, and any other error exits with 500, as does one with the code [OK] or an
 // invalid one. If the client has aborted, the code is 499, whatever the error is.
 //
-// An error without a code or with one from 500 on is logged with its whole text, once.
-// The client is sent the Detail of an [ExitError] and nothing else. What only repeats
-// how the request has ended is not logged again: [ErrExited], [ErrEnded], the error of
-// an abort, an error that [ExitWith] was given before, and after an exit the error of
-// the cancelled context. Handler panics if fn is nil.
+// Where the header is out, the response ends as it stands, and looks complete unless the
+// code drops the connection: for a stream that breaks off return an [ExitError] with the
+// code [Error].
+//
+// An error without a code, or with the code [Error] or one from 500 on, is logged with its
+// whole text, once. The client is sent the Detail of an [ExitError] and nothing else. What
+// only repeats how the request has ended is not logged again: [ErrExited], [ErrEnded], the
+// error of an abort, an error that [ExitWith] was given before, and after an exit the error
+// of the cancelled context. Handler panics if fn is nil.
 func Handler(fn func(http.ResponseWriter, *http.Request) error) http.Handler {
 	if fn == nil {
 		panic("exitcode.Handler: nil function")
@@ -49,7 +53,7 @@ func fail(ctx context.Context, r *request.Request, err error, where string, hr *
 	if !code.valid() || code == OK {
 		code = http.StatusInternalServerError
 	}
-	if code >= http.StatusInternalServerError && !echoes(ctx, err) {
+	if (code >= http.StatusInternalServerError || code == Error) && !echoes(ctx, err) {
 		if hr != nil {
 			where = fmt.Sprintf("%s: %q %q", where, hr.Method, hr.URL.Path)
 		}

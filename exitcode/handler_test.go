@@ -87,7 +87,9 @@ func TestHandler_Drops(t *testing.T) {
 			s.cutOff(fmt.Sprintf("/%d?sent", code), "part", 0)
 			s.recorded(200)
 		}
-		check(t, "log", s.Logs(), "")
+		if log := s.Logs(); strings.Count(log, "\n") != 2 || strings.Count(log, `"wrapped: exit -1`) != 2 {
+			t.Errorf("log = %q, want the error with -1 in two lines, and no other", log)
+		}
 	})
 }
 
