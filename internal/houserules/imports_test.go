@@ -16,6 +16,8 @@ var house = slices.Concat([]room{
 	{".", ""},
 	{"aborttest", "abort eof middleware internal/conn internal/pipenet"}, // and only tests import it
 	{"example", "abort board eof exitcode middleware thread"},
+	{"example/plain", "eof"},
+	{"example/programs", ""},
 	{"board", "abort eof internal/route middleware"},
 	{"middleware", "abort eof exitcode thread " + core},
 

@@ -27,6 +27,26 @@ func TestREADME_ProgramsCompile(t *testing.T) {
 	}
 }
 
+// No result of theirs is dropped by mistake. errcheck is not at hand everywhere, so .ci/run
+// asks for it.
+func TestREADME_ProgramsCheckErrors(t *testing.T) {
+	if os.Getenv("LASTBYTE_ERRCHECK") == "" {
+		t.Skip("LASTBYTE_ERRCHECK is not set")
+	}
+	t.Parallel()
+	dir, pkgs := programs(t, func(text string) string { return text })
+	tools, err := filepath.Abs(filepath.Join(repository, ".ci", "tools.mod"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	args := append([]string{"tool", "-modfile=" + tools, "errcheck", "../example/plain", "../example/programs"}, pkgs...)
+	cmd := exec.CommandContext(t.Context(), "go", args...)
+	cmd.Dir = dir
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("go %q: %v\n%s", args, err, out)
+	}
+}
+
 // programs writes those of the README, changed, into packages of this module.
 func programs(t *testing.T, change func(text string) string) (dir string, pkgs []string) {
 	t.Helper()

@@ -1,0 +1,146 @@
+package programs_test
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"log/slog"
+	"net/http"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"testing/synctest"
+
+	"github.com/lastbyte-go/lastbyte/aborttest"
+	"github.com/lastbyte-go/lastbyte/exitcode"
+	"github.com/lastbyte-go/lastbyte/middleware"
+)
+
+const largest = 4 << 20 // bytes of an upload
+
+// uploads keeps files in a directory, and says how far those are that still arrive.
+type uploads struct {
+	dir  string
+	life *middleware.Lifecycle
+}
+
+func (u *uploads) handler() http.Handler {
+	mux := http.NewServeMux()
+	mux.Handle("PUT /files/{name}", exitcode.Handler(u.put))
+	mux.Handle("GET /progress", exitcode.Handler(u.progress))
+	return u.life.Handler(mux)
+}
+
+func (u *uploads) put(w http.ResponseWriter, r *http.Request) error {
+	part, err := os.CreateTemp(u.dir, "part-")
+	if err != nil {
+		return err
+	}
+	defer func() { _ = os.Remove(part.Name()) }() // half a file is no file
+	received := progress{r, 0}
+	_, err = io.Copy(io.MultiWriter(part, &received), http.MaxBytesReader(w, r.Body, largest))
+	err = errors.Join(err, part.Close())
+	if _, large := errors.AsType[*http.MaxBytesError](err); large {
+		return &exitcode.ExitError{Code: http.StatusRequestEntityTooLarge, Detail: fmt.Sprintf("At most %d bytes.", largest)}
+	}
+	if err != nil {
+		return err
+	}
+	if err := os.Rename(part.Name(), filepath.Join(u.dir, filepath.Base(r.PathValue("name")))); err != nil {
+		return err
+	}
+	w.WriteHeader(http.StatusCreated)
+	return nil
+}
+
+// progress counts what is written to it, for whoever asks and for the log.
+type progress struct {
+	r     *http.Request
+	bytes int64
+}
+
+func (p *progress) Write(b []byte) (int, error) {
+	p.bytes += int64(len(b))
+	middleware.SetAttrs(p.r.Context(), slog.Int64("received", p.bytes))
+	return len(b), nil
+}
+
+func (u *uploads) progress(w http.ResponseWriter, r *http.Request) error {
+	files := map[string]int64{}
+	for q := range u.life.Requests() {
+		for _, a := range q.Outcome.Attrs {
+			if a.Key == "received" {
+				files[filepath.Base(q.Path)] = a.Value.Int64()
+			}
+		}
+	}
+	w.Header().Set("Content-Type", "application/json")
+	return json.NewEncoder(w).Encode(files)
+}
+
+func eachUpload(t *testing.T, body func(t *testing.T, c *aborttest.Client, files func() []string)) {
+	var log strings.Builder
+	u := &uploads{life: middleware.New(middleware.Options{Slog: slog.New(slog.NewTextHandler(&log, nil))})}
+	serve := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { u.handler().ServeHTTP(w, r) })
+	aborttest.RunWith(t, aborttest.Options{Lifecycle: u.life}, serve, func(t *testing.T, c *aborttest.Client) {
+		u.dir = t.TempDir()
+		body(t, c, func() (names []string) {
+			entries, err := os.ReadDir(u.dir)
+			if err != nil {
+				t.Error(err)
+			}
+			for _, e := range entries {
+				names = append(names, e.Name())
+			}
+			return names
+		})
+	})
+}
+
+// While it arrives, others see how far an upload is. Its client leaves, and nothing is left.
+func TestUpload_ProgressAndAbort(t *testing.T) {
+	eachUpload(t, func(t *testing.T, c *aborttest.Client, files func() []string) {
+		call := c.Do(c.NewRequest("PUT", "/files/film", aborttest.Stall(1<<20)))
+		synctest.Wait()
+		if res := c.Get("/progress").Response(); res.Body != `{"film":1048576}`+"\n" {
+			t.Errorf("the progress is %+v, want 1 MB of film", res)
+		}
+		call.Leave(aborttest.Timeout)
+		if o := call.Outcome(); o.Abort == nil || o.Abort.Stage != "request" || o.Status != 499 {
+			t.Errorf("Outcome = %+v, want 499 in the middle of the request", o)
+		}
+		if names := files(); len(names) != 0 {
+			t.Errorf("the directory has %q, want nothing", names)
+		}
+		if res := c.Get("/progress").Response(); res.Body != "{}\n" {
+			t.Errorf("the progress is %+v, want none", res)
+		}
+	})
+}
+
+func TestUpload_Whole(t *testing.T) {
+	eachUpload(t, func(t *testing.T, c *aborttest.Client, files func() []string) {
+		res := c.Do(c.NewRequest("PUT", "/files/film", strings.NewReader(strings.Repeat("x", largest)))).Response()
+		if res.Status != http.StatusCreated || res.Err != nil {
+			t.Errorf("Response = %+v, want 201", res)
+		}
+		if names := files(); len(names) != 1 || names[0] != "film" {
+			t.Errorf("the directory has %q, want the film", names)
+		}
+	})
+}
+
+// A client that sends too much is told so while it still sends.
+func TestUpload_TooLarge(t *testing.T) {
+	eachUpload(t, func(t *testing.T, c *aborttest.Client, files func() []string) {
+		res := c.Do(c.NewRequest("PUT", "/files/film", aborttest.Stall(largest+1))).Response()
+		if res.Status != http.StatusRequestEntityTooLarge || !strings.Contains(res.Body, "At most 4194304 bytes.") {
+			t.Errorf("Response = %+v, want 413 with the limit", res)
+		}
+		if names := files(); len(names) != 0 {
+			t.Errorf("the directory has %q, want nothing", names)
+		}
+	})
+}
