@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"runtime"
 	"testing/synctest"
+	"time"
 
 	"github.com/lastbyte-go/lastbyte/thread"
 )
@@ -96,6 +97,18 @@ func (w *world) ends(cause error) error {
 	}
 	return nil
 }
+
+// expires lets the time of the request's Timeout pass.
+func (w *world) expires() error {
+	time.Sleep(limit)
+	if !w.race {
+		synctest.Wait()
+	}
+	return nil
+}
+
+// learn is a function of abort.AfterFunc.
+func (w *world) learn(context.Context) { w.note(func() { w.learned++ }) }
 
 // ending is how a goroutine ends.
 func ending(arg byte) func() {

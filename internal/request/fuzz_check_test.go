@@ -94,8 +94,8 @@ func (w *world) check(t *testing.T, m *model, said string) {
 	if w.loose {
 		return
 	}
-	if (o.Abort != nil) != m.gone || (o.EOF > 0) != (m.winner == "sent") || w.calls != m.calls || w.accepted != m.tasks {
-		t.Errorf("%s: Outcome = %+v, %d calls of the callback, %d tasks, want\n%+v", said, o, w.calls, w.accepted, *m)
+	if (o.Abort != nil) != m.gone || (o.EOF > 0) != (m.winner == "sent") || w.calls != m.calls || w.learned != m.learned || w.accepted != m.tasks {
+		t.Errorf("%s: Outcome = %+v, %d calls of the callback, %d of AfterFunc's, %d tasks, want\n%+v", said, o, w.calls, w.learned, w.accepted, *m)
 	}
 	o.Abort, o.EOF, o.Start, o.Duration = nil, 0, time.Time{}, 0
 	told := m.told

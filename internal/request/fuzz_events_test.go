@@ -62,6 +62,11 @@ var events = []event{
 		a, ctx := w.who(arg)
 		return w.by(a, func() error { return abort.On(ctx, w.callback) })
 	}, func(m *model, _ byte) error { return m.ons() }},
+	{"after", func(w *world, arg byte) error {
+		a, ctx := w.who(arg)
+		return w.by(a, func() error { abort.AfterFunc(ctx, w.learn); return nil })
+	}, func(m *model, _ byte) error { return m.afters() }},
+	{"expire", func(w *world, _ byte) error { return w.expires() }, func(m *model, _ byte) error { return m.expires() }},
 	{"send", func(w *world, arg byte) error {
 		a, ctx := w.who(arg)
 		return w.by(a, func() error { return eof.Send(ctx) })

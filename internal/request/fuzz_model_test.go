@@ -19,6 +19,7 @@ type model struct {
 	code                                            exitcode.Code
 	threads, tasks, calls                           int // at work; accepted; of the callback
 	exit, on, calling                               bool
+	waiting, learned                                int // functions of AfterFunc: that wait for an abort, that have run
 	committed, hijacked, gone, panicked, cut, outer bool
 	answered                                        bool
 	stands                                          bool // an exit waits for the handler, which may say that the body is not whole
@@ -135,7 +136,7 @@ func (m *model) settle() error {
 // panics: the handler does; cut: with http.ErrAbortHandler.
 func (m *model) panics(cut bool) error {
 	if !m.detach || m.winner == "aborted" { // the serving goroutine panics
-		m.panicked, m.cut = !cut, cut
+		m.panicked, m.cut = !cut, m.cut || cut
 	} else if m.winner == "" {
 		m.winner, m.panicked, m.cut = "returned", !cut, cut
 	} else if m.stands {
@@ -179,43 +180,15 @@ func (m *model) exits(code exitcode.Code, beside bool) error {
 	return nil
 }
 
-func (m *model) leaves() error {
-	m.left = !m.outer
-	if m.left && m.answered {
-		m.cancelled = m.cancelled || m.winner != "sent"
+// expires: the Timeout's time is up, for the first time or again.
+func (m *model) expires() error {
+	if m.winner != "" || m.hijacked {
 		return nil
 	}
-	if m.check && m.winner == "" && !m.gone && !m.outer {
-		if m.gone = true; m.on {
-			m.calls, m.calling = 1, true
-			return nil
-		}
-		m.winner, m.cancelled = "aborted", true // ServeHTTP waits for the handler
-	}
-	return nil
-}
-
-// outers: the context around lastbyte ends, and not by the client's doing.
-func (m *model) outers() error {
-	if !m.left && !m.outer {
-		m.outer = true
-		m.cancelled = m.cancelled || m.winner != "sent"
-	}
-	return nil
-}
-
-func (m *model) ons() error {
-	switch {
-	case m.winner != "" && m.winner != "aborted", m.back && m.threads == 0 && !m.calling:
-		return request.ErrEnded
-	case !m.check:
-		return request.ErrCheckOff
-	case m.on:
-		return request.ErrDuplicate
-	}
-	if m.on = true; m.gone {
-		m.calls, m.calling = 1, true
-	}
+	m.cancelled = true
+	m.winner, m.exit, m.code = "exited", true, http.StatusGatewayTimeout
+	m.cut = m.committed // what has begun never looks complete
+	m.end(m.detach)
 	return nil
 }
 
@@ -271,7 +244,7 @@ func (m *model) outcome() middleware.Outcome {
 		if m.exit {
 			o.Status = max(int(m.code), 0)
 		}
-	case m.committed, !dropped && !m.panicked && !m.cut && !m.hijacked:
+	case m.committed, !dropped && !m.panicked && !m.cut && !m.hijacked && !m.gone:
 		o.Sent = m.status
 	case m.panicked && !dropped:
 		o.Status = http.StatusInternalServerError

@@ -10,6 +10,7 @@ import (
 	"sync"
 	"testing"
 	"testing/synctest"
+	"time"
 
 	"github.com/lastbyte-go/lastbyte/abort"
 	"github.com/lastbyte-go/lastbyte/exitcode"
@@ -39,9 +40,13 @@ type world struct {
 	calls    int
 	accepted int // tasks
 	ran      int
+	learned  int // of an abort, by functions of AfterFunc
 	outcomes []middleware.Outcome
 	returned bool
 }
+
+// limit is the request's Timeout.
+const limit = time.Hour
 
 // actor is a goroutine that does what it is told.
 type actor struct {
@@ -90,6 +95,7 @@ func newWorld(t *testing.T, b byte) (*world, *model) {
 		}
 		w.handler.run()
 	})
+	h = exitcode.Timeout(limit, http.StatusGatewayTimeout)(h)
 	if !m.check {
 		h = abort.Ignore(h)
 	}
