@@ -16,6 +16,7 @@ import (
 	"github.com/gobwas/ws/wsutil"
 	gorilla "github.com/gorilla/websocket"
 
+	"github.com/lastbyte-go/lastbyte/eof"
 	"github.com/lastbyte-go/lastbyte/internal/testkit"
 	"github.com/lastbyte-go/lastbyte/middleware"
 )
@@ -47,8 +48,9 @@ func status(err error) int {
 const grace = 2 * time.Second
 
 // drained serves h, inside a Lifecycle, by Serve. The result stops it, and fails the
-// test unless Serve returns nil between half of the grace and its end.
-func drained(t *testing.T, detach bool, h http.Handler) (addr string, stop func()) {
+// test unless Serve returns nil: before half of the grace, or from then on if the
+// connection is left alone until then.
+func drained(t *testing.T, detach, leftAlone bool, h http.Handler) (addr string, stop func()) {
 	t.Helper()
 	life := middleware.New(middleware.Options{Grace: grace})
 	wrap := life.Handler
@@ -69,8 +71,8 @@ func drained(t *testing.T, detach bool, h http.Handler) (addr string, stop func(
 		if err := testkit.Await(t, served, "Serve"); err != nil {
 			t.Errorf("Serve() = %v, want nil: nothing was given up", err)
 		}
-		if took := time.Since(began); took < grace/2 {
-			t.Errorf("Serve took %v, want the connection left alone for half of %v", took, grace)
+		if took := time.Since(began); took < grace/2 == leftAlone {
+			t.Errorf("Serve took %v of %v; the connection is left alone for half of that: want %t", took, grace, leftAlone)
 		}
 	}
 }
@@ -103,19 +105,35 @@ func eachDrained(t *testing.T, body func(t *testing.T, l library, detach bool)) 
 	}
 }
 
-// A WebSocket is told by its context at half of the grace, and has time to say 1001.
+// A WebSocket that is blocked in a read says 1001 when the drain begins, by OnDrain; one
+// that knows its context alone, at half of the grace.
 func TestB13_WebSocketSaysGoingAway(t *testing.T) {
+	t.Run("OnDrain", func(t *testing.T) {
+		saysGoingAway(t, false, func(ctx context.Context, sock socket) error {
+			defer eof.OnDrain(ctx, func(context.Context) { _ = goAway(sock) })()
+			return echo(ctx, sock)
+		})
+	})
+	t.Run("context", func(t *testing.T) {
+		saysGoingAway(t, true, func(ctx context.Context, sock socket) error {
+			defer context.AfterFunc(ctx, func() { _ = goAway(sock) })()
+			return echo(context.Background(), sock) // coder's library closes the connection at the end of ctx
+		})
+	})
+}
+
+func saysGoingAway(t *testing.T, leftAlone bool, serve func(ctx context.Context, sock socket) error) {
 	eachDrained(t, func(t *testing.T, l library, detach bool) {
-		addr, stop := drained(t, detach, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		addr, stop := drained(t, detach, leftAlone, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			sock, err := l.accept(w, r)
 			if err != nil {
 				t.Errorf("accept() = %v, want nil", err)
 				return
 			}
 			defer sock.drop()
-			defer context.AfterFunc(r.Context(), func() { _ = goAway(sock) })()
-			// Not the request's context: coder's library closes the connection at its end.
-			_ = echo(context.Background(), sock)
+			if err := serve(r.Context(), sock); status(err) != 1001 {
+				t.Errorf("server's read() = %v, want the client's answer with status 1001", err)
+			}
 		}))
 		g := l.visit(t, addr)
 		g.echoed(t, "hello")
@@ -150,7 +168,7 @@ func TestB13_ProxiedWebSocket(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		addr, stop := drained(t, detach, &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target) }})
+		addr, stop := drained(t, detach, true, &httputil.ReverseProxy{Rewrite: func(r *httputil.ProxyRequest) { r.SetURL(target) }})
 		g := l.visit(t, addr)
 		g.echoed(t, "hello")
 		stop()
