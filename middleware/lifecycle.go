@@ -45,7 +45,8 @@ type Options struct {
 	// It also writes problems during a request and after it, such as the panics of
 	// tasks and detached handlers, with their stacks, and once that a server was never
 	// attached, see Attach. The level is error for a status
-	// from 500 on, for a panic and for a problem, otherwise info. Each line has
+	// from 500 on, for a panic and for a problem, otherwise info. A panic after the
+	// response is in the line of the detached work. Each line has
 	// method, path, route and request_id: the route is chi's, or the pattern of an
 	// http.ServeMux without its method; the id is that of chi's RequestID, or the
 	// first 128 bytes of the X-Request-Id that the request came with. The zero value

@@ -65,7 +65,7 @@ func (l *line) append(attrs []slog.Attr) []slog.Attr {
 		attrs = append(attrs, slog.String("proto", l.facts.proto))
 		attrs = l.outcome.append(attrs)
 	case detachedWork:
-		attrs = append(l.outcome.appendWork(attrs), l.outcome.Attrs...)
+		attrs = append(l.outcome.appendPanicked(l.outcome.appendWork(attrs)), l.outcome.Attrs...)
 	}
 	return attrs
 }

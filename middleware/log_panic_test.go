@@ -104,13 +104,19 @@ func eachOutliving(t *testing.T, o middleware.Options, check func(t *testing.T, 
 	}
 }
 
+// isProblem reports whether line is about what went wrong; not that of the request, which
+// may have the status 503, or of its detached work, which says that it panicked.
+func isProblem(line map[string]any) bool {
+	return line["level"] == "error" && line["message"] != "request" && line["message"] != "detached work ended"
+}
+
 // Issue 10, 30: what panics behind the response is in the Lifecycle's log, once,
 // with its stack and the request that it came from.
 func TestLog_PanicsOfBackgroundWork(t *testing.T) {
 	eachOutliving(t, middleware.Options{}, func(t *testing.T, what string, _ bool, s *pipenet.Server, log *lines) {
 		var problems []map[string]any
 		for _, line := range log.take(t) {
-			if line["level"] == "error" && line["message"] != "request" { // that one has the status 503
+			if isProblem(line) {
 				problems = append(problems, line)
 			}
 			for key, want := range map[string]any{"method": "GET", "path": "/item/7", "route": "/item/{id}", "request_id": "the id"} {
@@ -155,7 +161,7 @@ func TestLog_PanicsWithOnPanic(t *testing.T) {
 	eachOutliving(t, o, func(t *testing.T, what string, background bool, s *pipenet.Server, log *lines) {
 		problems := 0
 		for _, line := range log.take(t) {
-			if line["level"] == "error" && line["message"] != "request" { // that one has the status 503
+			if isProblem(line) {
 				problems++
 			}
 		}

@@ -245,8 +245,12 @@ func (l *Lifecycle) workLine(ctx context.Context, req *http.Request, out Outcome
 	if l.skip != nil && l.skip(req, out) {
 		return
 	}
+	level := slog.LevelInfo // the status was that of another line
+	if out.Panicked {
+		level = slog.LevelError
+	}
 	l.log.write(ctx, &line{
-		level: slog.LevelInfo, text: "detached work ended", facts: came.now(req, ctx), about: detachedWork, outcome: out,
+		level: level, text: "detached work ended", facts: came.now(req, ctx), about: detachedWork, outcome: out,
 	})
 }
 

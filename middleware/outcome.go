@@ -29,7 +29,7 @@ type Outcome struct {
 	Abort    *abort.Error  // the client's abort; nil if there was none
 	EOF      time.Duration // from Start to the end of the response by eof.Send; 0 without it
 	Hijacked bool          // the handler has hijacked the connection
-	Panicked bool          // the handler panicked, with another value than http.ErrAbortHandler
+	Panicked bool          // the handler panicked, with another value than http.ErrAbortHandler; after the response: for OnDone
 	Cut      bool          // the handler panicked with http.ErrAbortHandler while the client was there
 	Worked   time.Duration // from Start to the end of a handler that outlived the response; 0 before that, and for every other
 	Attrs    []slog.Attr   // what SetAttrs added
@@ -80,9 +80,7 @@ func (o *Outcome) append(attrs []slog.Attr) []slog.Attr {
 	if o.Hijacked {
 		attrs = append(attrs, slog.Bool("hijacked", true))
 	}
-	if o.Panicked {
-		attrs = append(attrs, slog.Bool("panicked", true))
-	}
+	attrs = o.appendPanicked(attrs)
 	if o.Cut {
 		attrs = append(attrs, slog.Bool("cut", true))
 	}
@@ -96,6 +94,14 @@ func (o *Outcome) appendWork(attrs []slog.Attr) []slog.Attr {
 	}
 	if o.Worked > 0 {
 		attrs = append(attrs, slog.Float64("worked_ms", ms(o.Worked)))
+	}
+	return attrs
+}
+
+// appendPanicked appends that the handler panicked.
+func (o *Outcome) appendPanicked(attrs []slog.Attr) []slog.Attr {
+	if o.Panicked {
+		attrs = append(attrs, slog.Bool("panicked", true))
 	}
 	return attrs
 }

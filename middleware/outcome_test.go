@@ -53,7 +53,7 @@ var endings = []ending{
 		exitcode.Exit(r.Context(), exitcode.Close)
 		panic("on purpose")
 	}, false, 444, 0, 0, func(o middleware.Outcome) bool { return o.Panicked && o.Exited && o.Exit == exitcode.Close }},
-	{"abort, then panic", mounts[:1], func(_ http.ResponseWriter, r *http.Request) {
+	{"abort, then panic", mounts, func(_ http.ResponseWriter, r *http.Request) {
 		<-r.Context().Done()
 		panic("on purpose")
 	}, true, 499, 0, 0, func(o middleware.Outcome) bool { return o.Panicked && o.Abort != nil }},

@@ -22,6 +22,11 @@ func (d *Detached) finish(l usercall.Left) {
 		r.drain() // a panic has no client to hear of it at once
 		ending = true
 	}
+	if !ending && l.Panicked() { // before the serving goroutine is woken, which may tell of the end
+		r.mu.Lock()
+		r.rareLocked().late = true
+		r.mu.Unlock()
+	}
 	switch {
 	case ending:
 		d.handBack(l, reachable)

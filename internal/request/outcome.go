@@ -78,6 +78,19 @@ func (r *Request) outcomeLocked() Outcome {
 		o.Cut = x.broken && !s.HasAny(lifecycle.ClientGone)
 	}
 	o.say(s, broken)
+	if x := r.rare; x != nil {
+		o.Panicked = o.Panicked || x.late
+	}
+	return o
+}
+
+// endOutcomeLocked is outcomeLocked at the end of the response. doneTells: what the
+// handler has come to since is for Observer.Done.
+func (r *Request) endOutcomeLocked(doneTells bool) Outcome {
+	o := r.outcomeLocked()
+	if doneTells && r.rare != nil {
+		o.Panicked = r.rare.panicked
+	}
 	return o
 }
 

@@ -125,6 +125,7 @@ type rare struct {
 	writeBy  time.Time           // likewise
 	panicked bool                // or left by runtime.Goexit
 	broken   bool                // by a panic with http.ErrAbortHandler
+	late     bool                // a handler panicked whose response had its ending
 	throws   [scope.Kinds]throws // by kind
 	logged   *any                // what a detached handler has panicked with, if it was logged; see passOn
 

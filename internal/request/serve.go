@@ -102,15 +102,15 @@ func (r *Request) end() (cut bool) {
 		shields, calls = r.shieldsLocked(), r.callsLocked()
 	} // else what Shield gave ends with the handler
 	obs := r.cfg.Load().Observer
+	last := r.hasAny(lifecycle.Done) // else the goroutine of the handler is the last
+	over := d != nil && last && d.counted && r.winner() == lifecycle.Sent
 	var out Outcome
 	if obs != nil {
 		r.duration = r.Age()
-		out = r.outcomeLocked()
+		out = r.endOutcomeLocked(over || !last && d.counted)
 	}
 	form := r.uploaded(d)
 	tracked := r.trackedLocked()
-	last := r.hasAny(lifecycle.Done) // else the goroutine of the handler is the last
-	over := d != nil && last && d.counted && r.winner() == lifecycle.Sent
 	r.mu.Unlock()
 
 	nethttp.RemoveFiles(r.in.Context(), form)
