@@ -1,0 +1,179 @@
+package thirdparty_test
+
+import (
+	"context"
+	"fmt"
+	"net"
+	"net/http"
+	"sync"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	coder "github.com/coder/websocket"
+
+	"github.com/lastbyte-go/lastbyte/abort"
+	"github.com/lastbyte-go/lastbyte/aborttest"
+	"github.com/lastbyte-go/lastbyte/eof"
+	"github.com/lastbyte-go/lastbyte/middleware"
+)
+
+// chat is a room, as a user of lastbyte and coder/websocket writes one: everybody hears
+// what the others say, who has left and how, and is told when the server shuts down.
+type chat struct {
+	mu      sync.Mutex
+	members map[*coder.Conn]bool
+}
+
+func (c *chat) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	ctx, name := r.Context(), r.URL.Query().Get("name")
+	conn, err := coder.Accept(w, r, nil)
+	if err != nil {
+		return // Accept has answered
+	}
+	defer func() { _ = conn.CloseNow() }()
+	stop := eof.OnDrain(ctx, func(context.Context) { _ = conn.Close(coder.StatusGoingAway, "") })
+	defer stop()
+	c.set(conn, true)
+	for {
+		_, text, err := conn.Read(ctx)
+		if err != nil {
+			c.set(conn, false)
+			how := "left"
+			if e, ok := abort.Cause(ctx); ok {
+				how = "was lost: " + string(e.Reason)
+			}
+			// Not with the request's context, which has ended if the client has left.
+			c.say(context.WithoutCancel(ctx), conn, name+" "+how)
+			return
+		}
+		c.say(ctx, conn, name+": "+string(text))
+	}
+}
+
+func (c *chat) set(conn *coder.Conn, here bool) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if here {
+		c.members[conn] = true
+	} else {
+		delete(c.members, conn)
+	}
+}
+
+// say tells everybody but from. A member that cannot be written to has its own end.
+func (c *chat) say(ctx context.Context, from *coder.Conn, text string) {
+	c.mu.Lock()
+	var others []*coder.Conn
+	for m := range c.members {
+		if m != from {
+			others = append(others, m)
+		}
+	}
+	c.mu.Unlock()
+	for _, m := range others {
+		_ = m.Write(ctx, coder.MessageText, []byte(text))
+	}
+}
+
+// visitor is a member's end.
+type visitor struct {
+	*coder.Conn
+	net *aborttest.Conn
+}
+
+func (v visitor) hears(t *testing.T, want string) {
+	t.Helper()
+	if _, text, err := v.Read(t.Context()); err != nil || string(text) != want {
+		t.Errorf("Read() = %q, %v, want %q", text, err, want)
+	}
+}
+
+// inChat runs body with ann and bob in a room. stop is SIGTERM, and returns when the
+// server has ended.
+func inChat(t *testing.T, body func(t *testing.T, c *aborttest.Client, ann, bob visitor, stop func() error)) {
+	synctest.Test(t, func(t *testing.T) {
+		life := middleware.New(middleware.Options{})
+		ctx, cancel := context.WithCancel(t.Context())
+		ended := make(chan error, 1)
+		c := aborttest.Start(t, aborttest.Options{Lifecycle: life, Serve: func(srv *http.Server, ln net.Listener) error {
+			ended <- life.Serve(ctx, srv, ln)
+			return nil
+		}}, life.Handler(&chat{members: map[*coder.Conn]bool{}}))
+		visit := func(name string) (v visitor) {
+			transport := &http.Transport{DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
+				conn, err := c.DialContext(ctx, network, addr)
+				v.net, _ = conn.(*aborttest.Conn)
+				return conn, err
+			}}
+			var err error
+			v.Conn, _, err = coder.Dial(t.Context(), c.URL()+"/?name="+name, &coder.DialOptions{HTTPClient: &http.Client{Transport: transport}})
+			if err != nil {
+				t.Fatalf("Dial = %v, want a WebSocket", err)
+			}
+			t.Cleanup(func() { _ = v.CloseNow() })
+			return v
+		}
+		ann, bob := visit("ann"), visit("bob")
+		synctest.Wait() // both are in the room
+		body(t, c, ann, bob, func() error { cancel(); return <-ended })
+	})
+}
+
+func TestChat_MemberIsLost(t *testing.T) {
+	t.Parallel()
+	inChat(t, func(t *testing.T, c *aborttest.Client, ann, bob visitor, _ func() error) {
+		if err := ann.Write(t.Context(), coder.MessageText, []byte("hello")); err != nil {
+			t.Error(err)
+		}
+		bob.hears(t, "ann: hello")
+		if err := ann.net.Leave(aborttest.Reset); err != nil {
+			t.Error(err)
+		}
+		bob.hears(t, "ann was lost: reset")
+		if o := c.Calls()[0].Outcome(); o.Status != 101 || o.Abort == nil || !o.Hijacked {
+			t.Errorf("Outcome = %+v, want an abort after 101", o)
+		}
+	})
+}
+
+// A member that says goodbye has not aborted.
+func TestChat_MemberLeaves(t *testing.T) {
+	t.Parallel()
+	inChat(t, func(t *testing.T, c *aborttest.Client, ann, bob visitor, _ func() error) {
+		if err := ann.Close(coder.StatusNormalClosure, ""); err != nil {
+			t.Errorf("Close() = %v, want nil", err)
+		}
+		bob.hears(t, "ann left")
+		if o := c.Calls()[0].Outcome(); o.Status != 101 || o.Abort != nil {
+			t.Errorf("Outcome = %+v, want 101 and no abort", o)
+		}
+	})
+}
+
+// Everybody is told of a shutdown, which then takes no time.
+func TestChat_Shutdown(t *testing.T) {
+	t.Parallel()
+	inChat(t, func(t *testing.T, _ *aborttest.Client, ann, bob visitor, stop func() error) {
+		met := make(chan string, 2)
+		for _, v := range []visitor{ann, bob} {
+			go func() {
+				var err error
+				for err == nil { // the other one may be seen leaving first
+					_, _, err = v.Read(t.Context())
+				}
+				met <- fmt.Sprint(coder.CloseStatus(err))
+			}()
+		}
+		synctest.Wait()
+		began := time.Now()
+		if err := stop(); err != nil || time.Since(began) > time.Second {
+			t.Errorf("Serve() = %v after %v, want nil at once", err, time.Since(began))
+		}
+		for range 2 {
+			if status := <-met; status != "StatusGoingAway" {
+				t.Errorf("a member's read has met %s, want StatusGoingAway", status)
+			}
+		}
+	})
+}
