@@ -49,7 +49,10 @@ type Options struct {
 	// response is in the line of the detached work. Each line has
 	// method, path, route and request_id: the route is chi's, or the pattern of an
 	// http.ServeMux without its method; the id is that of chi's RequestID, or the
-	// first 128 bytes of the X-Request-Id that the request came with. The zero value
+	// X-Request-Id that the request came with; of both the first 128 bytes. A ServeMux
+	// inside the Lifecycle writes its pattern to the request, which is read once the
+	// handler has returned, or has gone through exitcode.Handler and the like: a line
+	// before that has no route. The zero value
 	// writes nothing, and problems are logged by http.Server.ErrorLog. A panic of the
 	// Logger is logged by the standard logger.
 	Logger zerolog.Logger

@@ -9,6 +9,8 @@ import (
 
 	chimiddleware "github.com/go-chi/chi/v5/middleware"
 	"github.com/rs/zerolog"
+
+	"github.com/lastbyte-go/lastbyte/internal/request"
 )
 
 // maxFields is for how many fields of a line there is room on the stack.
@@ -161,11 +163,11 @@ func addAny(e *zerolog.Event, key string, v any) {
 	}
 }
 
-// requestID is the id that chi's RequestID gave the request of ctx, else what the
-// request came with.
+// requestID is the id that chi's RequestID gave the request of ctx, which may be what
+// the request came with, else what it came with.
 func requestID(ctx context.Context, came string) string {
 	if id := chimiddleware.GetReqID(ctx); id != "" {
-		return id
+		return request.CutID(id)
 	}
 	return came
 }

@@ -101,5 +101,8 @@ func CameWith(h http.Header) string {
 	if len(id) == 0 {
 		return ""
 	}
-	return id[0][:min(len(id[0]), maxID)]
+	return CutID(id[0])
 }
+
+// CutID is id, which a client may have chosen, as it is logged.
+func CutID(id string) string { return id[:min(len(id), maxID)] }
