@@ -46,7 +46,7 @@ func (t *task) nameLocked() string {
 	if t.name != "" {
 		return t.name
 	}
-	return requestName(t.method, t.route)
+	return work.RequestName(t.method, t.route)
 }
 
 // add takes a place for t, whose context has the values of ctx. It is due when after
@@ -190,7 +190,7 @@ func (t *task) call(f func(), over func(usercall.Left)) {
 // report tells of a panic, see request.Request.Report. what names the function.
 func (t *task) report(ctx context.Context, what string, l usercall.Left, tell func(v any, stack []byte)) {
 	if t.name != "" {
-		what += " " + plain(t.name)
+		what += " " + work.Plain(t.name)
 	}
 	switch {
 	case t.req != nil:

@@ -4,10 +4,10 @@ import (
 	"fmt"
 	"iter"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
-	"unicode/utf8"
+
+	"github.com/lastbyte-go/lastbyte/internal/work"
 )
 
 // Item is a piece of work of a [Background].
@@ -55,7 +55,7 @@ func (b *Background) itemsLocked() (items []Item, callbacks int) {
 		if t, ok := e.Work().(*task); ok {
 			items = append(items, Item{"task", t.nameLocked(), true, t.since})
 		} else if h := e.Handler; h != nil {
-			items = append(items, Item{"handler", requestName(h.Method, h.Route), true, h.Since})
+			items = append(items, Item{"handler", work.RequestName(h.Method, h.Route), true, h.Since})
 		} else {
 			callbacks++
 		}
@@ -73,35 +73,8 @@ func sorted(items []Item) []Item {
 	return items
 }
 
-// requestName names a request whose method the client has chosen.
-func requestName(method, route string) string {
-	if method = plain(method); strings.ContainsAny(method, " ,;()") { // HTTP/2 lets them pass
-		method = strconv.Quote(method)
-	}
-	return strings.TrimSpace(method + " " + route)
-}
-
-// maxNames is how many pieces of work an error names, and maxName how much of a name.
-const (
-	maxNames = 10
-	maxName  = 64
-)
-
-// plain gives s as it may stand in a line of text: what is not plain is quoted, and
-// what is long is cut.
-func plain(s string) string {
-	if len(s) > maxName {
-		n := maxName
-		for n > 0 && !utf8.RuneStart(s[n]) {
-			n--
-		}
-		s = s[:n] + "..."
-	}
-	if q := strconv.Quote(s); q != `"`+s+`"` {
-		return q
-	}
-	return s
-}
+// maxNames is how many pieces of work an error names.
+const maxNames = 10
 
 // gaveUp says what a shutdown gives up. The oldest are named.
 func gaveUp(items []Item, callbacks int) string {
@@ -115,7 +88,7 @@ func gaveUp(items []Item, callbacks int) string {
 		if n >= maxNames {
 			continue
 		}
-		name := plain(i.Name)
+		name := work.Plain(i.Name)
 		if name == "" {
 			name = "unnamed"
 		}

@@ -125,9 +125,9 @@ func (d *drain) atWork() (left []*request.Request, names string) {
 		}
 		route := f.route
 		if route == "" {
-			route = fmt.Sprintf("%q", f.path) // the client's word
+			route = work.Quoted(f.path) // the client's word
 		}
-		text = append(text, fmt.Sprintf("%s %s %.1fs", f.method, route, r.Age().Seconds()))
+		text = append(text, fmt.Sprintf("%s %.1fs", work.RequestName(f.method, route), r.Age().Seconds()))
 	}
 	if len(left) > maxNames {
 		text = append(text, "...")

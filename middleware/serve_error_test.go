@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/tls"
 	"errors"
+	"fmt"
 	"net"
 	"net/http"
 	"strings"
@@ -162,4 +163,17 @@ func TestNew_BadServeOptions(t *testing.T) {
 			middleware.New(c.o)
 		}()
 	}
+}
+
+// What a client has a say in is short in the error of a drain, and in one line.
+func TestServe_NamesAreCut(t *testing.T) {
+	each(t, func(t *testing.T, p pipenet.Proto, m mount) {
+		life := newLife(t, middleware.Options{Grace: 20 * time.Second})
+		s := serveBy(t, p, life, m.wrap(life, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { time.Sleep(16 * time.Second) })))
+		long := strings.Repeat("A", 3000)
+		s.Begin(s.NewRequest(long, "/%0a%22"+long, nil))
+		synctest.Wait()
+		s.stop()
+		s.returned(t, 16*time.Second, fmt.Sprintf(`middleware: shutdown cut off 1 request (%.64s... "/\n\"%.61s..." 15.0s): context deadline exceeded`, long, long))
+	})
 }
