@@ -1,0 +1,162 @@
+package thirdparty_test
+
+import (
+	"context"
+	"database/sql"
+	"errors"
+	"fmt"
+	"log/slog"
+	"net/http"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/lastbyte-go/lastbyte/abort"
+	"github.com/lastbyte-go/lastbyte/aborttest"
+	"github.com/lastbyte-go/lastbyte/exitcode"
+	"github.com/lastbyte-go/lastbyte/middleware"
+)
+
+// reports makes reports of sales, as a user of lastbyte and database/sql writes it: each
+// sale is in one report. A client that leaves during the query costs nothing. Once the
+// report is being archived, it is kept whatever the client does.
+type reports struct {
+	db      *sql.DB
+	sum     string // the query
+	archive func(ctx context.Context, report string) error
+}
+
+func (rs *reports) create(w http.ResponseWriter, r *http.Request) error {
+	ctx := r.Context()
+	kept := abort.Shield(ctx)
+	tx, err := rs.db.BeginTx(kept, nil)
+	if err != nil {
+		return fmt.Errorf("begin: %w", err)
+	}
+	defer func() { _ = tx.Rollback() }() // after Commit it does nothing
+	if _, err := tx.ExecContext(ctx, "UPDATE sales SET reported = 1"); err != nil {
+		return fmt.Errorf("mark the sales: %w", err)
+	}
+	var sum int64
+	if err := tx.QueryRowContext(ctx, rs.sum).Scan(&sum); err != nil {
+		return fmt.Errorf("sum of the sales: %w", err)
+	}
+	report := fmt.Sprintf("%d sold\n", sum)
+	if err := rs.archive(kept, report); err != nil {
+		return fmt.Errorf("archive: %w", err)
+	}
+	if err := tx.Commit(); err != nil {
+		return fmt.Errorf("commit: %w", err)
+	}
+	_, err = fmt.Fprint(w, report)
+	return err
+}
+
+// made is a call of create. reported is how many sales are in a report in the end.
+type made struct {
+	call     *aborttest.Call
+	log      string
+	reported int
+}
+
+// makeReport calls create, and body while it is at work.
+func makeReport(t *testing.T, detach bool, rs *reports, body func(call *aborttest.Call)) (m made) {
+	t.Helper()
+	var err error
+	if rs.db, err = sql.Open("sqlite", filepath.Join(t.TempDir(), "test.db")); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = rs.db.Close() }()
+	rs.db.SetMaxOpenConns(1) // one that is not given back is missed
+	if _, err := rs.db.ExecContext(t.Context(), "CREATE TABLE sales (n, reported); INSERT INTO sales VALUES (3, 0), (4, 0)"); err != nil {
+		t.Fatal(err)
+	}
+	if rs.archive == nil {
+		rs.archive = func(context.Context, string) error { return nil }
+	}
+	var log strings.Builder
+	life := middleware.New(middleware.Options{Slog: slog.New(slog.NewTextHandler(&log, nil))})
+	wrap := life.Handler
+	if detach {
+		wrap = life.Detach
+	}
+	c := aborttest.ServerWith(t, aborttest.Options{Protocols: []aborttest.Protocol{aborttest.HTTP1}, Lifecycle: life}, wrap(exitcode.Handler(rs.create)))
+	m.call = c.Post("/reports", "text/plain", strings.NewReader("sales"))
+	body(m.call)
+	m.call.Done()
+	if err := rs.db.QueryRowContext(t.Context(), "SELECT sum(reported) FROM sales").Scan(&m.reported); err != nil {
+		t.Error(err)
+	}
+	m.log = log.String()
+	return m
+}
+
+func eachReport(t *testing.T, body func(t *testing.T, detach bool)) {
+	for _, w := range wraps {
+		t.Run(w.name, func(t *testing.T) { body(t, w.detach) })
+	}
+}
+
+const sumOfSales = "SELECT sum(n) FROM sales"
+
+func TestReport_Whole(t *testing.T) {
+	eachReport(t, func(t *testing.T, detach bool) {
+		m := makeReport(t, detach, &reports{sum: sumOfSales}, func(*aborttest.Call) {})
+		if res := m.call.Response(); res.Status != 200 || res.Body != "7 sold\n" || m.reported != 2 {
+			t.Errorf("Response = %+v, %d sales are reported, want 7 sold and 2", res, m.reported)
+		}
+	})
+}
+
+// The query is interrupted, all is as before, and nothing of it is an error.
+func TestReport_ClientLeavesDuringTheQuery(t *testing.T) {
+	eachReport(t, func(t *testing.T, detach bool) {
+		k := &work{begun: make(chan struct{})}
+		current.Store(k)
+		m := makeReport(t, detach, &reports{sum: endless}, func(call *aborttest.Call) {
+			<-k.begun
+			call.Leave(aborttest.Close)
+		})
+		if o := m.call.Outcome(); o.Status != 499 || o.Abort == nil || m.reported != 0 {
+			t.Errorf("Outcome = %+v, %d sales are reported, want 499 and none", o, m.reported)
+		}
+		if strings.Contains(m.log, "ERROR") {
+			t.Errorf("the log is\n%s\nwant no error", m.log)
+		}
+	})
+}
+
+// From the archive on the report is kept.
+func TestReport_ClientLeavesDuringTheArchive(t *testing.T) {
+	eachReport(t, func(t *testing.T, detach bool) {
+		begun := make(chan struct{})
+		rs := &reports{sum: sumOfSales, archive: func(ctx context.Context, _ string) error {
+			left := make(chan struct{})
+			abort.AfterFunc(ctx, func(context.Context) { close(left) })
+			close(begun)
+			<-left
+			return ctx.Err()
+		}}
+		m := makeReport(t, detach, rs, func(call *aborttest.Call) {
+			<-begun
+			call.Leave(aborttest.Close)
+		})
+		if o := m.call.Outcome(); o.Status != 499 || o.Abort == nil || m.reported != 2 {
+			t.Errorf("Outcome = %+v, %d sales are reported, want 499 and 2", o, m.reported)
+		}
+	})
+}
+
+// An archive that is full rolls back, and the client is told no more than that.
+func TestReport_ArchiveFails(t *testing.T) {
+	eachReport(t, func(t *testing.T, detach bool) {
+		rs := &reports{sum: sumOfSales, archive: func(context.Context, string) error { return errors.New("disk of 10.0.0.7 is full") }}
+		m := makeReport(t, detach, rs, func(*aborttest.Call) {})
+		if res := m.call.Response(); res.Status != 500 || res.Body != "500 Internal Server Error\n" || m.reported != 0 {
+			t.Errorf("Response = %+v, %d sales are reported, want 500 and none", res, m.reported)
+		}
+		if strings.Count(m.log, "archive: disk of 10.0.0.7 is full") != 1 {
+			t.Errorf("the log is\n%s\nwant the error once", m.log)
+		}
+	})
+}
