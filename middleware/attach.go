@@ -50,14 +50,26 @@ func (s *servers) know(srv *http.Server) (one *server, first bool) {
 	}
 	one = new(server)
 	s.known[key] = one
-	runtime.AddCleanup(srv, s.forget, key)
+	runtime.AddCleanup(srv, forget, gone{weak.Make(s), key})
 	return one, true
 }
 
-func (s *servers) forget(key weak.Pointer[http.Server]) {
+// gone is a server of servers that is no longer reachable. It keeps neither: a cleanup
+// holds what it is given for as long as the server is there, and the Lifecycle may lead
+// to the server.
+type gone struct {
+	of  weak.Pointer[servers]
+	key weak.Pointer[http.Server]
+}
+
+func forget(g gone) {
+	s := g.of.Value()
+	if s == nil {
+		return
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.known, key)
+	delete(s.known, g.key)
 }
 
 // add counts one among those that serve, which ends a drain.

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"runtime"
 	"testing"
 	"testing/synctest"
 	"time"
+	"weak"
 
 	"github.com/lastbyte-go/lastbyte/eof"
 	"github.com/lastbyte-go/lastbyte/internal/pipenet"
@@ -93,4 +95,24 @@ func TestLifecycle_DrainOfTwoServers(t *testing.T) {
 		get(t, s.start(t, p), "/")
 		s.want(t, "a server after that", 0, nil)
 	})
+}
+
+// A Lifecycle whose observer refers to its server goes with that server.
+func TestLifecycle_Attach_KeepsNothing(t *testing.T) {
+	attach := func() weak.Pointer[middleware.Lifecycle] {
+		srv := new(http.Server)
+		life := middleware.New(middleware.Options{
+			OnEnd: func(*http.Request, middleware.Outcome) { srv.SetKeepAlivesEnabled(false) },
+		})
+		life.Attach(srv)
+		return weak.Make(life)
+	}
+	life := attach()
+	for range 100 { // what a cleanup holds goes one cycle later
+		runtime.GC()
+		if life.Value() == nil {
+			return
+		}
+	}
+	t.Error("the Lifecycle is reachable after its server, want it gone")
 }
