@@ -56,6 +56,12 @@ func (f facts) LeftFirst() peer.State { return f.c.LeftFirst() }
 func (f facts) BeganToClose() bool    { return f.c.BeganToClose() }
 func (f facts) ShuttingDown() bool    { return f.c != nil && f.c.ShuttingDown() }
 
+// WritesGiveUp is false for a request that is younger than the time which that takes.
+func (f facts) WritesGiveUp() bool {
+	srv := f.r.server()
+	return srv != nil && srv.HTTP2 != nil && srv.HTTP2.WriteByteTimeout > 0 && f.r.Age() >= srv.HTTP2.WriteByteTimeout
+}
+
 func (f facts) DeadlinePassed() bool { return f.r.pastDeadline() }
 func (f facts) DrainTimedOut() bool {
 	return f.r.http1() && f.r.bodyUnread() && f.r.readTimeoutPassed()

@@ -24,6 +24,10 @@ type Stream interface {
 
 	// ShuttingDown reports whether Shutdown of the server was called.
 	ShuttingDown() bool
+
+	// WritesGiveUp reports whether the server may have closed the connection because
+	// the client took nothing (HTTP2Config.WriteByteTimeout).
+	WritesGiveUp() bool
 }
 
 // stream judges over HTTP/2, where a client that leaves resets its stream, or
@@ -65,9 +69,12 @@ func closedFromHere(c Stream, w Word) verdict {
 	switch {
 	case w.mayBeCalling(c):
 		return undecided
-	case w.Reason == WriteFailed && (nethttp.IsDisconnected(w.Err) || w.timedOut()) && !c.ShuttingDown():
-		// Where a frame cannot be written, net/http closes the connection at
-		// once, ahead of all that could tell, and the writer is told no more.
+	case w.Reason != WriteFailed || c.ShuttingDown():
+		return byServer
+	case w.timedOut(), nethttp.IsDisconnected(w.Err) && c.WritesGiveUp():
+		// Where a frame cannot be written in time, net/http closes the connection at
+		// once, and those who wait for other frames are told no more. After a Close of
+		// the server, which ends a Write that is stuck, they are told the same.
 		return byClient(WriteFailed)
 	}
 	return byServer

@@ -19,7 +19,7 @@ type request struct {
 	queued                           bool
 	noConn, tls, baseEnded, closing  bool
 	closedHere                       bool
-	told, down                       bool
+	told, down, giveUp               bool
 	peer, leftFirst                  peer.State
 	calling, writing, answered       bool
 	deadline, readTimedOut, drain    bool
@@ -45,6 +45,7 @@ func (r *request) BeganToClose() bool         { return r.closing }
 func (r *request) Hooked() bool               { return r.told }
 func (r *request) LeftFirst() peer.State      { return r.leftFirst }
 func (r *request) ShuttingDown() bool         { return r.down }
+func (r *request) WritesGiveUp() bool         { return r.giveUp }
 func (r *request) Calling() bool              { return r.calling }
 func (r *request) Writing() bool              { return r.writing }
 func (r *request) Answered() bool             { return r.answered }
@@ -148,13 +149,14 @@ var http2 = []row{
 	{"A8 RST, closed here then", request{peer: peer.Local, told: true, leftFirst: peer.Reset}, failed(errDisconnected), verdict.Client, verdict.Reset},
 	{"A8 FIN, nobody tells", request{peer: peer.Local}, ended, verdict.Client, verdict.Closed},
 	{"A8 nobody to ask", request{noConn: true}, ended, verdict.Client, verdict.Unverified},
-	{"A9 a frame failed", request{peer: peer.Local, told: true}, failed(errDisconnected), verdict.Client, verdict.WriteFailed},
+	{"A9 a frame failed", request{peer: peer.Local, told: true, giveUp: true}, failed(errDisconnected), verdict.Client, verdict.WriteFailed},
 	{"A9 ECONNRESET", request{peer: peer.Local, told: true}, failed(syscall.ECONNRESET), verdict.Client, verdict.Reset},
 	{"A9 EPIPE", request{peer: peer.Local, told: true}, failed(syscall.EPIPE), verdict.Client, verdict.WriteFailed},
 
 	{"N2 closed here", request{peer: peer.Local, told: true}, ended, verdict.Server, ""},
 	{"N2 closed here, a write waits", request{peer: peer.Local, told: true, calling: true}, ended, verdict.Undecided, ""},
-	{"N2 shutdown, and a frame failed", request{peer: peer.Local, told: true, down: true}, failed(errDisconnected), verdict.Server, ""},
+	{"N2 closed here, a frame was stuck", request{peer: peer.Local, told: true}, failed(errDisconnected), verdict.Server, ""},
+	{"N2 shutdown, and a frame failed", request{peer: peer.Local, told: true, giveUp: true, down: true}, failed(errDisconnected), verdict.Server, ""},
 	{"N2 the answer to a close_notify", request{tls: true, peer: peer.Closed, told: true, closing: true}, ended, verdict.Server, ""},
 	{"N2 base context", request{peer: alive, baseEnded: true}, ended, verdict.Server, ""},
 	{"N3 write deadline", request{peer: alive, deadline: true}, ended, verdict.Server, ""},
