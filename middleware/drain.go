@@ -83,6 +83,9 @@ func (d *drain) requests(grace context.Context) {
 	defer cancel()
 	d.l.servers.remove(d.l, d.server) // net/http would say so a little later
 	err := d.srv.Shutdown(until)
+	if err == nil {
+		err = d.leftBehind(until)
+	}
 	if err == nil || until.Err() == nil {
 		d.note(err) // of closing a listener
 	} else {
@@ -92,6 +95,21 @@ func (d *drain) requests(grace context.Context) {
 		d.over = true
 		d.note(unlessClosed(<-d.served))
 	}
+}
+
+// leftBehind waits for handlers that net/http does not wait for: that of an HTTP/2 stream
+// which the client has reset, and all of them once somebody has called Server.Close. They,
+// too, use what Options.Last is about to close.
+func (d *drain) leftBehind(until context.Context) error {
+	left, _ := d.atWork()
+	if len(left) == 0 {
+		return nil
+	}
+	d.l.endings.wait(until, left)
+	if left, _ = d.atWork(); len(left) == 0 {
+		return nil
+	}
+	return until.Err()
 }
 
 // cut cuts the connections that are left, and waits for their handlers: they use what

@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -184,6 +185,37 @@ func TestServe_ToldRequestExits(t *testing.T) {
 		res, err := call.Wait()
 		if status, text := answer(t, res, err); status != 503 || !strings.Contains(text, `"status":503`) {
 			t.Errorf("answer = %d %q, want 503 with its page", status, text)
+		}
+	})
+}
+
+// Serve waits for handlers that net/http does not wait for: of streams that were reset, and
+// after a Close elsewhere. They use what Last closes.
+func TestServe_WaitsForHandlersWithoutAConnection(t *testing.T) {
+	each(t, func(t *testing.T, p pipenet.Proto, m mount) {
+		for _, how := range []string{"the client leaves", "Server.Close"} {
+			for work, want := range map[time.Duration]string{8 * time.Second: "", 16 * time.Second: "cut off 1 request (GET \"/\" 1"} {
+				var returned atomic.Bool
+				life := newLife(t, middleware.Options{Grace: 20 * time.Second, Last: func(context.Context) error {
+					if !returned.Load() {
+						t.Errorf("%s: Last was called before the handler had returned", how)
+					}
+					return nil
+				}})
+				s := serveBy(t, p, life, m.wrap(life, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+					time.Sleep(work)
+					returned.Store(true)
+				})))
+				call := s.Begin(s.NewRequest("GET", "/", nil))
+				synctest.Wait()
+				s.stop()
+				if how == "Server.Close" {
+					_ = s.Config.Close()
+				} else {
+					call.Cancel()
+				}
+				s.returned(t, work, want)
+			}
 		}
 	})
 }
