@@ -30,7 +30,7 @@ type Outcome struct {
 	EOF      time.Duration // from Start to the end of the response by eof.Send; 0 without it
 	Hijacked bool          // the handler has hijacked the connection
 	Panicked bool          // the handler panicked, with another value than http.ErrAbortHandler; after the response: for OnDone
-	Cut      bool          // the handler panicked with http.ErrAbortHandler while the client was there
+	Cut      bool          // the response was broken off on this side: by http.ErrAbortHandler, or by a Timeout or Recover after the header
 	Worked   time.Duration // from Start to the end of a handler that outlived the response; 0 before that, and for every other
 	Attrs    []slog.Attr   // what SetAttrs added
 }
