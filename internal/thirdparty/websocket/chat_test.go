@@ -77,10 +77,7 @@ func (c *chat) say(ctx context.Context, from *coder.Conn, text string) {
 }
 
 // visitor is a member's end.
-type visitor struct {
-	*coder.Conn
-	net *aborttest.Conn
-}
+type visitor struct{ *coder.Conn }
 
 func (v visitor) hears(t *testing.T, want string) {
 	t.Helper()
@@ -100,19 +97,13 @@ func inChat(t *testing.T, body func(t *testing.T, c *aborttest.Client, ann, bob 
 			ended <- life.Serve(ctx, srv, ln)
 			return nil
 		}}, life.Handler(&chat{members: map[*coder.Conn]bool{}}))
-		visit := func(name string) (v visitor) {
-			transport := &http.Transport{DialContext: func(ctx context.Context, network, addr string) (net.Conn, error) {
-				conn, err := c.DialContext(ctx, network, addr)
-				v.net, _ = conn.(*aborttest.Conn)
-				return conn, err
-			}}
-			var err error
-			v.Conn, _, err = coder.Dial(t.Context(), c.URL()+"/?name="+name, &coder.DialOptions{HTTPClient: &http.Client{Transport: transport}})
+		visit := func(name string) visitor {
+			v, _, err := coder.Dial(t.Context(), c.URL()+"/?name="+name, &coder.DialOptions{HTTPClient: c.HTTP()})
 			if err != nil {
 				t.Fatalf("Dial = %v, want a WebSocket", err)
 			}
 			t.Cleanup(func() { _ = v.CloseNow() })
-			return v
+			return visitor{v}
 		}
 		ann, bob := visit("ann"), visit("bob")
 		synctest.Wait() // both are in the room
@@ -127,9 +118,7 @@ func TestChat_MemberIsLost(t *testing.T) {
 			t.Error(err)
 		}
 		bob.hears(t, "ann: hello")
-		if err := ann.net.Leave(aborttest.Reset); err != nil {
-			t.Error(err)
-		}
+		c.Calls()[0].Leave(aborttest.Reset)
 		bob.hears(t, "ann was lost: reset")
 		if o := c.Calls()[0].Outcome(); o.Status != 101 || o.Abort == nil || !o.Hijacked {
 			t.Errorf("Outcome = %+v, want an abort after 101", o)
