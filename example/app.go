@@ -4,6 +4,7 @@ import (
 	"context"
 	"net/http"
 
+	"github.com/lastbyte-go/lastbyte/board"
 	"github.com/lastbyte-go/lastbyte/exitcode"
 	"github.com/lastbyte-go/lastbyte/middleware"
 
@@ -44,6 +45,7 @@ func (a *app) tell(what string) {
 func (a *app) routes() http.Handler {
 	r := chi.NewRouter()
 	r.Get("/ready", a.life.Ready) // outside of the Lifecycle, because probes need no log line
+	r.NotFound(page().ServeHTTP) // the files of the page; a known path with another method is a 405
 	r.Group(func(r chi.Router) {
 		r.Use(a.life.Handler)
 		r.Get("/long", a.longWork)
@@ -53,6 +55,12 @@ func (a *app) routes() http.Handler {
 		r.With(a.life.Detach).HandleFunc("/async", a.async)
 		r.Get("/deferred", a.deferred)
 		r.Get("/fanout", a.fanout)
+		r.Get("/repeat", a.repeat)
+		r.Get("/stream", a.stream)
+		r.Get("/socket", a.socket)
+		r.Post("/upload", a.upload)
+		r.With(a.life.Detach, exitcode.Timeout(a.limit, http.StatusGatewayTimeout)).Get("/slow", a.slow)
+		r.Handle("/debug/requests*", board.New(a.life))
 	})
 	return r
 }

@@ -1,5 +1,6 @@
-// Package main is a server with one route per feature of lastbyte. It prints curl
-// commands to try, and its log on stderr shows what happens in the server.
+// Package main is a server with one route per feature of lastbyte. The page at its address
+// is the board of package board, with a button for each. It prints curl commands to try as
+// well, and its log on stderr shows what happens in the server.
 //
 //	go run ./example
 //
@@ -32,9 +33,9 @@ func main() {
 
 // settings are the flags.
 type settings struct {
-	addr                         string
-	json                         bool
-	long, work, step, lag, grace time.Duration
+	addr                                string
+	json                                bool
+	long, work, step, limit, lag, grace time.Duration
 }
 
 // run is main with its environment as parameters. The server stops when ctx
@@ -62,6 +63,7 @@ func parse(args []string, stdout io.Writer) (s settings, err error) {
 	f.DurationVar(&s.long, "long", 30*time.Second, "how long /long works")
 	f.DurationVar(&s.work, "work", 5*time.Second, "how long /async works after its answer, and /deferred waits")
 	f.DurationVar(&s.step, "step", 100*time.Millisecond, "how long the quick thread of /fanout takes")
+	f.DurationVar(&s.limit, "limit", 2*time.Second, "the Timeout of /slow, which takes as long as /long")
 	f.DurationVar(&s.lag, "lag", 0, "time for load balancers to notice that /ready fails")
 	f.DurationVar(&s.grace, "grace", 10*time.Second, "time to drain, the lag included")
 	err = f.Parse(args)
@@ -74,6 +76,8 @@ func parse(args []string, stdout io.Writer) (s settings, err error) {
 		err = fmt.Errorf("%w (-h lists the flags)", err)
 	case f.NArg() > 0:
 		err = fmt.Errorf("unexpected argument %q (-h lists the flags)", f.Arg(0))
+	case s.limit < 0:
+		err = fmt.Errorf("limit %v, want no negative one (-h lists the flags)", s.limit)
 	case s.lag < 0, s.grace <= s.lag:
 		err = fmt.Errorf("lag %v and grace %v, want a lag that ends before the grace (-h lists the flags)", s.lag, s.grace)
 	}

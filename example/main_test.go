@@ -63,7 +63,8 @@ func TestMain_Interrupt(t *testing.T) {
 	if err := cmd.Start(); err != nil {
 		t.Fatal(err)
 	}
-	stdout.wait(t, `Listening on http://127\.0\.0\.1:\d+ `)
+	url := strings.TrimPrefix(stdout.wait(t, `Listening on http://127\.0\.0\.1:\d+`), "Listening on ")
+	get(t, client(t, false), url+"/ready") // it serves: before that there is nothing to drain
 	if err := cmd.Process.Signal(os.Interrupt); err != nil {
 		t.Fatal(err)
 	}

@@ -9,6 +9,7 @@ import (
 
 // commands are the curl commands to try.
 const commands = `Listening on URL for HTTP/1.1 and unencrypted HTTP/2. Ctrl-C drains.
+Open URL/ in a browser, or try with curl:
 
 The client leaves: press Ctrl-C in curl within LONG.
   curl URL/long
@@ -27,6 +28,17 @@ Work after the response: at once, and WORK later.
   curl URL/deferred
 Threads: the first answer counts, and the others are cancelled.
   curl URL/fanout
+A task that runs five times.
+  curl URL/repeat
+A stream, and an upload of 20 MB: press Ctrl-C in curl.
+  curl -N URL/stream
+  head -c 20000000 /dev/zero | curl -T - -X POST URL/upload
+A limit of LIMIT.
+  curl -i URL/slow
+A WebSocket, for a client that speaks it: URL/socket
+How requests end; the same is a page for browsers.
+  curl URL/debug/requests
+  curl URL/debug/requests.json
 The probe of a load balancer.
   curl -i URL/ready
 
@@ -35,7 +47,7 @@ at the second request of a command (curl/curl#10643). The log is on stderr.
 `
 
 func usage(w io.Writer, url string, s settings) {
-	r := strings.NewReplacer("URL", url, "LONG", s.long.String(), "WORK", s.work.String())
+	r := strings.NewReplacer("URL", url, "LONG", s.long.String(), "WORK", s.work.String(), "LIMIT", s.limit.String())
 	fmt.Fprintln(w, r.Replace(commands))
 }
 
