@@ -2,6 +2,7 @@ package middleware_test
 
 import (
 	"context"
+	"io"
 	"log/slog"
 	"maps"
 	"net/http"
@@ -49,4 +50,32 @@ func TestSetAttrs(t *testing.T) {
 	if middleware.SetAttrs(t.Context(), slog.Int("rows", 1)) {
 		t.Error("SetAttrs() = true without a request, want false")
 	}
+}
+
+type panicking struct{}
+
+func (panicking) MarshalJSON() ([]byte, error) { panic("on purpose") }
+
+type panickingError struct{}
+
+func (panickingError) Error() string { panic("on purpose") }
+
+// An attribute that panics when it is written costs itself, and not the line.
+func TestLog_AttributePanics(t *testing.T) {
+	eachLogger(t, middleware.Options{}, func(t *testing.T, p pipenet.Proto, m mount, life *middleware.Lifecycle, log *lines) {
+		s := pipenet.Start(t, p, m.wrap(life, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			middleware.SetAttrs(r.Context(), slog.Any("a", panicking{}), slog.Any("b", panickingError{}),
+				slog.Group("c", slog.Any("d", panicking{}), slog.Int("e", 1)), slog.Int("f", 2))
+			_, _ = io.WriteString(w, "x")
+		})))
+		get(t, s, "/")
+		got, panicked := log.take(t), "!PANIC: on purpose"
+		if len(got) != 1 {
+			t.Fatalf("log = %v, want one line", got)
+		}
+		group, _ := got[0]["c"].(map[string]any)
+		if got[0]["a"] != panicked || got[0]["b"] != panicked || group["d"] != panicked || group["e"] != 1. || got[0]["f"] != 2. {
+			t.Errorf("log = %v, want %q in a, b and c.d, and the rest", got[0], panicked)
+		}
+	})
 }

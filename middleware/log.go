@@ -150,7 +150,19 @@ func addGroup(e *zerolog.Event, key string, attrs []slog.Attr) {
 	}
 }
 
+// addAny adds a value whose methods may panic. Then a word for that is added, as log/slog
+// has it, and the line is not lost: zerolog has written nothing, but for what marshals
+// itself to e.
 func addAny(e *zerolog.Event, key string, v any) {
+	if m, ok := v.(zerolog.LogObjectMarshaler); ok {
+		e.Object(key, m)
+		return
+	}
+	defer func() {
+		if v := recover(); v != nil {
+			e.Str(key, fmt.Sprintf("!PANIC: %v", v))
+		}
+	}()
 	switch v := v.(type) {
 	case nil:
 		if key != "" {
