@@ -22,7 +22,7 @@ func TestRecipe_RetryInTheBackground(t *testing.T) {
 		return nil
 	}
 	webhook := func(w http.ResponseWriter, r *http.Request) {
-		io.WriteString(w, "accepted")
+		_, _ = io.WriteString(w, "accepted")
 		if err := eof.Send(r.Context()); err != nil {
 			return // nobody has the answer
 		}

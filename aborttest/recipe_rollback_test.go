@@ -14,11 +14,11 @@ import (
 func TestRecipe_RollbackOnAbort(t *testing.T) {
 	rolledBack := make(chan bool, 1) // one run after the other
 	report := func(w http.ResponseWriter, r *http.Request) {
-		abort.On(r.Context(), func(ctx context.Context) {
-			exitcode.Exit(ctx, exitcode.ClientClosedRequest) // ends the query
-			rolledBack <- true                               // tx.Rollback()
+		_ = abort.On(r.Context(), func(ctx context.Context) {
+			_ = exitcode.Exit(ctx, exitcode.ClientClosedRequest) // ends the query
+			rolledBack <- true                                   // tx.Rollback()
 		})
-		query(r.Context(), time.Minute)
+		_ = query(r.Context(), time.Minute)
 	}
 	aborttest.Run(t, http.HandlerFunc(report), func(t *testing.T, c *aborttest.Client) {
 		call := c.Get("/report")

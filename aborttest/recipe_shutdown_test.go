@@ -15,7 +15,10 @@ import (
 func TestRecipe_ShutdownThatGivesWorkUp(t *testing.T) {
 	ends := make(chan error, 1)
 	reindex := func(w http.ResponseWriter, r *http.Request) {
-		eof.Send(r.Context())
+		if err := eof.Send(r.Context()); err != nil {
+			ends <- err
+			return
+		}
 		ends <- query(r.Context(), time.Hour)
 	}
 	aborttest.RunWith(t, aborttest.Options{Detach: true}, http.HandlerFunc(reindex), func(t *testing.T, c *aborttest.Client) {

@@ -15,7 +15,7 @@ func TestRecipe_StreamWhoseReaderLeaves(t *testing.T) {
 	var tokens atomic.Int32 // what the model has made, and somebody pays for
 	chat := func(w http.ResponseWriter, r *http.Request) {
 		for query(r.Context(), 100*time.Millisecond) == nil {
-			fmt.Fprintf(w, "data: token %d\n\n", tokens.Add(1))
+			_, _ = fmt.Fprintf(w, "data: token %d\n\n", tokens.Add(1))
 			if err := http.NewResponseController(w).Flush(); abort.Wrap(r.Context(), err) != nil {
 				return
 			}

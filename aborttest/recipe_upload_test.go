@@ -21,9 +21,9 @@ func TestRecipe_UploadStoppedHalfway(t *testing.T) {
 			t.Error(err)
 			return
 		}
-		defer f.Close()
-		if _, err := io.Copy(f, r.Body); errors.Is(err, abort.ErrClientAborted) {
-			os.Remove(name) // half a file is no file
+		_, err = io.Copy(f, r.Body)
+		if err = errors.Join(err, f.Close()); errors.Is(err, abort.ErrClientAborted) {
+			_ = os.Remove(name) // half a file is no file
 		}
 	}
 	aborttest.Run(t, http.HandlerFunc(upload), func(t *testing.T, c *aborttest.Client) {
