@@ -82,16 +82,21 @@ func (m model) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// eachProxy runs body with a proxy of m, over both protocols on both of its sides.
+// eachProxy runs body with a proxy of m, over both protocols on both of its sides, inside
+// of Handler and of Detach.
 // The channel has the bill.
 func eachProxy(t *testing.T, m model, body func(t *testing.T, reader, model *aborttest.Client, bill <-chan int64)) {
-	p := &proxy{}
-	aborttest.Run(t, exitcode.Handler(p.chat), func(t *testing.T, reader *aborttest.Client) {
-		model := aborttest.Start(t, aborttest.Options{Protocols: []aborttest.Protocol{reader.Protocol()}}, m)
-		bill := make(chan int64, 1)
-		*p = proxy{model.HTTP(), model.URL(), func(_ context.Context, tokens int64) { bill <- tokens }}
-		body(t, reader, model, bill)
-	})
+	for name, detach := range map[string]bool{"Handler": false, "Detach": true} {
+		t.Run(name, func(t *testing.T) {
+			p := &proxy{}
+			aborttest.RunWith(t, aborttest.Options{Detach: detach}, exitcode.Handler(p.chat), func(t *testing.T, reader *aborttest.Client) {
+				model := aborttest.Start(t, aborttest.Options{Protocols: []aborttest.Protocol{reader.Protocol()}}, m)
+				bill := make(chan int64, 1)
+				*p = proxy{model.HTTP(), model.URL(), func(_ context.Context, tokens int64) { bill <- tokens }}
+				body(t, reader, model, bill)
+			})
+		})
+	}
 }
 
 // The reader leaves, the model stops at once, and what was sent is billed.

@@ -30,7 +30,7 @@ func (u *uploads) handler() http.Handler {
 	mux := http.NewServeMux()
 	mux.Handle("PUT /files/{name}", exitcode.Handler(u.put))
 	mux.Handle("GET /progress", exitcode.Handler(u.progress))
-	return u.life.Handler(mux)
+	return mux
 }
 
 func (u *uploads) put(w http.ResponseWriter, r *http.Request) error {
@@ -80,23 +80,27 @@ func (u *uploads) progress(w http.ResponseWriter, r *http.Request) error {
 	return json.NewEncoder(w).Encode(files)
 }
 
+// eachUpload runs body inside of Handler and of Detach. files lists the directory.
 func eachUpload(t *testing.T, body func(t *testing.T, c *aborttest.Client, files func() []string)) {
-	var log strings.Builder
-	u := &uploads{life: middleware.New(middleware.Options{Slog: slog.New(slog.NewTextHandler(&log, nil))})}
-	serve := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) { u.handler().ServeHTTP(w, r) })
-	aborttest.RunWith(t, aborttest.Options{Lifecycle: u.life}, serve, func(t *testing.T, c *aborttest.Client) {
-		u.dir = t.TempDir()
-		body(t, c, func() (names []string) {
-			entries, err := os.ReadDir(u.dir)
-			if err != nil {
-				t.Error(err)
-			}
-			for _, e := range entries {
-				names = append(names, e.Name())
-			}
-			return names
+	life := middleware.New(middleware.Options{})
+	for name, wrap := range map[string]func(http.Handler) http.Handler{"Handler": life.Handler, "Detach": life.Detach} {
+		t.Run(name, func(t *testing.T) {
+			u := &uploads{life: life}
+			aborttest.RunWith(t, aborttest.Options{Lifecycle: life}, wrap(u.handler()), func(t *testing.T, c *aborttest.Client) {
+				u.dir = t.TempDir()
+				body(t, c, func() (names []string) {
+					entries, err := os.ReadDir(u.dir)
+					if err != nil {
+						t.Error(err)
+					}
+					for _, e := range entries {
+						names = append(names, e.Name())
+					}
+					return names
+				})
+			})
 		})
-	})
+	}
 }
 
 // While it arrives, others see how far an upload is. Its client leaves, and nothing is left.
