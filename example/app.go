@@ -45,7 +45,7 @@ func (a *app) tell(what string) {
 func (a *app) routes() http.Handler {
 	r := chi.NewRouter()
 	r.Get("/ready", a.life.Ready) // outside of the Lifecycle, because probes need no log line
-	r.NotFound(page().ServeHTTP) // the files of the page; a known path with another method is a 405
+	r.NotFound(page().ServeHTTP)  // the files of the page; a known path with another method is a 405
 	r.Group(func(r chi.Router) {
 		r.Use(a.life.Handler)
 		r.Get("/long", a.longWork)
