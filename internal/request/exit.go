@@ -28,15 +28,25 @@ type Exit struct {
 
 // Exit ends the request with e, see exitcode.Exit; ctx is the caller's.
 func (r *Request) Exit(ctx context.Context, e *Exit) error {
+	return r.exitAs(ctx, e, byCall)
+}
+
+// exitBy is who exits: a caller of Exit, a HeaderFilter, or a Throw on the handler's
+// own goroutine, which leaves the handler.
+type exitBy uint8
+
+const (
+	byCall exitBy = iota
+	byFilter
+	byThrow
+)
+
+// exitAs is Exit.
+func (r *Request) exitAs(ctx context.Context, e *Exit, by exitBy) error {
 	if scope.KindOf(ctx) == scope.Task {
 		return ErrEnded
 	}
-	return r.exitAs(ctx, e, false)
-}
-
-// exitAs is Exit. filter: e is a HeaderFilter's.
-func (r *Request) exitAs(ctx context.Context, e *Exit, filter bool) error {
-	result := r.exitMove(e, filter)
+	result := r.exitMove(e, by == byFilter)
 	if result.Won() || r.winner() == lifecycle.Sent {
 		r.cancel(context.Canceled, e.Cause)
 	}
@@ -53,7 +63,9 @@ func (r *Request) exitAs(ctx context.Context, e *Exit, filter bool) error {
 			r.wake()
 		} // else the page is for the handler's next write, or its return
 	case lifecycle.ExitAgrees:
-		r.wake()
+		if by != byThrow {
+			r.wake()
+		} // else the handler is about to return, and has something to hand over
 	case lifecycle.ExitStands:
 		if scope.KindOf(ctx) == scope.Beside || r.hasAny(lifecycle.Hijacked) {
 			r.wake()
@@ -98,12 +110,16 @@ func (r *Request) exitMove(e *Exit, filter bool) lifecycle.ExitResult {
 // since recoverers let it pass that compare it: so what tells a Throw from a
 // handler that aborts is the note.
 func (r *Request) Throw(ctx context.Context, e *Exit) {
-	if e != nil {
-		_ = r.Exit(ctx, e) // there is no caller to hear of it
-	}
 	k := scope.KindOf(ctx)
 	if k == scope.OnHandler && usercall.IsManaged() {
 		k = scope.Beside // what the handler panics with meanwhile is not this Throw
+	}
+	if e != nil {
+		by := byCall
+		if k == scope.OnHandler {
+			by = byThrow
+		}
+		_ = r.exitAs(ctx, e, by) // there is no caller to hear of it
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()

@@ -29,7 +29,7 @@ func (r *Request) runFilters(status int, h http.Header) {
 			e = t
 		}
 		if e != nil {
-			_ = r.exitAs(f.req.Context(), e, true) // the first exit stands
+			_ = r.exitAs(f.req.Context(), e, byFilter) // the first exit stands
 		}
 		if !before && r.winner() == lifecycle.Exited {
 			break

@@ -91,6 +91,7 @@ func (d *Detached) handOverAfterExit(l usercall.Left) {
 		return
 	}
 	d.handOverHeaders()
+	carryValues(d.in, d.out) // no thread is left that may parse a form
 	if l.Broken() && s.HasAny(lifecycle.Stands) && !s.HasAny(lifecycle.Hijacked) {
 		var abort any = http.ErrAbortHandler // the body that has begun is not whole
 		d.panicked = &abort

@@ -51,6 +51,11 @@ func carryParsed(to, from *http.Request) {
 	if to.MultipartForm == nil && from.MultipartForm != nil {
 		to.MultipartForm = from.MultipartForm
 	}
+	carryValues(to, from)
+}
+
+// carryValues is carryParsed without the uploaded files.
+func carryValues(to, from *http.Request) {
 	if to.Form == nil && from.Form != nil {
 		to.Form, to.PostForm = from.Form, from.PostForm
 	}
