@@ -81,7 +81,7 @@ func TestUpload_StoppedHalfway(t *testing.T) {
 		if <-ended == nil {
 			t.Error("POST /upload of a client that leaves = nil, want an error")
 		}
-		p.log.wait(t, `"path":"/upload".*"proto":"`+res.Proto+`".*"aborted":true.*"abort_stage":"request".*"received":`)
+		p.log.wait(t, `"path":"/upload".*"proto":"`+res.Proto+`".*"aborted":true.*"received":`)
 	})
 }
 
