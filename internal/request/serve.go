@@ -43,9 +43,9 @@ func (r *Request) serve(next http.Handler, w http.ResponseWriter, out *http.Requ
 	}
 }
 
-// panicMove notes a panic and calls the request's goroutines back. A panic with
-// http.ErrAbortHandler is how a handler breaks its response off: nothing has gone
-// wrong in it.
+// panicMove makes a panic the ending, unless there is one, and calls the request's
+// goroutines back: what they exit with comes after it. A panic with http.ErrAbortHandler
+// is how a handler breaks its response off: nothing has gone wrong in it.
 func (r *Request) panicMove(l usercall.Left) {
 	r.mu.Lock()
 	if x := r.rareLocked(); l.How == usercall.ByAbortHandler {
@@ -53,6 +53,8 @@ func (r *Request) panicMove(l usercall.Left) {
 	} else {
 		x.panicked = true
 	}
+	next, _ := r.state.Load().Return()
+	r.state.Store(next)
 	r.mu.Unlock()
 	r.node.Cancel(node.HandlerReturned)
 }
