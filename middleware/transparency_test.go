@@ -8,6 +8,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"net/http/httptrace"
 	"net/textproto"
 	"os"
@@ -106,6 +107,51 @@ func TestTransparency_RequestTrailersUnannounced(t *testing.T) {
 			})
 		})
 	}
+}
+
+// A server for HTTP/3 gives its request another map when the trailers have arrived,
+// though the header has announced them.
+func TestTransparency_RequestTrailersInAnotherMap(t *testing.T) {
+	each(t, func(t *testing.T, p pipenet.Proto, m mount) {
+		life := middleware.New(middleware.Options{})
+		h := m.wrap(life, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			io.Copy(io.Discard, r.Body)
+			if got := r.Trailer.Get("X-Sum"); got != "12" {
+				t.Errorf("Trailer = %v, want X-Sum: 12", r.Trailer)
+			}
+		}))
+		r := httptest.NewRequest("POST", "/", nil)
+		r.Trailer = http.Header{"X-Sum": nil}
+		r.Body = io.NopCloser(readerFunc(func([]byte) (int, error) {
+			r.Trailer = http.Header{"X-Sum": {"12"}}
+			return 0, io.EOF
+		}))
+		h.ServeHTTP(httptest.NewRecorder(), r)
+		if err := life.Shutdown(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
+}
+
+// Under GODEBUG=panicnil=1 a panic with nil is one as any other: the response is broken
+// off, and nobody logs it.
+func TestTransparency_PanicNil(t *testing.T) {
+	t.Setenv("GODEBUG", "panicnil=1")
+	each(t, func(t *testing.T, p pipenet.Proto, m mount) {
+		s := start(t, p, m, middleware.Options{}, func(w http.ResponseWriter, r *http.Request) {
+			io.WriteString(w, "half")
+			http.NewResponseController(w).Flush()
+			var v any
+			panic(v)
+		})
+		res, err := s.Do(s.NewRequest("GET", "/", nil))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if body, err := io.ReadAll(res.Body); err == nil {
+			t.Errorf("the body is %q, and complete; want it broken off", body)
+		}
+	})
 }
 
 // While goroutines read the body, others may read the request, and copy it, as
@@ -246,3 +292,7 @@ func TestTransparency_HijackOriginalConn(t *testing.T) {
 		})
 	}
 }
+
+type readerFunc func([]byte) (int, error)
+
+func (f readerFunc) Read(p []byte) (int, error) { return f(p) }

@@ -2,6 +2,7 @@ package header
 
 import (
 	"net/http"
+	"reflect"
 	"slices"
 	"strings"
 )
@@ -73,4 +74,9 @@ func CarryTrailers(to, from http.Header) {
 			to[k] = slices.Clone(v)
 		}
 	}
+}
+
+// Same reports whether a and b are one map, or both are nil.
+func Same(a, b http.Header) bool {
+	return reflect.ValueOf(a).UnsafePointer() == reflect.ValueOf(b).UnsafePointer()
 }

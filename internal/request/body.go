@@ -6,6 +6,7 @@ import (
 
 	"github.com/lastbyte-go/lastbyte/internal/conn"
 	"github.com/lastbyte-go/lastbyte/internal/gate"
+	"github.com/lastbyte-go/lastbyte/internal/header"
 	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
 )
 
@@ -68,15 +69,16 @@ func (b *body) Close() error {
 	return b.pair().in.Body.Close()
 }
 
-// takeTrailers carries the trailers of the request body inside: net/http gives them to
-// its own request. Those that the header has announced come in the map that both
-// requests have had from the start. Otherwise the first reader that meets the end of
-// the body writes, and the lock orders it before every other that meets it. Where there
-// are no trailers nothing is written, since other goroutines may read the request.
+// takeTrailers carries the trailers of the request body inside: the server gives them to
+// its own request. net/http fills the map that both requests have had from the start, if
+// the header has announced them; otherwise, and over HTTP/3 always, there is another map.
+// The first reader that meets the end of the body writes, and the lock orders it before
+// every other that meets it. Where there is nothing new nothing is written, since other
+// goroutines may read the request.
 func (r *Request) takeTrailers(p *pair) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if p.out.Trailer == nil {
+	if !header.Same(p.out.Trailer, p.in.Trailer) {
 		p.out.Trailer = p.in.Trailer
 	}
 }

@@ -12,12 +12,18 @@ import (
 // serve runs the handler on this goroutine and ends the request. A panic or
 // runtime.Goexit passes on as it came, unless it is that of Throw.
 func (r *Request) serve(next http.Handler, w http.ResponseWriter, out *http.Request) {
+	if l := r.serveOnce(next, w, out); l.How == usercall.ByGoexit {
+		usercall.PanicNil()
+	}
+}
+
+func (r *Request) serveOnce(next http.Handler, w http.ResponseWriter, out *http.Request) (l usercall.Left) {
 	returned := false
 	defer func() {
 		if returned {
 			return
 		}
-		l := r.left(recover())
+		l = r.left(recover())
 		if l.Broken() {
 			r.panicMove(l)
 		}
@@ -41,6 +47,7 @@ func (r *Request) serve(next http.Handler, w http.ResponseWriter, out *http.Requ
 	if r.end() || cut {
 		panic(http.ErrAbortHandler)
 	}
+	return usercall.Left{}
 }
 
 // panicMove makes a panic the ending, unless there is one, and calls the request's

@@ -65,19 +65,34 @@ func Run(f func(), thrown Thrown, over func(Left)) {
 // Catch runs f, and reports whether a Throw has left it. Every other panic, and
 // runtime.Goexit, pass on as they came.
 func Catch(f func(), thrown Thrown) (caught bool) {
+	l := catch(f, thrown)
+	if l.How == ByGoexit {
+		PanicNil()
+	}
+	return l.How == ByThrow
+}
+
+func catch(f func(), thrown Thrown) (l Left) {
 	returned := false
 	defer func() {
 		if returned {
 			return
 		}
-		l := Tell(recover(), thrown)
-		if caught = l.How == ByThrow; !caught && l.Value != nil {
+		if l = Tell(recover(), thrown); l.How != ByThrow && l.Value != nil {
 			panic(l.Value)
 		}
 	}()
 	f()
 	returned = true
-	return false
+	return Left{}
+}
+
+// PanicNil panics with nil. It is for a function that has deferred [Tell], at the place
+// where that function returns to: runtime.Goexit would not have come there, so what Tell
+// took for it was a panic with nil, which Go allows under GODEBUG=panicnil=1.
+func PanicNil() {
+	var v any
+	panic(v)
 }
 
 // Tell tells how a function was left that did not return: v is what its deferred
