@@ -132,7 +132,7 @@ func (l *Lifecycle) tellEnd(all []*Observer, r *request.Request, end *request.Ou
 	if len(all) == 0 {
 		return
 	}
-	out := known(*end)
+	out := known(end)
 	out.Start = l.observers.clock.Start(end)
 	onEnd(all, r.Inside(), &out)
 }
@@ -150,7 +150,7 @@ func (l *Lifecycle) requestLine(r *request.Request, end request.Outcome, came fa
 	if l.skip != nil && l.skip(r.Inside(), outcome(end)) {
 		return
 	}
-	out := known(end)
+	out := known(&end)
 	l.log.write(r.Context(), &line{level: out.level(), text: "request", facts: came, about: response, outcome: out})
 }
 

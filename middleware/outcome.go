@@ -36,13 +36,13 @@ type Outcome struct {
 }
 
 func outcome(o request.Outcome) Outcome {
-	out := known(o)
+	out := known(&o)
 	out.Start = o.Start()
 	return out
 }
 
 // known returns an Outcome without its Start, which needs a look at the clock.
-func known(o request.Outcome) Outcome {
+func known(o *request.Outcome) Outcome {
 	out := Outcome{
 		Status: o.Status, Sent: o.Sent, Bytes: o.Bytes, Duration: o.Duration,
 		EOF: o.EOF, Hijacked: o.Hijacked, Panicked: o.Panicked, Cut: o.Cut,
