@@ -7,17 +7,19 @@ import (
 
 // lastbyte is the expression of each way to wrap a handler with this repository.
 // A Lifecycle that keeps goroutines between requests would hold up the bubbles
-// of net/http's tests, so under Detach each request has its own.
+// of net/http's tests, so under Detach each request has its own. None of the servers is
+// attached, which a Lifecycle says once: in its log, so that a server's ErrorLog has what
+// it has without lastbyte.
 var lastbyte = map[string][2]string{
 	"handler": {
-		`middleware.New(middleware.Options{}).Handler`,
-		"github.com/lastbyte-go/lastbyte/middleware",
+		`middleware.New(middleware.Options{Slog: slog.New(slog.DiscardHandler)}).Handler`,
+		"github.com/lastbyte-go/lastbyte/middleware;log/slog",
 	},
 	"detach": {
 		`func(h http.Handler) http.Handler { return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			l := middleware.New(middleware.Options{}); defer l.Shutdown(context.Background())
+			l := middleware.New(middleware.Options{Slog: slog.New(slog.DiscardHandler)}); defer l.Shutdown(context.Background())
 			l.Handler(l.Detach(h)).ServeHTTP(w, r) }) }`,
-		"github.com/lastbyte-go/lastbyte/middleware;context",
+		"github.com/lastbyte-go/lastbyte/middleware;context;log/slog",
 	},
 }
 
