@@ -44,7 +44,7 @@ var known = map[string][]string{
 
 // knownDetached are those that Detach adds.
 var knownDetached = map[string][]string{
-	"net/http": {"TestClientTimeoutKillsConn_BeforeHeaders/h1"},
+	"net/http": {"TestClientTimeoutKillsConn_BeforeHeaders/h1", "TestServerValidatesHostHeader"},
 }
 
 // explained splits off the regressions that are known.
