@@ -122,7 +122,7 @@ func (m *model) beside(arg byte) bool {
 
 // settle: a goroutine of the request has ended.
 func (m *model) settle() error {
-	m.end(m.back && m.stands)
+	m.end(m.back && (m.stands || m.detach && m.winner == "exited"))
 	if m.back && m.threads == 0 && !m.calling {
 		if m.winner == "" {
 			m.winner = "returned"
@@ -137,6 +137,9 @@ func (m *model) settle() error {
 func (m *model) panics(cut bool) error {
 	if !m.detach || m.winner == "aborted" { // the serving goroutine panics
 		m.panicked, m.cut = !cut, m.cut || cut
+		if m.winner == "" {
+			m.winner = "returned" // threads that exit now are too late
+		}
 	} else if m.winner == "" {
 		m.winner, m.panicked, m.cut = "returned", !cut, cut
 	} else if m.stands {
@@ -215,6 +218,7 @@ func (m *model) hijacks() error {
 	switch {
 	case m.h2:
 		return http.ErrNotSupported
+	case !m.ended && !m.detach && m.winner == "returned" && !m.hijacked: // threads are at work behind a panic
 	case m.ended, m.winner != "" && m.winner != "aborted": // a dead connection harms nobody
 		return m.refusal()
 	case m.hijacked:
