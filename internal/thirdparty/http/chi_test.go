@@ -131,7 +131,9 @@ func TestThrottle(t *testing.T) {
 			}
 		}))
 		s.get("/drop").is(t, "/drop", 0, "")
+		synctest.Wait() // the client knows before the throttle does
 		s.get("/exit").is(t, "/exit", 418, "418 I'm a teapot\n")
+		synctest.Wait()
 		call := s.Begin(s.NewRequest("GET", "/wait", nil))
 		<-begun
 		if a := s.get("/"); a.status != http.StatusTooManyRequests {
