@@ -11,7 +11,9 @@ import (
 // from since: by an http.ServeMux, whose pattern is in from then, or by SetPathValue.
 // What has not changed is not written.
 func CarryPathValues(to, from *http.Request) {
-	carryPathValues(to, from, wildcards(from.Pattern))
+	if from.Pattern != "" {
+		carryPathValues(to, from, wildcards(from.Pattern))
+	}
 	if m := otherValues(from); m.IsValid() && m.Len() > 0 && m.UnsafePointer() != otherValues(to).UnsafePointer() {
 		carryPathValues(to, from, func(yield func(string) bool) {
 			for _, name := range m.MapKeys() {
@@ -51,10 +53,17 @@ func wildcards(pattern string) iter.Seq[string] {
 // otherValues is the map of r for the names that SetPathValue was given and that are
 // not those of a wildcard of its pattern; the zero Value: this release has none.
 func otherValues(r *http.Request) reflect.Value {
-	if !hasOtherValues || otherValuesField.Type != reflect.TypeFor[map[string]string]() {
+	if otherValuesIndex < 0 {
 		return reflect.Value{}
 	}
-	return reflect.ValueOf(r).Elem().FieldByIndex(otherValuesField.Index)
+	return reflect.ValueOf(r).Elem().Field(otherValuesIndex)
 }
 
-var otherValuesField, hasOtherValues = reflect.TypeFor[http.Request]().FieldByName("otherValues")
+// otherValuesIndex is that of the map in http.Request: every request asks.
+var otherValuesIndex = func() int {
+	f, ok := reflect.TypeFor[http.Request]().FieldByName("otherValues")
+	if !ok || len(f.Index) != 1 || f.Type != reflect.TypeFor[map[string]string]() {
+		return -1
+	}
+	return f.Index[0]
+}()
