@@ -11,6 +11,7 @@ import (
 	"fmt"
 	"io"
 	"math/big"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -28,6 +29,12 @@ import (
 type link struct {
 	name       string
 	secure, h2 bool
+	listener   *listenerAround // nil: none
+}
+
+// listenerAround is what stands around a server's listener. A pointer to it compares.
+type listenerAround struct {
+	wrap func(net.Listener) net.Listener
 }
 
 var (
@@ -83,6 +90,9 @@ func open(t *testing.T, w link, m mount, o abort.Options, h func(*site) http.Han
 	}
 	if s.Config.ConnContext == nil {
 		s.life.Attach(s.Config)
+	}
+	if w.listener != nil {
+		s.Listener = w.listener.wrap(s.Listener)
 	}
 	testkit.CloseAtEnd(t, s.Server)
 	if w.secure {

@@ -62,31 +62,31 @@ func TestObserve_SideBySide(t *testing.T) {
 		first := o.observer("options")
 		life := newLife(t, middleware.Options{OnEnd: first.OnEnd, OnDone: first.OnDone})
 		r := chi.NewRouter()
-		r.With(func(h http.Handler) http.Handler { return m.wrap(life, h) }).Get("/work/{n}", func(w http.ResponseWriter, r *http.Request) {
+		r.With(func(h http.Handler) http.Handler { return m.wrap(life, h) }).Get("/jobs/{n}", func(w http.ResponseWriter, r *http.Request) {
 			_ = eof.Defer(r.Context(), func(context.Context) { time.Sleep(time.Minute) })
 			if eof.Send(r.Context()) == nil {
 				time.Sleep(time.Hour)
 			}
 		})
 		s := pipenet.Start(t, p, r)
-		get(t, s, "/work/1")
+		get(t, s, "/jobs/1")
 		synctest.Wait() // before the task ends, so that a late observer hears of it
 		stop := life.Observe(o.observer("late"))
 		life.Observe(middleware.Observer{}) // nothing of it is called
 		time.Sleep(2 * time.Hour)
-		want := []string{"options end /work/1 200", `late task "GET /work/{n}" false 1m0s`}
+		want := []string{"options end /jobs/1 200", `late task "GET /jobs/{n}" false 1m0s`}
 		if m.name == "Detach" {
-			want = append(want, "options done /work/1 1h0m0s", "late done /work/1 1h0m0s")
+			want = append(want, "options done /jobs/1 1h0m0s", "late done /jobs/1 1h0m0s")
 		}
 		o.want(t, want...)
-		get(t, s, "/work/2")
-		o.want(t, "options end /work/2 200", "late end /work/2 200")
+		get(t, s, "/jobs/2")
+		o.want(t, "options end /jobs/2 200", "late end /jobs/2 200")
 		stop()
 		stop()
 		time.Sleep(2 * time.Hour)
 		want = nil
 		if m.name == "Detach" {
-			want = append(want, "options done /work/2 1h0m0s")
+			want = append(want, "options done /jobs/2 1h0m0s")
 		}
 		o.want(t, want...)
 	})

@@ -1,3 +1,5 @@
+//go:build unix
+
 package abort_test
 
 import (
@@ -8,9 +10,9 @@ import (
 	"net"
 	"net/http"
 	"strings"
-	"sync/atomic"
+	"sync"
+	"syscall"
 	"testing"
-	"time"
 
 	"github.com/lastbyte-go/lastbyte/abort"
 )
@@ -35,13 +37,13 @@ func TestN2_ServerClose_FrameIsStuck(t *testing.T) {
 		for _, m := range mounts {
 			t.Run(l.name+" "+m.name, func(t *testing.T) {
 				t.Parallel()
-				var written atomic.Int64
+				full, l := make(chan struct{}), l
+				l.listener = &listenerAround{func(ln net.Listener) net.Listener { return &fullListener{ln, full} }}
 				errs := make(chan error, 3)
 				s := open(t, l, m, abort.Options{}, func(*site) http.HandlerFunc {
 					return func(w http.ResponseWriter, r *http.Request) {
 						var err error
 						for text := strings.Repeat("x", 64<<10); err == nil; {
-							written.Add(1)
 							_, err = io.WriteString(w, text)
 						}
 						waits(t, r.Context())
@@ -51,10 +53,7 @@ func TestN2_ServerClose_FrameIsStuck(t *testing.T) {
 				if _, err := io.WriteString(s.silentH2(t), opensStream); err != nil {
 					t.Fatal(err)
 				}
-				for before := int64(0); before == 0 || before != written.Load(); { // until a Write takes long
-					before = written.Load()
-					time.Sleep(50 * time.Millisecond)
-				}
+				await(t, full, "socket that takes no more")
 				if err := s.Config.Close(); err != nil {
 					t.Errorf("Close() = %v, want nil", err)
 				}
@@ -68,6 +67,53 @@ func TestN2_ServerClose_FrameIsStuck(t *testing.T) {
 			})
 		}
 	}
+}
+
+// fullListener closes full when the socket of one of its connections takes no more. The
+// Write that has met this waits from then on, also if the kernel finds some more space.
+type fullListener struct {
+	net.Listener
+	full chan struct{}
+}
+
+func (l *fullListener) Accept() (net.Conn, error) {
+	c, err := l.Listener.Accept()
+	if err != nil {
+		return nil, err
+	}
+	return &fullConn{TCPConn: c.(*net.TCPConn), full: l.full, closed: make(chan struct{})}, nil
+}
+
+type fullConn struct {
+	*net.TCPConn
+	full, closed chan struct{}
+	close        sync.Once
+}
+
+func (c *fullConn) Close() error {
+	defer c.close.Do(func() { close(c.closed) })
+	return c.TCPConn.Close()
+}
+
+func (c *fullConn) Write(p []byte) (n int, err error) {
+	raw, err := c.SyscallConn()
+	for n < len(p) && err == nil {
+		var failed error
+		err = raw.Write(func(fd uintptr) bool {
+			var wrote int
+			wrote, failed = syscall.Write(int(fd), p[n:])
+			n += max(wrote, 0)
+			return true
+		})
+		if failed == syscall.EAGAIN {
+			close(c.full) // once: there is one connection, and it writes no more
+			<-c.closed
+			return n, net.ErrClosed
+		} else if err == nil && failed != syscall.EINTR {
+			err = failed
+		}
+	}
+	return n, err
 }
 
 // silentH2 is a connection to s on which nobody reads.
