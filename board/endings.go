@@ -7,10 +7,9 @@ import (
 	"sync/atomic"
 	"time"
 
-	chimiddleware "github.com/go-chi/chi/v5/middleware"
-
 	"github.com/lastbyte-go/lastbyte/abort"
 	"github.com/lastbyte-go/lastbyte/eof"
+	"github.com/lastbyte-go/lastbyte/internal/request"
 	"github.com/lastbyte-go/lastbyte/internal/route"
 	"github.com/lastbyte-go/lastbyte/middleware"
 )
@@ -99,11 +98,11 @@ func (b *board) keepRequest(k kind, r *http.Request, o *middleware.Outcome) {
 	e := &ending{
 		kind: k, at: o.Start.Add(o.Duration), took: o.Duration,
 		method: short(r.Method, 16), path: short(r.URL.Path, 256), route: short(route.Known(ctx, r.Pattern), 128),
-		proto: short(r.Proto, 16), client: short(r.RemoteAddr, 64), requestID: short(chimiddleware.GetReqID(ctx), 64),
+		proto: short(r.Proto, 16), client: short(r.RemoteAddr, 64),
 		out: *o,
 	}
-	if e.requestID == "" {
-		e.requestID = short(r.Header.Get("X-Request-Id"), 64)
+	if req, ok := request.From(ctx); ok { // not from r.Header: a detached handler may be writing to it
+		e.requestID = short(req.ID(ctx), 64)
 	}
 	if a := o.Abort; a != nil {
 		e.out.Abort = &abort.Error{Reason: a.Reason, Stage: a.Stage, After: a.After} // whatever Err holds on to

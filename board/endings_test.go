@@ -6,6 +6,7 @@ import (
 	"io"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"testing/synctest"
@@ -267,6 +268,27 @@ func TestL7_Sampled(t *testing.T) {
 		}
 		if text := s.text("text"); !strings.Contains(text, "256 of 301 endings are listed") && !strings.Contains(text, "257 of 301 endings are listed") {
 			t.Errorf("text ends with %q, want it to say that it has a part", text[len(text)-80:])
+		}
+	})
+}
+
+// The id is that which the request came with, and a handler that outlives its response may
+// go on to change the header of its request.
+func TestL2_RequestIDOfItsHeader(t *testing.T) {
+	each(t, func(t *testing.T, p pipenet.Proto, m mount) {
+		s := start(t, p, m, board.Options{}, func(w http.ResponseWriter, r *http.Request) {
+			if eof.Send(r.Context()) != nil {
+				return
+			}
+			for i := range 10_000 {
+				r.Header.Set("X-Request-Id", strconv.Itoa(i))
+			}
+		})
+		r := s.NewRequest("GET", "/", nil)
+		r.Header.Set("X-Request-Id", "came")
+		s.do(r)
+		if v := s.look(); len(v.Endings) == 0 || v.Endings[0].RequestID != "came" {
+			t.Errorf("endings: %+v, want one with the id that its request came with", v.Endings)
 		}
 	})
 }

@@ -22,7 +22,8 @@ type Observer struct {
 	// net/http's last write of the response, and a panic of it is one of the handler's.
 	// The request is the one inside lastbyte, to be read only: its Pattern and chi's
 	// route are set, abort.Cause and exitcode.From work with its context, which has its
-	// values and has ended.
+	// values and has ended. A handler that has outlived its response is at work with the
+	// same URL, Header and Body: do not look at what handlers of yours change.
 	OnEnd func(*http.Request, Outcome)
 
 	// OnDone is called when a handler that outlived its response has ended, on the
@@ -255,7 +256,10 @@ func (l *Lifecycle) workLine(ctx context.Context, req *http.Request, out Outcome
 }
 
 func (o *observer) ID(ctx context.Context, r *request.Request) string {
-	f, _ := (*Lifecycle)(o).working.of(r)
+	f, ok := (*Lifecycle)(o).working.of(r)
+	if !ok { // its handler is over, and writes to the header no more
+		f.id = request.CameWith(r.HTTP().Header)
+	}
 	return requestID(ctx, f.id)
 }
 

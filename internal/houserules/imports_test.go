@@ -18,7 +18,7 @@ var house = slices.Concat([]room{
 	{"example", "abort board eof exitcode middleware thread"},
 	{"example/plain", "eof"},
 	{"example/programs", ""},
-	{"board", "abort eof internal/route middleware"},
+	{"board", "abort eof internal/request internal/route middleware"},
 	{"middleware", "abort eof exitcode thread " + core},
 
 	{"abort", core},
@@ -103,7 +103,7 @@ func TestImports_Dependencies(t *testing.T) {
 	t.Parallel()
 	only := map[string]string{
 		"github.com/go-chi/chi/v5":            "internal/route",
-		"github.com/go-chi/chi/v5/middleware": "board middleware",
+		"github.com/go-chi/chi/v5/middleware": "middleware",
 		"github.com/rs/zerolog":               "middleware",
 		"golang.org/x/sys/unix":               "internal/peer",
 		"testing":                             "aborttest internal/pipenet internal/testkit",
