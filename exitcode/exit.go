@@ -83,7 +83,8 @@ func Exit(ctx context.Context, code Code) error {
 // code.
 //
 // Errors: [ErrInvalidCode] if err is nil (nothing changes), and those of [Exit] for
-// the code. In a task err is logged, and nothing else happens.
+// the code. In a task of a request nothing happens but the line in the log, which an
+// abort of that request does not prevent.
 func ExitWith(ctx context.Context, err error) error {
 	if err == nil {
 		return fmt.Errorf("%w: no error was given", ErrInvalidCode)

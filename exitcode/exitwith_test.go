@@ -195,3 +195,21 @@ func TestExitWith_ClientAborted(t *testing.T) {
 		}
 	})
 }
+
+// An abort of the request says nothing of a task's error: that is for the log as well.
+func TestExitWith_TaskAfterAbort(t *testing.T) {
+	pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
+		for name, in := range map[string]wrap{"plain": background(t).Handler, "detach": background(t).Detach} {
+			s := start(t, p, func(h http.Handler) http.Handler { return abort.Check(in(h)) }, func(w http.ResponseWriter, r *http.Request) {
+				isErr(t, "Defer", eof.Defer(r.Context(), func(ctx context.Context) {
+					isErr(t, name+": ExitWith in a task", exitcode.ExitWith(ctx, errSecret), exitcode.ErrEnded)
+				}), nil)
+				<-r.Context().Done()
+			})
+			s.leaves("/")
+			s.recorded(499)
+			synctest.Wait()
+			check(t, name+": times that the error is in the log", strings.Count(s.Logs(), errSecret.Error()), 1)
+		}
+	})
+}

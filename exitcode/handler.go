@@ -7,6 +7,7 @@ import (
 	"net/http"
 
 	"github.com/lastbyte-go/lastbyte/internal/request"
+	"github.com/lastbyte-go/lastbyte/internal/scope"
 )
 
 // Handler makes a handler from a function that returns an error. A nil error
@@ -39,7 +40,7 @@ func Handler(fn func(http.ResponseWriter, *http.Request) error) http.Handler {
 // of the user's give. where names who was given err; its handler's request is hr, nil
 // if it has none that may be read.
 func fail(ctx context.Context, r *request.Request, err error, where string, hr *http.Request) error {
-	if _, gone := r.Abort(nil); gone {
+	if _, gone := r.Abort(nil); gone && !scope.IsTask(ctx) { // a task does not fail because its request was aborted
 		return Exit(ctx, ClientClosedRequest)
 	}
 	e, ok := errors.AsType[*ExitError](err)
