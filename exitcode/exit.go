@@ -55,8 +55,8 @@ import (
 // Exit(ctx, OK) in a handler or thread ends nothing and returns nil, see [Phase].
 //
 // Errors: [ErrInvalidCode] (nothing changes), [ErrExited] (an earlier exit
-// decided), [ErrHeaderSent] (the header has been sent and code could not
-// replace the status; the request ends nevertheless), [ErrEnded] (the response
+// decided), [ErrHeaderSent] (the header has been sent with another status, which
+// code could not replace; the request ends nevertheless), [ErrEnded] (the response
 // is complete; after eof.Send the remaining work is cancelled, in a task
 // nothing happens) and [ErrNoRequest].
 func Exit(ctx context.Context, code Code) error {

@@ -7,9 +7,11 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/lastbyte-go/lastbyte/abort"
+	"github.com/lastbyte-go/lastbyte/eof"
 	"github.com/lastbyte-go/lastbyte/exitcode"
 	"github.com/lastbyte-go/lastbyte/internal/pipenet"
 	"github.com/lastbyte-go/lastbyte/middleware"
@@ -220,5 +222,28 @@ func TestX17_NoTime(t *testing.T) {
 			}
 		}
 		check(t, "log", s.Logs(), "")
+	})
+}
+
+// The Background has the handler that was given up, and counts it until it returns.
+func TestX17_CountsAsDetached(t *testing.T) {
+	pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
+		for path, whole := range map[string]bool{"/": true, "/part": false} {
+			b := background(t)
+			in := func(h http.Handler) http.Handler { return exitcode.Timeout(time.Second, 504)(b.Detach(h)) }
+			s := start(t, p, in, func(w http.ResponseWriter, r *http.Request) {
+				if r.URL.Path == "/part" {
+					sendsOut(t, w, "part")
+				}
+				time.Sleep(time.Minute)
+			}, attach)
+			a := s.get(path)
+			check(t, path+": a whole response", a.err == nil, whole)
+			check(t, path+": after", a.whole, time.Second)
+			synctest.Wait()
+			check(t, path+": Stats()", b.Stats(), eof.Stats{Detached: 1})
+			time.Sleep(time.Minute)
+			check(t, path+": Stats() at the end", b.Stats(), eof.Stats{Done: 1})
+		}
 	})
 }
