@@ -33,8 +33,9 @@ type Item struct {
 // Work gives what runs and waits now, the oldest first: tasks, detached handlers that
 // work without a client, handlers of hijacked connections. It is a copy, made when the
 // loop begins: no lock is held while the loop's body runs, which may use the
-// Background. The copy has as many items as Stats counts. It may be called from any
-// goroutine, at any time.
+// Background. The copy has as many items as Stats counts, and those handlers of hijacked
+// connections, which Stats does not count. Work may be called from any goroutine, at any
+// time.
 func (b *Background) Work() iter.Seq[Item] {
 	return func(yield func(Item) bool) {
 		b.mu.Lock()

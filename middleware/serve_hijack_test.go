@@ -7,6 +7,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"slices"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -61,6 +62,9 @@ func TestB13_ShutdownWaitsForHijacked(t *testing.T) {
 		s := pipenet.Start(t, pipenet.HTTP1, m.wrap(life, upgrades(t, time.Minute, ended)), life.Attach)
 		upgrade(t, s)
 		began := time.Now()
+		if all := slices.Collect(life.Background().Work()); len(all) != 1 || all[0].Kind != "handler" || !all[0].Running {
+			t.Errorf("Work() = %+v, want the handler", all)
+		}
 		if err := life.Shutdown(t.Context()); err != nil {
 			t.Errorf("Shutdown() = %v, want nil", err)
 		}
