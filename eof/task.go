@@ -97,8 +97,6 @@ func (t *task) due() {
 	case t.overLocked():
 	case t.delay > 0 && !b.draining:
 		t.timer = time.AfterFunc(t.delay, t.fire)
-	case t.series != nil:
-		b.endLocked(t)
 	default:
 		t.premature = t.delay > 0
 		b.startLocked(t)
