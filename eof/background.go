@@ -96,11 +96,9 @@ type Stats struct {
 // New makes a Background with the settings o. It panics if a number in o is
 // negative.
 func New(o Options) *Background {
-	if o.Running < 0 || o.Pending < 0 || o.Timeout < 0 {
-		panic(fmt.Sprintf("eof.New: negative option, got Running %d, Pending %d, Timeout %v", o.Running, o.Pending, o.Timeout))
-	}
-	if o.Detached < 0 {
-		panic(fmt.Sprintf("eof.New: negative option, got Detached %d", o.Detached))
+	if o.Running < 0 || o.Pending < 0 || o.Detached < 0 || o.Timeout < 0 {
+		panic(fmt.Sprintf("eof.New: negative option, got Running %d, Pending %d, Detached %d, Timeout %v",
+			o.Running, o.Pending, o.Detached, o.Timeout))
 	}
 	o.Running = cmp.Or(o.Running, 256)
 	o.Pending = cmp.Or(o.Pending, 1024)

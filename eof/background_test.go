@@ -134,9 +134,10 @@ func TestB3_Defaults(t *testing.T) {
 
 func TestNew_NegativeOptions(t *testing.T) {
 	for want, o := range map[string]eof.Options{
-		"eof.New: negative option, got Running -1, Pending 0, Timeout 0s":  {Running: -1},
-		"eof.New: negative option, got Running 0, Pending -2, Timeout 0s":  {Pending: -2},
-		"eof.New: negative option, got Running 0, Pending 0, Timeout -3ns": {Timeout: -3},
+		"eof.New: negative option, got Running -1, Pending 0, Detached 0, Timeout 0s":  {Running: -1},
+		"eof.New: negative option, got Running 0, Pending -2, Detached 0, Timeout 0s":  {Pending: -2},
+		"eof.New: negative option, got Running 0, Pending 0, Detached -1, Timeout 0s":  {Detached: -1},
+		"eof.New: negative option, got Running 0, Pending 0, Detached 0, Timeout -3ns": {Timeout: -3},
 	} {
 		func() {
 			defer func() {

@@ -4,7 +4,6 @@ import (
 	"context"
 	"io"
 	"net/http"
-	"strings"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -154,13 +153,4 @@ func TestB11_NestedDetachIsNotRefused(t *testing.T) {
 			})
 		})
 	}
-}
-
-func TestNew_NegativeDetached(t *testing.T) {
-	defer func() {
-		if text, _ := recover().(string); !strings.HasPrefix(text, "eof.New: ") || !strings.Contains(text, "Detached -1") {
-			t.Errorf("New(Detached: -1) panics with %q, want the option named", text)
-		}
-	}()
-	eof.New(eof.Options{Detached: -1})
 }

@@ -152,7 +152,7 @@ func TestNew_BadServeOptions(t *testing.T) {
 		{middleware.Options{Grace: -1}, "middleware.New: negative option, got Grace -1ns, Lag 0s"},
 		{middleware.Options{Lag: -1}, "middleware.New: negative option, got Grace 0s, Lag -1ns"},
 		{middleware.Options{Lag: 27 * time.Second}, "middleware.New: Lag is part of Grace, got Lag 27s, Grace 27s"},
-		{middleware.Options{Background: eof.Options{Timeout: -1}}, "eof.New: negative option, got Running 0, Pending 0, Timeout -1ns"},
+		{middleware.Options{Background: eof.Options{Timeout: -1}}, "eof.New: negative option, got Running 0, Pending 0, Detached 0, Timeout -1ns"},
 	} {
 		func() {
 			defer func() {
