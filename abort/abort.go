@@ -154,9 +154,9 @@ func AfterFunc(ctx context.Context, f func(context.Context)) (stop func() bool) 
 // never is the stop of a function that never runs.
 func never() bool { return true }
 
-// Cause reports whether, why and when the client aborted, and how far the request was. ok is false while the
-// client is there, and always if the check is off. Cause may be called from any
-// goroutine, also after the request has ended.
+// Cause reports whether, why and when the client aborted, and how far the request
+// was. ok is false while the client is there, and always if the check is off. Cause
+// may be called from any goroutine, also after the request has ended.
 func Cause(ctx context.Context) (e *Error, ok bool) {
 	return ask(ctx, nil)
 }
