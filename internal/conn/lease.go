@@ -151,8 +151,8 @@ func (l Lease) WhenIdle(f func()) bool {
 }
 
 // lookForEnd asks the socket from time to time whether the connection has ended, where
-// the hook may not be told, and runs then what waits for the response. A connection
-// without a socket is not looked at.
+// the hook may not be told, and runs then what waits for the response. Where there is no
+// socket to ask, that waits no longer: it may come ahead of the last byte, and is not lost.
 func (c *Conn) lookForEnd() {
 	time.AfterFunc(100*time.Millisecond, func() {
 		c.mu.Lock()
@@ -161,12 +161,11 @@ func (c *Conn) lookForEnd() {
 		if !waits {
 			return
 		}
-		switch c.Peer() {
-		case peer.Alive:
+		if c.Peer() == peer.Alive {
 			c.lookForEnd()
-		case peer.Closed, peer.Reset, peer.Local:
-			c.runIdle(true)
+			return
 		}
+		c.runIdle(true)
 	})
 }
 

@@ -4,6 +4,7 @@ import (
 	"net"
 	"net/http"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/lastbyte-go/lastbyte/internal/conn"
@@ -29,6 +30,39 @@ func openPipe(t *testing.T) (*conn.Conn, func(http.ConnState)) {
 	tell(http.StateNew)
 	tell(http.StateActive)
 	return c, tell
+}
+
+// Where the hook may not be told of the end, and the connection has no socket to ask,
+// what waits for the response is not lost.
+func TestLease_RunsWhatWaitsWithoutASocket(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		nc, other := net.Pipe()
+		defer nc.Close()
+		defer other.Close()
+		srv := new(http.Server)
+		hook := conn.NewHook(conn.KnowServer(srv))
+		hook.Install(srv)
+		installed := srv.ConnState
+		srv.ConnState = func(c net.Conn, s http.ConnState) { // a program's, set later
+			if s == http.StateNew || s == http.StateActive {
+				installed(c, s)
+			}
+		}
+		_, c := conn.With(t.Context(), nc)
+		hook.Expect(c)
+		srv.ConnState(nc, http.StateNew)
+		srv.ConnState(nc, http.StateActive)
+		ran := false
+		if !c.Lease(c.Begin()).WhenIdle(func() { ran = true }) {
+			t.Fatal("WhenIdle() = false, want true")
+		}
+		time.Sleep(time.Minute)
+		synctest.Wait()
+		if !ran {
+			t.Error("the function has not run, want it to")
+		}
+	})
 }
 
 // acts reports whether something can be done by l.
