@@ -131,9 +131,11 @@ func (c *Call) Done() middleware.Outcome {
 // atWork says what Done waits for, "" if there is nothing.
 func (c *Call) atWork() string {
 	end := c.Outcome()
-	for r := range c.client.life.Requests() {
-		if r.RemoteAddr == c.remote && r.Outcome.Start.Equal(end.Start) {
-			return "the handler at work"
+	if end.Worked == 0 { // else OnDone has told
+		for r := range c.client.life.Requests() {
+			if r.RemoteAddr == c.remote && r.Outcome.Start.Equal(end.Start) {
+				return "the handler at work"
+			}
 		}
 	}
 	method, _, _ := strings.Cut(c.name, " ")

@@ -89,7 +89,7 @@ func (c *Client) Post(path, contentType string, body io.Reader) *Call {
 // and those on HTTP/2 share one, as Go's client does.
 func (c *Client) Do(r *http.Request) *Call {
 	call := c.newCall(r.Method+" "+r.URL.Path, func(error) {})
-	ctx, cancel := context.WithCancelCause(context.WithValue(r.Context(), callKey{}, call))
+	ctx, cancel := context.WithCancelCause(context.WithValue(r.Context(), sentKey{}, call))
 	call.cancelBy(cancel)
 	c.running.Go(func() { call.run(r.WithContext(ctx)) })
 	return call

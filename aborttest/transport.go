@@ -14,8 +14,11 @@ import (
 // callHeader tells the server which Call a request is. Handlers do not see it.
 const callHeader = "Aborttest-Call"
 
-// callKey is the key by which a context knows its *Call.
+// callKey is the key by which a context of the server's knows the *Call that came, and
+// sentKey that by which one of the client's knows the *Call that Do sends. A handler's
+// context, which it may send requests of its own with, has the first alone.
 type callKey struct{}
+type sentKey struct{}
 
 func callOf(ctx context.Context) *Call {
 	call, _ := ctx.Value(callKey{}).(*Call)
@@ -56,9 +59,9 @@ type roundTripper Client
 // RoundTrip sends r as a Call: that of Do, or else a new one.
 func (rt *roundTripper) RoundTrip(r *http.Request) (*http.Response, error) {
 	c := (*Client)(rt)
-	call := callOf(r.Context())
 	ctx := r.Context()
-	if call == nil || call.client != c {
+	call, ok := ctx.Value(sentKey{}).(*Call)
+	if !ok {
 		var cancel context.CancelCauseFunc
 		ctx, cancel = context.WithCancelCause(ctx)
 		call = c.newCall(r.Method+" "+r.URL.Path, cancel)
