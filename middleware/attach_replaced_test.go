@@ -25,28 +25,9 @@ var lateHooks = []struct {
 	{"left", func(*http.Server, func(net.Conn, http.ConnState)) {}},
 	{"nil", func(srv *http.Server, _ func(net.Conn, http.ConnState)) { srv.ConnState = nil }},
 	{"replaced", func(srv *http.Server, own func(net.Conn, http.ConnState)) { srv.ConnState = own }},
-	{"chained", func(srv *http.Server, own func(net.Conn, http.ConnState)) {
-		attached := srv.ConnState
-		srv.ConnState = func(c net.Conn, s http.ConnState) { own(c, s); attached(c, s) }
-	}},
-	{"StateNew alone passed on", func(srv *http.Server, own func(net.Conn, http.ConnState)) {
-		attached := srv.ConnState
-		srv.ConnState = func(c net.Conn, s http.ConnState) {
-			own(c, s)
-			if s == http.StateNew {
-				attached(c, s)
-			}
-		}
-	}},
-	{"all but StateNew passed on", func(srv *http.Server, own func(net.Conn, http.ConnState)) {
-		attached := srv.ConnState
-		srv.ConnState = func(c net.Conn, s http.ConnState) {
-			own(c, s)
-			if s != http.StateNew {
-				attached(c, s)
-			}
-		}
-	}},
+	{"chained", passesOn(func(http.ConnState) bool { return true })},
+	{"StateNew alone passed on", passesOn(func(s http.ConnState) bool { return s == http.StateNew })},
+	{"all but StateNew passed on", passesOn(func(s http.ConnState) bool { return s != http.StateNew })},
 	{"StateClosed ahead of StateNew", func(srv *http.Server, own func(net.Conn, http.ConnState)) {
 		attached := srv.ConnState
 		srv.ConnState = func(c net.Conn, s http.ConnState) {
@@ -61,33 +42,22 @@ var lateHooks = []struct {
 			}
 		}
 	}},
-	{"StateClosed not passed on", func(srv *http.Server, own func(net.Conn, http.ConnState)) {
+	{"StateClosed not passed on", passesOn(func(s http.ConnState) bool { return s != http.StateClosed })},
+	{"StateNew and StateActive passed on", passesOn(func(s http.ConnState) bool { return s == http.StateNew || s == http.StateActive })},
+	{"StateIdle not passed on", passesOn(func(s http.ConnState) bool { return s != http.StateIdle })},
+}
+
+// passesOn is a hook that calls the one of Attach for some states.
+func passesOn(of func(http.ConnState) bool) func(srv *http.Server, own func(net.Conn, http.ConnState)) {
+	return func(srv *http.Server, own func(net.Conn, http.ConnState)) {
 		attached := srv.ConnState
 		srv.ConnState = func(c net.Conn, s http.ConnState) {
 			own(c, s)
-			if s != http.StateClosed {
+			if of(s) {
 				attached(c, s)
 			}
 		}
-	}},
-	{"StateNew and StateActive passed on", func(srv *http.Server, own func(net.Conn, http.ConnState)) {
-		attached := srv.ConnState
-		srv.ConnState = func(c net.Conn, s http.ConnState) {
-			own(c, s)
-			if s == http.StateNew || s == http.StateActive {
-				attached(c, s)
-			}
-		}
-	}},
-	{"StateIdle not passed on", func(srv *http.Server, own func(net.Conn, http.ConnState)) {
-		attached := srv.ConnState
-		srv.ConnState = func(c net.Conn, s http.ConnState) {
-			own(c, s)
-			if s != http.StateIdle {
-				attached(c, s)
-			}
-		}
-	}},
+	}
 }
 
 // Issue 10, number 21: with Attach's ConnState hook replaced, tasks waited for
