@@ -61,6 +61,7 @@ func TestLog_SameFieldsWhicheverLogger(t *testing.T) {
 	want := map[string]any{
 		"status": 201., "sent": 201., "size": 5., "rows": 7., "ok": true, "share": 0.5,
 		"tenant": map[string]any{"name": "a \"b\"\n", "id": 1.}, "who": "me", "failure": "EOF", "at": "2000-01-01T00:00:02Z", "list": []any{1., 2.},
+		"big": float64(1 << 40), "opened": 3., "nothing": nil,
 	}
 	eachLogger(t, middleware.Options{}, func(t *testing.T, p pipenet.Proto, m mount, life *middleware.Lifecycle, log *lines) {
 		r := chi.NewRouter()
@@ -69,7 +70,8 @@ func TestLog_SameFieldsWhicheverLogger(t *testing.T) {
 			time.Sleep(2 * time.Second)
 			middleware.SetAttrs(r.Context(), slog.Int("rows", 7), slog.Bool("ok", true), slog.Float64("share", 0.5),
 				slog.Group("tenant", "name", "a \"b\"\n", "id", 1), slog.Any("who", valuer{}), slog.Any("failure", io.EOF),
-				slog.Time("at", time.Now().UTC()), slog.Any("list", []int{1, 2}), slog.Group("empty"))
+				slog.Time("at", time.Now().UTC()), slog.Any("list", []int{1, 2}), slog.Group("empty"),
+				slog.Uint64("big", 1<<40), slog.Group("", slog.Int("opened", 3)), slog.Any("nothing", nil))
 			w.WriteHeader(http.StatusCreated)
 			io.WriteString(w, "hello")
 		})

@@ -177,3 +177,32 @@ func TestServe_NamesAreCut(t *testing.T) {
 		s.returned(t, 16*time.Second, fmt.Sprintf(`middleware: shutdown cut off 1 request (%.64s... "/\n\"%.61s..." 15.0s): context deadline exceeded`, long, long))
 	})
 }
+
+// The error of a drain names ten of many requests.
+func TestServe_NamesTen(t *testing.T) {
+	each(t, func(t *testing.T, p pipenet.Proto, m mount) {
+		life := newLife(t, middleware.Options{Grace: 20 * time.Second})
+		mux := http.NewServeMux()
+		mux.Handle("GET /deaf", m.wrap(life, http.HandlerFunc(func(http.ResponseWriter, *http.Request) { time.Sleep(16 * time.Second) })))
+		s := serveBy(t, p, life, mux)
+		for range 11 {
+			s.Begin(s.NewRequest("GET", "/deaf", nil))
+		}
+		synctest.Wait()
+		s.stop()
+		s.returned(t, 16*time.Second, "middleware: shutdown cut off 11 requests ("+strings.Repeat("GET /deaf 15.0s, ", 10)+"...): context deadline exceeded")
+	})
+}
+
+// What is cut off need not be a request of lastbyte.
+func TestServe_CutsForeignRequests(t *testing.T) {
+	pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
+		s := serveBy(t, p, newLife(t, middleware.Options{Grace: 20 * time.Second}), http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
+			time.Sleep(16 * time.Second)
+		}))
+		s.Begin(s.NewRequest("GET", "/", nil))
+		synctest.Wait()
+		s.stop()
+		s.returned(t, 15*time.Second, "middleware: shutdown cut off connections that were not idle: context deadline exceeded")
+	})
+}
