@@ -52,7 +52,8 @@ type Options struct {
 	// X-Request-Id that the request came with; of both the first 128 bytes. A ServeMux
 	// inside the Lifecycle writes its pattern to the request, which is read once the
 	// handler has returned, or has gone through exitcode.Handler and the like: a line
-	// before that has no route. The zero value
+	// before that has no route. A problem that a goroutine of the handler's own
+	// reports after the end of the request may be without these fields. The zero value
 	// writes nothing, and problems are logged by http.Server.ErrorLog. A panic of the
 	// Logger is logged by the standard logger.
 	Logger zerolog.Logger

@@ -53,7 +53,7 @@ const (
 
 // append appends the fields to attrs.
 func (l *line) append(attrs []slog.Attr) []slog.Attr {
-	if l.facts != (facts{}) { // else it is of no request
+	if l.facts.method != "" || l.facts.path != "" { // else it is of no request, or of one that is over
 		attrs = append(attrs, slog.String("method", l.facts.method), slog.String("path", l.facts.path))
 	}
 	if l.facts.route != "" {

@@ -269,11 +269,8 @@ func (o *observer) Log(ctx context.Context, r *request.Request, text string, sta
 		return false
 	}
 	f, ok := l.working.of(r)
-	if !ok { // it is over; this is a task's
-		f, ok = r.Kept().(facts)
-	}
-	if !ok { // of a goroutine that nobody has waited for
-		f = facts{method: r.HTTP().Method, path: r.HTTP().URL.Path}
+	if !ok { // it is over; nothing is kept for a goroutine that nobody has waited for, and r.HTTP is others' again
+		f, _ = r.Kept().(facts)
 	}
 	if of := route.Pattern(ctx); of != "" {
 		f.route = of
