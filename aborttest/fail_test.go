@@ -119,3 +119,15 @@ func TestOptions_Misuse(t *testing.T) {
 		}()
 	}
 }
+
+// An empty list of protocols is none: both are spoken, and no test passes because it did
+// not run.
+func TestOptions_EmptyProtocols(t *testing.T) {
+	var spoken []aborttest.Protocol
+	aborttest.RunWith(t, aborttest.Options{Protocols: []aborttest.Protocol{}}, http.NotFoundHandler(), func(_ *testing.T, c *aborttest.Client) {
+		spoken = append(spoken, c.Protocol())
+	})
+	if len(spoken) != 2 {
+		t.Errorf("the test has run on %q, want both protocols", spoken)
+	}
+}

@@ -23,7 +23,7 @@ const (
 // Options are the settings of [RunWith], [Start] and [ServerWith].
 type Options struct {
 	// Protocols are those that RunWith runs the test on, in this order; Start and
-	// ServerWith use the first. nil means HTTP1 and HTTP2.
+	// ServerWith use the first. None means HTTP1 and HTTP2.
 	Protocols []Protocol
 
 	// TLS has client and server speak TLS. The server's certificate is for
@@ -115,7 +115,7 @@ func (o Options) protocols() []Protocol {
 	if o.Limit < 0 {
 		panic(fmt.Sprintf("aborttest: Options.Limit: not negative, got %v", o.Limit))
 	}
-	if o.Protocols == nil {
+	if len(o.Protocols) == 0 {
 		return []Protocol{HTTP1, HTTP2}
 	}
 	return slices.Clone(o.Protocols)
