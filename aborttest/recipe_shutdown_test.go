@@ -30,8 +30,8 @@ func TestRecipe_ShutdownThatGivesWorkUp(t *testing.T) {
 			t.Errorf("Server.Shutdown = %v, want nil: the response is out", err)
 		}
 		err := c.Lifecycle().Shutdown(ctx)
-		if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "1") {
-			t.Errorf("Lifecycle.Shutdown = %v, want it to say that 1 was given up", err)
+		if !errors.Is(err, context.DeadlineExceeded) || !strings.Contains(err.Error(), "gave up 1 handler (POST, 10.0s)") {
+			t.Errorf("Lifecycle.Shutdown = %v, want it to name the handler that was given up", err)
 		}
 		if err := <-ends; !errors.Is(err, eof.ErrShuttingDown) {
 			t.Errorf("the work ended with %v, want %v", err, eof.ErrShuttingDown)

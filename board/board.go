@@ -88,7 +88,7 @@ func NewWith(life *middleware.Lifecycle, o Options) http.Handler {
 // board is what New returns, inside of its Lifecycle.
 type board struct {
 	life   *middleware.Lifecycle
-	allow  func(*http.Request) bool // nil: sameMachine
+	allow  func(*http.Request) bool // nil: clients on the same machine
 	page   *page
 	began  time.Time
 	before uint64 // requests that had ended by then

@@ -12,10 +12,11 @@ import (
 // no socket was found, so that no wrapper of a socket speaks for the kernel.
 type teller interface {
 	// PeerEnd says how many bytes have arrived that nobody has read, whether a Write
-	// waits for the other end to read, and what is known of that end. nil: it is there. io.EOF: it has closed, or shut down its
-	// sending side. net.ErrClosed: this end was closed, and the other was there until
-	// then. Any other error: no byte passes any more. It neither waits nor takes
-	// anything away. How the other end left before this end was closed stays true.
+	// waits for the other end to read, and what is known of that end. nil: it is
+	// there. io.EOF: it has closed, or shut down its sending side. net.ErrClosed: this
+	// end was closed, and the other was there until then. Any other error: no byte
+	// passes any more. It neither waits nor takes anything away. How the other end left
+	// before this end was closed stays true.
 	PeerEnd() (unread int, stuck bool, err error)
 
 	// NotifyPeerEnd has notify called soon after each change of PeerEnd's error, in

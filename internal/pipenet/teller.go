@@ -11,9 +11,10 @@ import (
 type Teller struct{ *Conn }
 
 // PeerEnd returns how many bytes have arrived that nobody has read, whether a Write
-// waits for the other end to read, and how that end has ended the connection: nil while it is there, io.EOF after its Close or
-// CloseWrite, ECONNRESET after its Reset or when a Write has found that it is closed.
-// It is net.ErrClosed if this end was closed before any of that.
+// waits for the other end to read, and how that end has ended the connection: nil
+// while it is there, io.EOF after its Close or CloseWrite, ECONNRESET after its Reset
+// or when a Write has found that it is closed. It is net.ErrClosed if this end was
+// closed before any of that.
 func (t Teller) PeerEnd() (unread int, stuck bool, err error) {
 	t.out.mu.Lock()
 	stuck = t.out.writing && len(t.out.buf) == t.out.window
