@@ -165,3 +165,36 @@ func TestE13_UploadedFilesAfterPanic(t *testing.T) {
 		}
 	})
 }
+
+// A panic that is the ending does not wait for a thread, which may still read the files.
+func TestE13_UploadedFilesOfAThreadAfterPanic(t *testing.T) {
+	pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
+		files := tempDir(t)
+		content := strings.Repeat("content ", 1000)
+		parsed, goOn, read := make(chan struct{}), make(chan struct{}), make(chan string, 1)
+		s := serve(t, p, background(t, eof.Options{}).Detach, func(w http.ResponseWriter, r *http.Request) {
+			_, err := thread.Spawn(r.Context(), func(context.Context) error {
+				r.ParseMultipartForm(1)
+				close(parsed)
+				<-goOn
+				read <- readUpload(r)
+				return nil
+			})
+			wantErr(t, "Spawn", err, nil)
+			<-parsed
+			panic("boom")
+		})
+		if res, err := s.Do(upload(t, s, "/", content)); err == nil {
+			res.Body.Close()
+			t.Errorf("POST = %d, want the connection dropped", res.StatusCode)
+		}
+		close(goOn)
+		if got := <-read; got != content {
+			t.Errorf("the thread has read %.40q, want the file", got)
+		}
+		synctest.Wait()
+		if n := files(); n != 0 {
+			t.Errorf("%d files after the thread, want none", n)
+		}
+	})
+}

@@ -30,6 +30,7 @@ func (r *Request) drain() bool {
 		}
 		r.rareLocked().idle.Wait()
 	}
+	r.carryFormsLocked()
 	next, won := r.state.Load().Drain()
 	r.state.Store(next)
 	r.forgetLocked()

@@ -39,7 +39,7 @@ func (d *Detached) finish(l usercall.Left) {
 		_ = d.form.RemoveAll() // ServeHTTP had returned ahead of this goroutine
 	}
 	if l.Broken() {
-		r.drain()
+		d.drainPanicked(ending)
 	}
 	defer d.finished(l.Panicked()) // deferred: OnPanic may call runtime.Goexit
 	defer d.tellDropped()
@@ -64,10 +64,13 @@ func (d *Detached) returned(l usercall.Left) (ending bool) {
 // handBack gives the serving goroutine, which still sleeps, what it goes on with.
 // reachable: outer handlers may still be read from and written to.
 func (d *Detached) handBack(l usercall.Left, reachable bool) {
-	d.form = d.out.MultipartForm
+	alone := d.req.alone() // a panic has not waited for threads, which may be parsing a form
+	if alone {
+		d.form = d.out.MultipartForm
+	}
 	if reachable {
 		d.handOverHeaders() // after a panic outer handlers may answer for this one
-		d.carry(&d.node)
+		d.carry(&d.node, alone)
 	}
 	if !l.Broken() {
 		return
@@ -76,6 +79,14 @@ func (d *Detached) handBack(l usercall.Left, reachable bool) {
 	d.panicked = &value
 	if l.Panicked() {
 		d.req.log(&d.node, fmt.Sprintf("http: panic serving %q: %q", d.req.in.RemoteAddr, usercall.Printed(l.Value)), l.Stack)
+	}
+}
+
+// drainPanicked waits for the goroutines that a panic has not waited for.
+func (d *Detached) drainPanicked(ending bool) {
+	d.req.drain()
+	if form := d.out.MultipartForm; ending && d.form == nil && form != nil {
+		_ = form.RemoveAll() // handBack has left it to them
 	}
 }
 
@@ -91,7 +102,10 @@ func (d *Detached) handOverAfterExit(l usercall.Left) {
 		return
 	}
 	d.handOverHeaders()
-	carryValues(d.in, d.out) // no thread is left that may parse a form
+	carryRoute(d.in, d.out)
+	if d.req.alone() { // a panic has not waited for threads, which may be parsing a form
+		carryValues(d.in, d.out)
+	}
 	if l.Broken() && s.HasAny(lifecycle.Stands) && !s.HasAny(lifecycle.Hijacked) {
 		var abort any = http.ErrAbortHandler // the body that has begun is not whole
 		d.panicked = &abort
@@ -119,10 +133,7 @@ func (d *Detached) returnedAfterExit() {
 		d.handOverHeaders()
 	}
 	d.w.gate.Leave(r)
-	r.mu.Lock()
-	alone := first && r.goroutines > 0
-	r.mu.Unlock()
-	if alone {
+	if first && !r.alone() {
 		d.wakeAfter(true, false, work.About{})
 	}
 }

@@ -18,6 +18,13 @@ func (r *Request) hold() bool {
 	return true
 }
 
+// alone reports whether no goroutine of the request is at work.
+func (r *Request) alone() bool {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.goroutines == 0
+}
+
 func (r *Request) release() {
 	r.mu.Lock()
 	defer r.mu.Unlock()

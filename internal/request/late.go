@@ -137,13 +137,7 @@ func (d *Detached) carryLate() {
 // goes out. The handler's goroutine owns the map; with threads at work, nobody
 // knows whose write it is, and the changes go over when the handler is back.
 func (d *Detached) carryLateNow() {
-	if d.late == nil || !d.late.each {
-		return
-	}
-	d.req.mu.Lock()
-	alone := d.req.goroutines == 0
-	d.req.mu.Unlock()
-	if alone {
+	if d.late != nil && d.late.each && d.req.alone() {
 		d.carryLate()
 	}
 }

@@ -36,29 +36,60 @@ func (p *pair) clone(out *http.Request, ctx context.Context, b *body) {
 // carry gives the outer handlers what the handlers inside have changed in the
 // request: they got a copy, and without lastbyte it would be one request. given is
 // the context that the copy was made with. MultipartForm: net/http removes the
-// files of its own request only.
-func (p *pair) carry(given context.Context) {
+// files of its own request only. alone: nobody may be parsing a form.
+func (p *pair) carry(given context.Context, alone bool) {
 	if p.in == nil || p.out == nil {
 		return
 	}
 	p.carryContext(given)
 	p.carryFields()
-	carryParsed(p.in, p.out)
+	if alone {
+		carryForms(p.in, p.out)
+	}
+	carryRoute(p.in, p.out)
 }
 
-// carryParsed carries what routers and the handler have found in the request.
-func carryParsed(to, from *http.Request) {
+// carryForms carries what was parsed of the body and the query.
+func carryForms(to, from *http.Request) {
 	if to.MultipartForm == nil && from.MultipartForm != nil {
 		to.MultipartForm = from.MultipartForm
 	}
 	carryValues(to, from)
 }
 
-// carryValues is carryParsed without the uploaded files.
+// carryValues is carryForms without the uploaded files.
 func carryValues(to, from *http.Request) {
 	if to.Form == nil && from.Form != nil {
 		to.Form, to.PostForm = from.Form, from.PostForm
 	}
+}
+
+// carryFormsInside is carryForms for two requests of the handler's. A goroutine of the
+// request that is at work may be parsing one: then drain does it.
+func (r *Request) carryFormsInside(to, from *http.Request) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.goroutines > 0 {
+		x := r.rareLocked()
+		x.forms = append(x.forms, pair{in: to, out: from})
+		return
+	}
+	carryForms(to, from)
+}
+
+// carryFormsLocked does what carryFormsInside has left.
+func (r *Request) carryFormsLocked() {
+	if r.rare == nil {
+		return
+	}
+	for _, p := range r.rare.forms {
+		carryForms(p.in, p.out)
+	}
+	r.rare.forms = nil
+}
+
+// carryRoute carries what routers have found in the request.
+func carryRoute(to, from *http.Request) {
 	route.CarryPattern(to, from)
 	nethttp.CarryPathValues(to, from)
 }

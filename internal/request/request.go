@@ -137,6 +137,7 @@ type rare struct {
 	cut     sync.Once // guards itself and severed
 	severed bool      // the cut worked
 
+	forms    []pair        // see carryFormsInside
 	kept     any           // see Keep
 	attrs    []slog.Attr   // see SetAttrs
 	calls    DrainList     // of eof.OnDrain

@@ -16,7 +16,15 @@ func (r *Request) Rewritten(own context.Context, out, in *http.Request, next fun
 		in = in.WithContext(joined(own, in.Context()))
 	}
 	if in != out {
-		defer carryParsed(out, in)
+		det := r.det.Load()
+		defer func() {
+			carryRoute(out, in)
+			if r.det.Load() != det {
+				carryForms(out, in) // the handler, inside Detach, has another
+			} else {
+				r.carryFormsInside(out, in)
+			}
+		}()
 	}
 	next(in)
 }

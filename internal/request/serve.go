@@ -94,7 +94,7 @@ func (r *Request) end() (cut bool) {
 	r.w.gate.Close(r, nil)
 	r.body.gate.Close(r, r.interruptRead)
 	cut = r.endLease()
-	r.carry(&r.node)
+	r.carry(&r.node, true)
 	r.node.unhook()
 	r.node.Cancel(node.HandlerReturned)
 
