@@ -131,7 +131,7 @@ func (l *DrainList) Take() (all []*DrainCall) {
 func (r *Request) Hold(c *DrainCall) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if s := r.state.Load(); s.HasAny(lifecycle.Drained) || s.HasAny(lifecycle.Done) {
+	if r.hasAny(lifecycle.Drained | lifecycle.Done) {
 		return false
 	}
 	r.rareLocked().calls.Add(c)

@@ -97,12 +97,17 @@ func (r *Request) exitMove(e *Exit, filter bool) lifecycle.ExitResult {
 		r.rareLocked().exit = e
 	}
 	if result.Won() {
-		x := r.rareLocked()
-		x.exit, x.last = e, top
-		x.open = next.HasAny(lifecycle.Stands) && top.codedLocked()
-		x.idle.Broadcast() // drain may wait for a thread that reads the body
+		r.wonLocked(e, top).open = next.HasAny(lifecycle.Stands) && top.codedLocked()
 	}
 	return result
+}
+
+// wonLocked notes that e is the ending; top is the writer of the innermost layer.
+func (r *Request) wonLocked(e *Exit, top *Writer) *rare {
+	x := r.rareLocked()
+	x.exit, x.last = e, top
+	x.idle.Broadcast() // drain may wait for a thread that reads the body
+	return x
 }
 
 // Throw is Exit with e, or nothing if e is nil; and it notes that the caller is

@@ -60,9 +60,8 @@ func (r *Request) failMove(e *Exit) lifecycle.ExitResult {
 	x := r.rareLocked()
 	x.panicked = x.panicked || s.Winner() != lifecycle.Sent
 	if result.Won() {
-		x.exit, x.last = e, top
+		r.wonLocked(e, top)
 		x.broken = x.broken || result == lifecycle.ExitDrops
-		x.idle.Broadcast() // drain may wait for a thread that reads the body
 	}
 	return result
 }

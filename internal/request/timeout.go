@@ -44,7 +44,7 @@ func (r *Request) expire() {
 		r.cancel(context.DeadlineExceeded, e.Cause)
 		r.releaseRead()
 	default:
-		if result == lifecycle.ExitLate && e != nil && r.winner() == lifecycle.Aborted { // what Shield gave out has outlived that
+		if e != nil && r.winner() == lifecycle.Aborted { // what Shield gave out has outlived that
 			r.endShields(node.NewEnd(context.DeadlineExceeded, e.Cause))
 		}
 		return
@@ -65,9 +65,8 @@ func (r *Request) expireMove() (*Exit, lifecycle.ExitResult) {
 	next, result := s.Expire(e.Code)
 	r.state.Store(next)
 	if result.Won() {
-		x.exit, x.last = e, top
+		r.wonLocked(e, top)
 		x.broken = x.broken || s.HasAny(lifecycle.Committed)
-		x.idle.Broadcast() // drain may wait for a thread that reads the body
 	}
 	return e, result
 }
