@@ -12,7 +12,7 @@ import (
 	"github.com/lastbyte-go/lastbyte/internal/pipenet"
 )
 
-// Issue 10, number 41: after a deadline that net/http takes for the end of the
+// After a deadline that net/http takes for the end of the
 // client the handler's context never ended, though nobody watched the client any
 // more. If no abort is proven it ends as it does without lastbyte.
 

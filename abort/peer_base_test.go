@@ -10,7 +10,7 @@ import (
 	"github.com/lastbyte-go/lastbyte/abort"
 )
 
-// Issue 10, number 3: to learn whether the server was closing, lastbyte called
+// To learn whether the server was closing, lastbyte called
 // Serve with a listener of its own, and with that the user's BaseContext, on a
 // goroutine that does not recover: the assertion below ended the process when an
 // HTTP/2 client closed its connection.

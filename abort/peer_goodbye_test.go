@@ -12,7 +12,7 @@ import (
 	"github.com/lastbyte-go/lastbyte/abort"
 )
 
-// Issue 10, number 45: a client that sends its last bytes and a FIN behind them
+// A client that sends its last bytes and a FIN behind them
 // ended the context of a handler that had not read them yet. The abort is judged
 // when the receive queue is empty.
 func TestA16_NothingReceivedIsLost(t *testing.T) {

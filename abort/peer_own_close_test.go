@@ -17,7 +17,7 @@ type closer struct {
 	do     func(s *site, c net.Conn)
 }
 
-// Issue 10, number 66: a connection that the program itself closes was taken for
+// A connection that the program itself closes was taken for
 // the client's end on HTTP/2. The client answers with its own end at once.
 func TestN2_TheProgramClosesTheConnection(t *testing.T) {
 	closers := []closer{

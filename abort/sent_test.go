@@ -11,7 +11,7 @@ import (
 	"github.com/lastbyte-go/lastbyte/internal/pipenet"
 )
 
-// Issue 10, number 36: a client left in the middle of its body, and the handler
+// A client left in the middle of its body, and the handler
 // answered 400 to the read's error, to nobody. Over HTTP/1 that was recorded as
 // sent, over HTTP/2 mostly as what the callback's exit said.
 func TestA10_NothingIsSentToAClientThatIsGone(t *testing.T) {

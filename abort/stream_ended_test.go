@@ -13,7 +13,7 @@ import (
 	"github.com/lastbyte-go/lastbyte/internal/testkit"
 )
 
-// Issue 10, number 43: to HEAD net/http ends the HTTP/2 stream with the header,
+// To HEAD net/http ends the HTTP/2 stream with the header,
 // and a client takes 204 and 304 for complete and gives the stream up. Either
 // ends the context, and was taken for a client that left.
 func TestN7_ResponseWithoutABody(t *testing.T) {
@@ -83,7 +83,7 @@ func TestA8_BeforeAResponseWithoutABody(t *testing.T) {
 	})
 }
 
-// Issue 10, number 68: the Write that waits for the client's window, and the
+// The Write that waits for the client's window, and the
 // context, say it at once; "stream_reset" is the stronger reason.
 func TestA8_ResetWhileTheWindowIsClosed(t *testing.T) {
 	t.Parallel()

@@ -72,6 +72,34 @@ func TestB11_LimitOfDetached(t *testing.T) {
 	}
 }
 
+// The response of an exit that came before a refusal asks nobody to come again.
+func TestB11_RefusedAfterAnExit(t *testing.T) {
+	pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
+		release := make(chan struct{})
+		b := background(t, eof.Options{Detached: 1})
+		s := serve(t, p, func(next http.Handler) http.Handler {
+			detached := b.Detach(next)
+			return b.Handler(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				if r.URL.Path == "/exit" {
+					exitcode.Exit(r.Context(), 418)
+				}
+				detached.ServeHTTP(w, r)
+			}))
+		}, func(w http.ResponseWriter, r *http.Request) {
+			eof.Send(r.Context())
+			<-release
+		})
+		s.Begin(s.NewRequest("POST", "/", nil))
+		synctest.Wait()
+		re := do(t, s, s.NewRequest("GET", "/exit", nil))
+		re.want(t, 418, "418 I'm a teapot\n")
+		if got := re.header.Get("Retry-After"); got != "" {
+			t.Errorf("Retry-After = %q, want none", got)
+		}
+		close(release)
+	})
+}
+
 // TestB11_RunningHandlersMayExceed: handlers that run already may end their
 // responses, whatever the limit.
 func TestB11_RunningHandlersMayExceed(t *testing.T) {

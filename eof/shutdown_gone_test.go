@@ -16,7 +16,7 @@ import (
 	"github.com/lastbyte-go/lastbyte/thread"
 )
 
-// Issue 10, 22: a look at once after Shutdown finds no goroutine of lastbyte. The
+// A look at once after Shutdown finds no goroutine of lastbyte. The
 // last of them had done all that it had to do, and was still returning.
 func TestB10_NothingIsLeftAtOnce(t *testing.T) {
 	buf := make([]byte, 1<<20)

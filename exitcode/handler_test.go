@@ -148,7 +148,7 @@ func TestHandler_ClientAborted(t *testing.T) {
 	})
 }
 
-// Issue 10, 28: what lastbyte has said itself is not worth a line.
+// What lastbyte has said itself is not worth a line.
 func TestHandler_RepeatsTheEnding(t *testing.T) {
 	for name, end := range map[string]func(t *testing.T, w http.ResponseWriter, r *http.Request) error{
 		"the write's error": func(t *testing.T, w http.ResponseWriter, r *http.Request) error {

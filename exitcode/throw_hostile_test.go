@@ -18,7 +18,7 @@ import (
 	"github.com/lastbyte-go/lastbyte/thread"
 )
 
-// Issue 10, 17: a page that does not return is no page; the status goes out.
+// A page that does not return is no page; the status goes out.
 func TestErrorPage_LeavesEarly(t *testing.T) {
 	leave := map[string]func(r *http.Request){
 		"ErrAbortHandler": func(*http.Request) { panic(http.ErrAbortHandler) },

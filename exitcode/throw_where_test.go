@@ -193,7 +193,7 @@ func flight(f func()) {
 	}
 }
 
-// Issue 10, 59: a Throw that arrives wrapped is still one.
+// A Throw that arrives wrapped is still one.
 func TestX18_ThrowInFlight(t *testing.T) {
 	onLife(t, func(t *testing.T, p pipenet.Proto, _ *middleware.Lifecycle, in wrap, outcomes <-chan middleware.Outcome) {
 		s := start(t, p, in, func(w http.ResponseWriter, r *http.Request) {

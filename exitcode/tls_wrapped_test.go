@@ -28,7 +28,7 @@ var tlsWrappers = []func(*tls.Conn) net.Conn{
 	func(c *tls.Conn) net.Conn { return &hasTLS{embedsTLS{c}} },
 }
 
-// Issue 10, number 65: an exit that drops acts at once on a handler that is stuck
+// An exit that drops acts at once on a handler that is stuck
 // in a Write. That Write holds the lock of the TLS records, for which CloseWrite
 // would wait.
 func TestX11_TLSStuckWrite(t *testing.T) {

@@ -60,8 +60,8 @@ func passesOn(of func(http.ConnState) bool) func(srv *http.Server, own func(net.
 	}
 }
 
-// Issue 10, number 21: with Attach's ConnState hook replaced, tasks waited for
-// ever for a call of it, and every connection was kept.
+// With Attach's ConnState hook replaced, tasks must not wait for a call of it, nor
+// may every connection be kept.
 func TestLifecycle_Attach_ConnStateChanged(t *testing.T) {
 	visits := testkit.Rounds(4, 20)
 	for _, m := range mounts {

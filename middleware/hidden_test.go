@@ -46,7 +46,7 @@ func hiding(wrapper func(http.ResponseWriter) http.ResponseWriter, next http.Han
 // The runs of the tests below in this process.
 var hiddenRuns, hiddenServerRuns atomic.Int32
 
-// Issue 10, number 61: a wrapper around the outermost lastbyte middleware that hides
+// A wrapper around the outermost lastbyte middleware that hides
 // deadlines was noticed by nobody until a Write hung.
 func TestWrongOrder_HiddenDeadlines(t *testing.T) {
 	if hiddenRuns.Add(1) > 1 {

@@ -73,7 +73,7 @@ var troubles = map[string]http.HandlerFunc{
 	})(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _ = exitcode.Exit(r.Context(), 404) })).ServeHTTP,
 }
 
-// Issue 10, 14: whatever Logger, OnEnd and OnPanic do, each request ends, and so
+// Whatever Logger, OnEnd and OnPanic do, each request ends, and so
 // does the work that outlives it.
 func TestHostile_Hooks(t *testing.T) {
 	defer log.SetOutput(log.Writer())

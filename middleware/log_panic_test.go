@@ -110,7 +110,7 @@ func isProblem(line map[string]any) bool {
 	return line["level"] == "error" && line["message"] != "request" && line["message"] != "detached work ended"
 }
 
-// Issue 10, 30: what panics behind the response is in the Lifecycle's log, once,
+// What panics behind the response is in the Lifecycle's log, once,
 // with its stack and the request that it came from.
 func TestLog_PanicsOfBackgroundWork(t *testing.T) {
 	eachOutliving(t, middleware.Options{}, func(t *testing.T, what string, _ bool, s *pipenet.Server, log *lines) {
@@ -176,7 +176,7 @@ func TestLog_PanicsWithOnPanic(t *testing.T) {
 	})
 }
 
-// Issue 10, 9: no client begins a line of its own in a log.
+// No client begins a line of its own in a log.
 func TestLog_NothingForged(t *testing.T) {
 	for name, h := range map[string]http.Handler{
 		"error": exitcode.Handler(func(_ http.ResponseWriter, r *http.Request) error {

@@ -101,7 +101,7 @@ func (s *inPieces) Read(p []byte) (int, error) {
 	return copy(p, bytes.Repeat([]byte("x"), n)), nil
 }
 
-// Issue 10, number 46: what goes out is what net/http alone sends.
+// What goes out is what net/http alone sends.
 func TestWriter_ReadFrom_SameBytes(t *testing.T) {
 	dir := t.TempDir()
 	for _, size := range []int{0, 1, 511, 512, 513, 700, 1024, 2048, 3000, 9000} {
@@ -143,7 +143,7 @@ type uncomparable struct{ s []string }
 
 func (e uncomparable) Error() string { return e.s[0] }
 
-// Issue 10, number 42, N8: an error of the source is not the client's, whatever
+// An error of the source is not the client's, whatever
 // it looks like.
 func TestN8_ReadFrom_SourceErrorIsNotTheClients(t *testing.T) {
 	for _, err := range []error{

@@ -33,7 +33,7 @@ func (f fcgi) Header() http.Header         { return f.ResponseRecorder.Header() 
 func (f fcgi) Write(p []byte) (int, error) { return f.ResponseRecorder.Write(p) }
 func (f fcgi) WriteHeader(status int)      { f.ResponseRecorder.WriteHeader(status) }
 
-// Issue 10, number 7, X19: where nothing can be cut and nobody recovers, an exit
+// Where nothing can be cut and nobody recovers, an exit
 // that drops gives an empty response, never a panic.
 func TestX19_NothingCanBeCut(t *testing.T) {
 	for _, m := range mounts {
@@ -104,7 +104,7 @@ func (quic) FlushError() error                  { return nil }
 func (quic) SetReadDeadline(time.Time) error    { return nil }
 func (q quic) SetWriteDeadline(time.Time) error { return nil }
 
-// Issue 10, number 62: a deadline that is not known to cut does not count; the
+// A deadline that is not known to cut does not count; the
 // server is told by its own panic, on its own goroutine.
 func TestTransport_UnprovenCutPanics(t *testing.T) {
 	for _, m := range mounts {
@@ -129,7 +129,7 @@ func TestTransport_UnprovenCutPanics(t *testing.T) {
 	}
 }
 
-// Issue 10, number 58: behind a writer that hides net/http's, the connection is
+// Behind a writer that hides net/http's, the connection is
 // cut by its own handle, and outer middlewares see no panic.
 func TestTransport_CutByHandleWithoutPanic(t *testing.T) {
 	for _, m := range mounts {
@@ -194,7 +194,7 @@ func (l unhashableListener) Accept() (net.Conn, error) {
 	return unhashable{c, nil}, err
 }
 
-// Issue 10, number 13: net/http accepts a connection whose value cannot be
+// Net/http accepts a connection whose value cannot be
 // compared. Attach does, too, and forgets nothing for it.
 func TestAttach_UnhashableConn(t *testing.T) {
 	life, ran := middleware.New(middleware.Options{}), make(chan struct{})

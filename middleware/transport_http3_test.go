@@ -24,7 +24,7 @@ type applicationError struct {
 func (e *applicationError) Error() string { return "application error" }
 func (e *applicationError) Unwrap() error { return net.ErrClosed }
 
-// Issue 10, number 62: a client that closes its QUIC connection is an abort, a
+// A client that closes its QUIC connection is an abort, a
 // server that closes it is none.
 func TestTransport_HTTP3ClientCloses(t *testing.T) {
 	for _, m := range mounts {

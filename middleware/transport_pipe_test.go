@@ -31,7 +31,7 @@ func (l *pipes) Accept() (net.Conn, error) {
 func (l *pipes) Close() error   { close(l.done); return nil }
 func (l *pipes) Addr() net.Addr { return &net.UnixAddr{Name: "pipe", Net: "pipe"} }
 
-// Issue 10, number 63: Server.Close is no abort where no socket can be asked: the
+// Server.Close is no abort where no socket can be asked: the
 // connection says that this side has closed it.
 func TestN2_ServerCloseWithoutSocket(t *testing.T) {
 	for _, m := range mounts {

@@ -20,7 +20,7 @@ func upgraded(h http.Handler) http.Handler {
 	})
 }
 
-// Issue 10, number 64: the protocol is the writer's, not the request's. What
+// The protocol is the writer's, not the request's. What
 // drops such a request resets its stream; the others of the connection live on.
 func TestTransport_UpgradedRequestDropsItsStreamAlone(t *testing.T) {
 	for _, m := range mounts {

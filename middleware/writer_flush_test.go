@@ -15,7 +15,7 @@ import (
 	"github.com/lastbyte-go/lastbyte/middleware"
 )
 
-// Issue 10, number 47: a Flush that nobody can do commits nothing.
+// A Flush that nobody can do commits nothing.
 func TestWriter_UnsupportedFlushCommitsNothing(t *testing.T) {
 	for _, m := range mounts {
 		for _, outer := range mounts { // one lastbyte inside another, too
@@ -48,7 +48,7 @@ func TestWriter_UnsupportedFlushCommitsNothing(t *testing.T) {
 	}
 }
 
-// Issue 10, number 39: after Hijack, Flush and ReadFrom fail, and panic on no
+// After Hijack, Flush and ReadFrom fail, and panic on no
 // writer.
 func TestWriter_FlushAfterHijack(t *testing.T) {
 	for _, m := range mounts {
@@ -83,7 +83,7 @@ func TestWriter_FlushAfterHijack(t *testing.T) {
 	}
 }
 
-// Issue 10, number 49: what net/http says of a superfluous WriteHeader names the
+// What net/http says of a superfluous WriteHeader names the
 // handler that called it, for an informational status as well.
 func TestWriter_SuperfluousInformational(t *testing.T) {
 	for _, m := range mounts {
@@ -102,7 +102,7 @@ func TestWriter_SuperfluousInformational(t *testing.T) {
 	}
 }
 
-// Issue 10, number 44: after a 413 net/http lingers, so that a client which still
+// After a 413 net/http lingers, so that a client which still
 // sends its body reads the answer before the connection is reset.
 func TestTransparency_TooLargeLingers(t *testing.T) {
 	wrap := map[string]func(*testing.T, http.Handler) http.Handler{

@@ -10,7 +10,7 @@ import (
 	"github.com/lastbyte-go/lastbyte/middleware"
 )
 
-// Issue 10, number 50: the writer at the end of Unwrap is as good as net/http's
+// The writer at the end of Unwrap is as good as net/http's
 // own one, which is there without lastbyte.
 func TestWriter_UnwrapEndsLikeNetHTTP(t *testing.T) {
 	each(t, func(t *testing.T, p pipenet.Proto, m mount) {

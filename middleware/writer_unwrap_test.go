@@ -25,7 +25,7 @@ func unwrapped(w http.ResponseWriter) http.ResponseWriter {
 	}
 }
 
-// Issue 10, number 50: where Unwrap ends there is a writer that can be used, at
+// Where Unwrap ends there is a writer that can be used, at
 // any time, and under Detach no way around the gate.
 func TestWriter_UnwrapNeverEndsWithNil(t *testing.T) {
 	for _, c := range wrappers {
@@ -98,7 +98,7 @@ func TestWriter_UnwrapClaimsNoHijack(t *testing.T) {
 	})
 }
 
-// Issue 10, number 12: a handler under Detach that serves another lastbyte
+// A handler under Detach that serves another lastbyte
 // service with a context of its own. Its exit, with the body unread, is answered.
 func TestInProcess_ExitWithUnreadBodyInsideDetach(t *testing.T) {
 	each(t, func(t *testing.T, p pipenet.Proto, m mount) {

@@ -66,7 +66,7 @@ func TestAs(t *testing.T) {
 	}
 }
 
-// Issue 10, number 19: a descriptor that is none takes nothing from others.
+// A descriptor that is none takes nothing from others.
 func TestWatch_AfterABadDescriptor(t *testing.T) {
 	t.Parallel()
 	for _, fd := range []uintptr{^uintptr(0), 1 << 31, 1 << 30} {

@@ -159,9 +159,10 @@ func (d *Detached) refuses(w http.ResponseWriter, req *http.Request) bool {
 	if cause == nil {
 		return false
 	}
-	w.Header().Set("Retry-After", "1")
 	e := &Exit{Code: http.StatusServiceUnavailable, Cause: cause, Page: refusedPage}
-	_ = d.req.Exit(req.Context(), e) // an earlier ending is an answer as well
+	if d.req.Exit(req.Context(), e) == nil { // else an earlier ending is the answer
+		w.Header().Set("Retry-After", "1") // ahead of the page, which this goroutine gives when it is back
+	}
 	return true
 }
 

@@ -14,7 +14,7 @@ import (
 	"github.com/lastbyte-go/lastbyte/middleware"
 )
 
-// Issue 10, numbers 6 and 64: each stream of an h2c connection is a request of its
+// Each stream of an h2c connection is a request of its
 // own, also the one that began as HTTP/1.1, whose end is its own alone.
 
 // endings are the ways in which one stream ends; the other one has the answer that

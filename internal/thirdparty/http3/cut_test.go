@@ -37,7 +37,7 @@ var cuts = []struct {
 	{"panic", func(context.Context) { panic("on purpose") }},
 }
 
-// Issue 10, number 62: a response that is cut over HTTP/3 never looks complete,
+// A response that is cut over HTTP/3 never looks complete,
 // and one of which nothing is sent has no header.
 func TestX5_CutNeverLooksComplete(t *testing.T) {
 	for _, m := range mounts {

@@ -30,7 +30,7 @@ var leaving = []struct {
 	{"closes its transport", func(s *site, _ context.CancelFunc, _ *quic.Conn) { s.client.Close() }},
 }
 
-// Issue 10, number 62: a client that leaves an HTTP/3 request is an abort, with
+// A client that leaves an HTTP/3 request is an abort, with
 // and without a callback, whether the handler has read the body or not, and
 // before or after the header.
 func TestA8_ClientLeaves(t *testing.T) {

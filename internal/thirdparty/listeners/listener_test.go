@@ -15,7 +15,7 @@ import (
 	"github.com/lastbyte-go/lastbyte/thread"
 )
 
-// Issue 10, number 63: what Attach gives on a plain connection, it gives behind
+// What Attach gives on a plain connection, it gives behind
 // the listeners of others; where there is no socket, nobody is blamed falsely.
 
 func each(t *testing.T, body func(t *testing.T, k kind, detach bool)) {
@@ -150,7 +150,7 @@ func TestX5_ExitClosesAtOnce(t *testing.T) {
 	})
 }
 
-// Issue 10, number 65: an exit of a thread ends a Write that is stuck.
+// An exit of a thread ends a Write that is stuck.
 func TestX11_WriteIsStuck(t *testing.T) {
 	each(t, func(t *testing.T, k kind, detach bool) {
 		wrote, full := make(chan error, 1), make(chan struct{})
