@@ -145,15 +145,20 @@ func (l Lease) WhenIdle(f func()) bool {
 		return false
 	}
 	if c.idle = append(c.idle, f); c.isUnsure && len(c.idle) == 1 {
-		c.lookForEnd() // once for all that waits
+		c.lookForEnd(time.Now()) // once for all that waits
 	}
 	return true
 }
 
+// unknownEnd is how long what waits for a response waits for word of its end where no
+// socket can be asked for it.
+const unknownEnd = 2 * time.Minute
+
 // lookForEnd asks the socket from time to time whether the connection has ended, where
 // the hook may not be told, and runs then what waits for the response. Where there is no
-// socket to ask, that waits no longer: it may come ahead of the last byte, and is not lost.
-func (c *Conn) lookForEnd() {
+// socket to ask, the hook is given unknownEnd: what runs then may come ahead of the last
+// byte, but is not lost.
+func (c *Conn) lookForEnd(since time.Time) {
 	time.AfterFunc(100*time.Millisecond, func() {
 		c.mu.Lock()
 		waits := len(c.idle) > 0
@@ -161,11 +166,12 @@ func (c *Conn) lookForEnd() {
 		if !waits {
 			return
 		}
-		if c.Peer() == peer.Alive {
-			c.lookForEnd()
-			return
+		switch state := c.Peer(); {
+		case state == peer.Alive, state == peer.Unknown && time.Since(since) < unknownEnd:
+			c.lookForEnd(since)
+		default:
+			c.runIdle(true)
 		}
-		c.runIdle(true)
 	})
 }
 
