@@ -1,11 +1,9 @@
 package bench_test
 
 import (
-	"context"
-	"net/http"
-	"runtime"
 	"testing"
 
+	"github.com/lastbyte-go/lastbyte/internal/bench/rows"
 	"github.com/lastbyte-go/lastbyte/internal/testkit"
 )
 
@@ -28,44 +26,21 @@ func TestBudget(t *testing.T) {
 		"DetachSend":          {1, 1000},
 		"LifecycleDetachSend": {1, 1000},
 	}
-	list := contenders(t, shallow)
-	bareAllocs, bareBytes := cost(list[0].h)
-	for _, c := range list {
-		want, ok := budget[c.name]
+	list := handlers(t, rows.Shallow)
+	bareAllocs, bareBytes := cost(list[0])
+	for _, row := range list {
+		want, ok := budget[row.Name]
 		if !ok {
 			continue
 		}
-		allocs, bytes := cost(c.h)
+		allocs, bytes := cost(row)
 		allocs, bytes = allocs-bareAllocs, bytes-bareBytes
 		if allocs > want.allocs+0.5 || bytes > want.bytes { // other goroutines of the test binary may allocate, too
 			t.Errorf("%s costs %.1f allocations and %.0f bytes above the bare handler, want at most %.0f and %.0f",
-				c.name, allocs, bytes, want.allocs, want.bytes)
+				row.Name, allocs, bytes, want.allocs, want.bytes)
 		}
 	}
 }
 
 // cost is what a request takes from the heap, whichever goroutine does.
-func cost(h http.Handler) (allocs, bytes float64) {
-	req, err := http.NewRequest("GET", "http://example.com/", nil)
-	if err != nil {
-		panic(err)
-	}
-	base := context.WithValue(context.Background(), http.ServerContextKey, new(http.Server))
-	w := &sink{header: make(http.Header)}
-	serve := func() {
-		ctx, cancel := context.WithCancel(base)
-		h.ServeHTTP(w, req.WithContext(ctx))
-		cancel()
-	}
-	const runs = 2000
-	for range runs { // what is made once: pools, parked goroutines
-		serve()
-	}
-	var before, after runtime.MemStats
-	runtime.ReadMemStats(&before)
-	for range runs {
-		serve()
-	}
-	runtime.ReadMemStats(&after)
-	return float64(after.Mallocs-before.Mallocs) / runs, float64(after.TotalAlloc-before.TotalAlloc) / runs
-}
+func cost(row rows.Row) (allocs, bytes float64) { return rows.Cost(rows.NewLoop(row).Serve) }

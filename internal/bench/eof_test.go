@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/lastbyte-go/lastbyte/eof"
+	"github.com/lastbyte-go/lastbyte/internal/bench/rows"
 	"github.com/lastbyte-go/lastbyte/internal/testkit"
 	"github.com/lastbyte-go/lastbyte/middleware"
 )
@@ -78,60 +79,32 @@ func inARow(b *testing.B, s *httptest.Server, path string) time.Duration {
 }
 
 // BenchmarkHeld is the memory of 10,000 requests whose handlers are at work at
-// once, the connection included, after a garbage collection; over-B/held is
-// heap and stack above those of bare net/http. Each request has a connection of
-// its own, HTTP/1.1 over pipes in memory (internal/pipenet), as sockets would
-// need 20,000 descriptors. The client has read what there is of the answer: all
-// of it with Send, nothing without.
+// once, see rows.Hold; over-B/held is heap and stack above those of bare net/http.
 func BenchmarkHeld(b *testing.B) {
 	const held = 10_000
-	warmUp(held)
-	bare := sync.OnceValue(func() memory { return hold(b, held, heldBare) })
-	for _, c := range []struct {
-		name string
-		make func() contestant
-	}{
-		{"bare", heldBare},
-		{"TimeoutHandler", func() contestant {
-			return contestant{Handler: http.TimeoutHandler(answering(nil), time.Hour, "")}
-		}},
-		{"Detach", func() contestant {
-			background := eof.New(eof.Options{})
-			return contestant{Handler: background.Detach(answering(nil)), drain: background.Shutdown}
-		}},
-		{"DetachSend", heldSend},
-		{"LifecycleDetachSend", func() contestant {
-			life := middleware.New(middleware.Options{})
-			return contestant{life.Handler(life.Detach(answering(eof.Send))), life.Attach, life.Shutdown, true}
-		}},
-	} {
-		b.Run(c.name, func(b *testing.B) {
-			var m memory
+	rows.WarmUp(held)
+	bare := sync.OnceValue(func() rows.Memory { return hold(b, held, rows.HeldBare()) })
+	for _, row := range rows.Held() {
+		b.Run(row().Name, func(b *testing.B) {
+			var m rows.Memory
 			for b.Loop() {
-				m = hold(b, held, c.make)
+				m = hold(b, held, row())
 			}
-			b.ReportMetric(m.heap, "heap-B/held")
-			b.ReportMetric(m.stack, "stack-B/held")
-			b.ReportMetric(m.goroutines, "goroutines/held")
-			b.ReportMetric(m.heap+m.stack-bare().heap-bare().stack, "over-B/held")
-			b.ReportMetric(m.goroutines-bare().goroutines, "over-goroutines/held")
+			b.ReportMetric(m.Heap, "heap-B/held")
+			b.ReportMetric(m.Stack, "stack-B/held")
+			b.ReportMetric(m.Goroutines, "goroutines/held")
+			b.ReportMetric(m.Heap+m.Stack-bare().Heap-bare().Stack, "over-B/held")
+			b.ReportMetric(m.Goroutines-bare().Goroutines, "over-goroutines/held")
 		})
 	}
 }
 
-// contestant is a handler and what comes with it.
-type contestant struct {
-	http.Handler
-	attach func(*http.Server)          // nil: nothing
-	drain  func(context.Context) error // nil: nothing
-	sends  bool                        // the answer is out while the handler is at work
-}
-
-func heldBare() contestant { return contestant{Handler: answering(nil)} }
-
-func heldSend() contestant {
-	background := eof.New(eof.Options{})
-	return contestant{Handler: background.Detach(answering(eof.Send)), drain: background.Shutdown, sends: true}
+func hold(t testing.TB, n int, row rows.Row) rows.Memory {
+	m, err := rows.Hold(n, row)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
 }
 
 // A handler at work after Send takes no more than this; BenchmarkHeld has the
@@ -141,9 +114,9 @@ func TestBudget_Held(t *testing.T) {
 		t.Skip("the race detector has a memory of its own")
 	}
 	const held = 4000
-	warmUp(held)
-	bare, send := hold(t, held, heldBare), hold(t, held, heldSend)
-	bytes, goroutines := send.heap+send.stack-bare.heap-bare.stack, send.goroutines-bare.goroutines
+	rows.WarmUp(held)
+	bare, send := hold(t, held, rows.HeldBare()), hold(t, held, rows.HeldSend())
+	bytes, goroutines := send.Heap+send.Stack-bare.Heap-bare.Stack, send.Goroutines-bare.Goroutines
 	if bytes > 6.5*1024 || goroutines > 1.1 {
 		t.Errorf("a handler after Send takes %.0f bytes and %.1f goroutines above a bare one, want at most 6656 and 1", bytes, goroutines)
 	}

@@ -18,6 +18,7 @@ var house = slices.Concat([]room{
 	{"example", "abort board eof exitcode middleware thread"},
 	{"example/plain", "eof"},
 	{"example/programs", ""},
+	{"internal/bench/rows", "abort board eof exitcode internal/pipenet middleware thread"}, // and only benchmarks import it
 	{"board", "abort eof internal/request internal/route middleware"},
 	{"middleware", "abort eof exitcode thread " + core},
 
@@ -98,7 +99,8 @@ func TestImports_PointDown(t *testing.T) {
 	}
 }
 
-// Each dependency has its package that imports it; examples are the user's side.
+// Each dependency has its package that imports it; examples and the rows of the
+// benchmarks are the user's side.
 func TestImports_Dependencies(t *testing.T) {
 	t.Parallel()
 	only := map[string]string{
@@ -109,7 +111,7 @@ func TestImports_Dependencies(t *testing.T) {
 		"testing":                             "aborttest internal/pipenet internal/testkit",
 	}
 	for _, s := range sources(t) {
-		if s.nested || s.test() || s.pkg() == "example" {
+		if s.nested || s.test() || s.pkg() == "example" || s.pkg() == "internal/bench/rows" {
 			continue
 		}
 		for _, p := range s.imports() {
