@@ -14,33 +14,20 @@ import (
 	"github.com/lastbyte-go/lastbyte/middleware"
 )
 
-// kind says who brought an ending about.
+// kind is a middleware.Ending, or task.
 type kind int
 
 const (
-	handler kind = iota // it returned
-	exit
-	client
-	send
-	panicked
-	task // a task has ended
-	kinds
+	handler = kind(middleware.ByHandler)
+	task    = kind(middleware.ByPanic) + 1 // a task has ended
+	kinds   = task + 1                     // how many there are
 )
 
-var kindNames = [kinds]string{"handler", "exit", "client", "send", "panic", "task"}
-
-func kindOf(o *middleware.Outcome) kind {
-	switch {
-	case o.Panicked:
-		return panicked
-	case o.EOF > 0:
-		return send
-	case o.Abort != nil:
-		return client
-	case o.Exited:
-		return exit
+func (k kind) String() string {
+	if k == task {
+		return "task"
 	}
-	return handler
+	return middleware.Ending(k).String()
 }
 
 // ending is a response that has ended, or a task. It is not changed once it is kept: what
@@ -84,7 +71,7 @@ func (g *gate) pass(at time.Duration) bool {
 }
 
 func (b *board) onEnd(r *http.Request, o middleware.Outcome) {
-	k := kindOf(&o)
+	k := kind(o.Ending())
 	if k != handler { // Lifecycle.Stats counts all together
 		b.counts[k].Add(1)
 	}

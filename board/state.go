@@ -95,20 +95,20 @@ func (b *board) state(version uint64, limit int) (s *state, now uint64) {
 		s.Endings = append(s.Endings, rowOf(e))
 	}
 	for k, n := range b.totals() {
-		s.Totals[kindNames[k]] = n
+		s.Totals[kind(k).String()] = n
 		s.Ended += n
 	}
 	first, all := b.kept.rates(t.Unix(), b.totals)
 	s.Rates = rates{first, make(map[string][]uint64)}
 	for k := range all {
-		s.Rates.Kinds[kindNames[k]] = all[k][:]
+		s.Rates.Kinds[kind(k).String()] = all[k][:]
 	}
 	return s, now
 }
 
 func rowOf(e *ending) row {
 	r := row{
-		ID: e.id, Kind: kindNames[e.kind], At: unixMS(e.at), MS: ms(e.took),
+		ID: e.id, Kind: e.kind.String(), At: unixMS(e.at), MS: ms(e.took),
 		Method: e.method, Path: e.path, Route: e.route, Proto: e.proto, Client: e.client, ReqID: e.requestID,
 	}
 	if e.kind == task {

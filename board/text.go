@@ -36,7 +36,8 @@ func textOfState(w io.Writer, s *state) {
 		s.Stats.Requests, s.Stats.Aborts, s.Stats.Exits, s.Stats.EOFs, bg.Done, bg.Panicked, bg.Lost)
 
 	fmt.Fprint(w, "\nENDINGS\tLAST MINUTE\tPER SECOND, NOW LAST\n")
-	for _, name := range kindNames {
+	for k := range kinds {
+		name := k.String()
 		minute := uint64(0)
 		var bars []string
 		for i, n := range s.Rates.Kinds[name] {
