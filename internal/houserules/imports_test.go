@@ -16,6 +16,7 @@ var house = slices.Concat([]room{
 	{".", ""},
 	{"aborttest", "abort eof middleware internal/conn internal/pipenet"}, // and only tests import it
 	{"example", "abort board eof exitcode middleware thread"},
+	{"example/openresty", "abort eof exitcode middleware"},
 	{"example/plain", "eof"},
 	{"example/programs", ""},
 	{"internal/bench/rows", "abort board eof exitcode internal/pipenet middleware thread"}, // and only benchmarks import it
@@ -111,7 +112,7 @@ func TestImports_Dependencies(t *testing.T) {
 		"testing":                             "aborttest internal/pipenet internal/testkit",
 	}
 	for _, s := range sources(t) {
-		if s.nested || s.test() || s.pkg() == "example" || s.pkg() == "internal/bench/rows" {
+		if s.nested || s.test() || s.pkg() == "example" || s.pkg() == "example/openresty" || s.pkg() == "internal/bench/rows" {
 			continue
 		}
 		for _, p := range s.imports() {

@@ -39,7 +39,7 @@ func TestREADME_ProgramsCheckErrors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	args := append([]string{"tool", "-modfile=" + tools, "errcheck", "../example/plain", "../example/programs"}, pkgs...)
+	args := append([]string{"tool", "-modfile=" + tools, "errcheck", "../example/openresty", "../example/plain", "../example/programs"}, pkgs...)
 	cmd := exec.CommandContext(t.Context(), "go", args...)
 	cmd.Dir = dir
 	if out, err := cmd.CombinedOutput(); err != nil {
