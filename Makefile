@@ -5,7 +5,7 @@ FUZZTIME ?= 10s
 COUNT    ?= 6
 SHELL     = bash
 
-.PHONY: help fmt lint test race stress soak compare fuzz bench bench-abort cover leak vuln transparency
+.PHONY: help fmt lint test race stress soak compare fuzz bench bench-abort cover leak vuln transparency api release-check
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile
@@ -52,3 +52,7 @@ vuln: ## known vulnerabilities; asks the Go vulnerability database
 	$(TOOL) govulncheck ./...
 transparency: ## the suites of net/http, chi and others through lastbyte; the first time 12 minutes
 	cd internal/transparency && $(GO) run . -lastbyte handler && $(GO) run . -lastbyte detach
+api: ## write the public names to .ci/public, after a change that CHANGELOG.md names
+	.ci/api write
+release-check: ## whether VERSION=v0.1.0 can be tagged, see docs/releasing.md
+	@.ci/release-check $(VERSION)
