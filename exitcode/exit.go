@@ -33,6 +33,7 @@ import (
 	"context"
 	"fmt"
 	"net/http"
+	"sync/atomic"
 
 	"github.com/lastbyte-go/lastbyte/internal/request"
 )
@@ -96,11 +97,24 @@ func ExitWith(ctx context.Context, err error) error {
 	return fail(ctx, r, err, "exitcode.ExitWith", nil)
 }
 
-func exit(code Code) *request.Exit { return exitAs(&ExitError{Code: code}) }
+// shared has the exits that are a code and nothing else, each since it was first asked
+// for: requests share them, since nobody changes an ExitError that they are given. The
+// first place is that of -1.
+var shared [1000]atomic.Pointer[request.Exit]
+
+// exit is the exit with code, which is valid and not OK.
+func exit(code Code) *request.Exit {
+	place := &shared[max(code, 0)]
+	if e := place.Load(); e != nil {
+		return e
+	}
+	place.CompareAndSwap(nil, request.Shared(int(code), &ExitError{Code: code}, plainText(code, "")))
+	return place.Load()
+}
 
 // exitAs is the exit whose cause is e.
 func exitAs(e *ExitError) *request.Exit {
-	return &request.Exit{Code: int(e.Code), Cause: e, Page: defaultPage}
+	return &request.Exit{Code: int(e.Code), Cause: e, Text: plainText(e.Code, e.Detail)}
 }
 
 // Throw is [Exit] for deep call stacks: it does not return. It unwinds the
@@ -145,9 +159,10 @@ func From(ctx context.Context) (Code, bool) {
 
 // Cause returns the exit of the request, as abort.Cause returns its abort. The result
 // is false where that of [From] is. The error is the one that [ExitWith] or [Handler]
-// was given, or has that as its Err: it is shared, and must not be changed. Cause may
-// be called from any goroutine at any time, also after the request has ended, and by
-// an error page with the context of the page's request.
+// was given, or has that as its Err; requests that exit with a code alone have the same
+// one. It is shared, and must not be changed. Cause may be called from any goroutine at
+// any time, also after the request has ended, and by an error page with the context of
+// the page's request.
 func Cause(ctx context.Context) (e *ExitError, ok bool) {
 	r, ok := request.From(ctx)
 	if !ok {

@@ -2,7 +2,7 @@ package exitcode
 
 import (
 	"encoding/json"
-	"fmt"
+	"io"
 	"net/http"
 	"net/url"
 	"strings"
@@ -24,14 +24,12 @@ type Options struct {
 // New returns a middleware with the settings o for the handlers inside. If several
 // are around a handler, the innermost one decides.
 func New(o Options) func(http.Handler) http.Handler {
-	c := &request.Config{Page: defaultPage}
+	c := &request.Config{Page: new(request.Page)}
 	if o.ErrorPage != nil {
-		c.Page = func(w http.ResponseWriter, r *http.Request, code int) { o.ErrorPage(w, r, Code(code)) }
+		c.Page.Write = func(w http.ResponseWriter, r *http.Request, code int) { o.ErrorPage(w, r, Code(code)) }
 	}
 	return func(next http.Handler) http.Handler { return request.Handler(c, next) }
 }
-
-func defaultPage(w http.ResponseWriter, r *http.Request, code int) { PlainText(w, r, Code(code)) }
 
 // PlainText writes an error page as text: one line with the code, such as "404 Not
 // Found\n", and the Detail of the request's exit if there is one. In Detail, control
@@ -41,10 +39,15 @@ func PlainText(w http.ResponseWriter, r *http.Request, code Code) {
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	w.Header().Set("X-Content-Type-Options", "nosniff")
 	w.WriteHeader(int(code))
-	fmt.Fprintln(w, code)
-	if d := detail(r, code); d != "" {
-		fmt.Fprintln(w, strings.Map(printed, d))
+	_, _ = io.WriteString(w, plainText(code, detail(r, code)))
+}
+
+// plainText is the body of the page of PlainText. It is the Text of an exit, too.
+func plainText(code Code, detail string) string {
+	if detail == "" {
+		return code.String() + "\n"
 	}
+	return code.String() + "\n" + strings.Map(printed, detail) + "\n"
 }
 
 // printed is c in a page of text, in which a terminal may show it.

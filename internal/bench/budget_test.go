@@ -22,6 +22,7 @@ func TestBudget(t *testing.T) {
 		"LifecycleObserved":   {1, 600},
 		"LifecycleBoard":      {1, 600},
 		"LifecycleLog":        {1, 600},
+		"LifecycleExit":       {5, 1100},
 		"Detach":              {1, 1000},
 		"DetachSend":          {1, 1000},
 		"LifecycleDetachSend": {1, 1000},

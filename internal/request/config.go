@@ -11,10 +11,10 @@ import (
 // Config says what a middleware switches on for the handlers inside it. It is
 // made once for each middleware and never changes.
 type Config struct {
-	Check    *Check   // switch the check on
-	Ignore   bool     // switch it off
-	Default  bool     // Check is for where nothing outside says Check or Ignore
-	Page     PageFunc // the page of an exit; nil: as outside
+	Check    *Check // switch the check on
+	Ignore   bool   // switch it off
+	Default  bool   // Check is for where nothing outside says Check or Ignore
+	Page     *Page  // of an exit; nil: as outside
 	Filter   FilterFunc
 	Limit    *Limit
 	Owner    work.Owner

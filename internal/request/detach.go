@@ -2,7 +2,6 @@ package request
 
 import (
 	"context"
-	"fmt"
 	"mime/multipart"
 	"net/http"
 	"runtime"
@@ -159,15 +158,9 @@ func (d *Detached) refuses(w http.ResponseWriter, req *http.Request) bool {
 	if cause == nil {
 		return false
 	}
-	e := &Exit{Code: http.StatusServiceUnavailable, Cause: cause, Page: refusedPage}
+	e := &Exit{Code: http.StatusServiceUnavailable, Cause: cause, Text: "503 Service Unavailable\n"}
 	if d.req.Exit(req.Context(), e) == nil { // else an earlier ending is the answer
 		w.Header().Set("Retry-After", "1") // ahead of the page, which this goroutine gives when it is back
 	}
 	return true
-}
-
-// refusedPage is the page of a refusal where the settings name none, as
-// exitcode.PlainText has it.
-func refusedPage(w http.ResponseWriter, _ *http.Request, code int) {
-	http.Error(w, fmt.Sprintf("%d %s", code, http.StatusText(code)), code)
 }

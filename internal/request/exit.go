@@ -6,24 +6,40 @@ import (
 	"net/http"
 
 	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
+	"github.com/lastbyte-go/lastbyte/internal/node"
 	"github.com/lastbyte-go/lastbyte/internal/scope"
 	"github.com/lastbyte-go/lastbyte/internal/usercall"
 )
 
-// PageFunc writes the page of an exit.
-type PageFunc func(w http.ResponseWriter, r *http.Request, code int)
-
-type pageSetting struct {
-	write PageFunc
-	req   *http.Request
+// Page is a setting of the pages of exits.
+type Page struct {
+	Write func(w http.ResponseWriter, r *http.Request, code int) // nil: the Text of the exit
 }
 
-// Exit is an exit: its code, its cause as the context gives it, and the page if
-// no setting names another.
+type pageSetting struct {
+	page *Page
+	req  *http.Request
+}
+
+// Exit is an exit. Requests may share one: it is not changed.
 type Exit struct {
 	Code  int
-	Cause error
-	Page  PageFunc
+	Cause error  // as the context gives it
+	Text  string // the page, as text, where no setting names another
+	ends  *node.End
+}
+
+// Shared gives an Exit for any number of requests, with the end of their contexts.
+func Shared(code int, cause error, text string) *Exit {
+	return &Exit{code, cause, text, node.NewEnd(context.Canceled, cause)}
+}
+
+// end is how e ends the contexts of a request.
+func (e *Exit) end() *node.End {
+	if e.ends != nil {
+		return e.ends
+	}
+	return node.NewEnd(context.Canceled, e.Cause)
 }
 
 // Exit ends the request with e, see exitcode.Exit; ctx is the caller's.
@@ -48,7 +64,7 @@ func (r *Request) exitAs(ctx context.Context, e *Exit, by exitBy) error {
 	}
 	result := r.exitMove(e, by == byFilter)
 	if result.Won() || r.winner() == lifecycle.Sent {
-		r.cancel(context.Canceled, e.Cause)
+		r.cancelAs(e.end(), e.Cause)
 	}
 	switch result {
 	case lifecycle.ExitSecond:

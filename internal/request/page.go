@@ -49,22 +49,22 @@ func (r *Request) render(flush bool) {
 func (r *Request) page(w *Writer, e *Exit) (status int, body []byte) {
 	h := w.wrapped.Header()
 	entry := w.entryOf(h)
-	p := &pageWriter{header: h, status: e.Code}
+	status = e.Code
 	whole := lifecycle.ClassOf(e.Code) == lifecycle.Page && e.Code != http.StatusNotModified
 	header.DropBody(h, whole, entry)
 	if whole {
-		p = r.writePage(e, h)
+		status, body = r.writePage(e, h)
 	}
 	delete(h, "Transfer-Encoding") // the page's, too: what it wrote is in memory
 	switch {
-	case p.status == http.StatusNoContent || p.status == http.StatusNotModified:
-		return p.status, nil
+	case status == http.StatusNoContent || status == http.StatusNotModified:
+		return status, nil
 	case entry["Content-Encoding"] != nil || entry["Trailer"] != nil:
 		delete(h, "Content-Length") // a layer outside encodes the body, or sends something after it
 	default:
-		h.Set("Content-Length", strconv.Itoa(p.buf.Len()))
+		h["Content-Length"] = []string{strconv.Itoa(len(body))}
 	}
-	return p.status, p.buf.Bytes()
+	return status, body
 }
 
 // renderMove: the exit's page is written once, and only where no header is out.
@@ -76,18 +76,27 @@ func (r *Request) renderMove() bool {
 	return ok
 }
 
-// writePage lets the page of e be written into memory. If it does not return, h is
-// as it was and there is no page.
-func (r *Request) writePage(e *Exit, h http.Header) *pageWriter {
+// writePage gives the page of e, and sets its headers in h. Where a setting names none,
+// nothing of the user's runs.
+func (r *Request) writePage(e *Exit, h http.Header) (status int, body []byte) {
 	r.mu.Lock()
-	write, req := e.Page, r.out
-	if p := r.rare.page; p != nil { // rare has e
-		write, req = p.write, p.req
+	set := r.rare.page // rare has e
+	r.mu.Unlock()
+	if set != nil && set.page.Write != nil {
+		return r.callPage(set, e, h)
 	}
+	values := []string{"text/plain; charset=utf-8", "nosniff"}
+	h["Content-Type"], h["X-Content-Type-Options"] = values[:1:1], values[1:]
+	return e.Code, []byte(e.Text)
+}
+
+// callPage lets the page of a setting be written into memory. If it does not return, h
+// is as it was and there is no page.
+func (r *Request) callPage(set *pageSetting, e *Exit, h http.Header) (status int, body []byte) {
+	r.mu.Lock()
+	req := set.req
 	if d := r.det.Load(); d != nil && !d.handlerReturned {
 		req = d.in // the handler may be at work on its own
-	} else if req == nil {
-		req = r.in
 	}
 	r.mu.Unlock()
 	if of, _ := From(req.Context()); of != r {
@@ -99,19 +108,19 @@ func (r *Request) writePage(e *Exit, h http.Header) *pageWriter {
 	}
 	whole := false
 	usercall.Apart(func() { // runtime.Goexit would end the goroutine that still has to send the status
-		r.run(scope.OnHandler, func() { write(p, req, e.Code) }, func(l usercall.Left) {
+		r.run(scope.OnHandler, func() { set.page.Write(p, req, e.Code) }, func(l usercall.Left) {
 			whole = l.How == usercall.ByReturn
 			r.logPanic(req.Context(), "error page", l)
 		})
 	})
 	if !whole {
-		return &pageWriter{header: h, status: e.Code}
+		return e.Code, nil
 	}
 	clear(h)
 	for k, v := range p.header {
 		h[k] = v
 	}
-	return p
+	return p.status, p.buf.Bytes()
 }
 
 // pageWriter is the ResponseWriter of a page.

@@ -33,7 +33,7 @@ func (r *Request) fail(ctx context.Context, l usercall.Left, exit func(why error
 	e := exit(why)
 	result := r.failMove(e)
 	if result.Won() {
-		r.cancel(context.Canceled, e.Cause)
+		r.cancelAs(e.end(), e.Cause)
 	}
 	if result == lifecycle.ExitDrops {
 		r.dropNow()

@@ -13,8 +13,10 @@ import (
 
 // cancel ends the contexts of the request; what is shielded, too, unless the
 // cause is an abort.
-func (r *Request) cancel(err, cause error) {
-	e := node.NewEnd(err, cause)
+func (r *Request) cancel(err, cause error) { r.cancelAs(node.NewEnd(err, cause), cause) }
+
+// cancelAs is cancel with an end that is there already.
+func (r *Request) cancelAs(e *node.End, cause error) {
 	r.node.Cancel(e)
 	if d := r.det.Load(); d != nil {
 		d.node.Cancel(e)
