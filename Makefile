@@ -5,7 +5,8 @@ FUZZTIME ?= 10s
 COUNT    ?= 6
 SHELL     = bash
 
-.PHONY: help fmt lint test race stress soak compare fuzz bench bench-abort cover leak vuln transparency api release-check
+.PHONY: help fmt lint test race stress soak compare fuzz cover leak vuln transparency api release-check
+.PHONY: bench bench-abort bench-peers bench-wire bench-ngx bench-scale bench-document
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile
@@ -43,6 +44,13 @@ bench: ## the benchmarks into bench.txt, compared with OLD=file if given
 	$(TOOL) benchstat $(OLD) bench.txt
 
 bench-abort: ; $(GO) test -run '^$$' -bench Abort_ -benchtime 2000x ./abort && LASTBYTE_ABORT=1 $(GO) test -count=1 -v -run 'Storm|MemoryPer' ./abort ## how soon an abort is known, and what it costs
+# With ARGS=-keep the next four keep their numbers for bench-document.
+PEERS = cd internal/bench/peers && $(GO) run .
+bench-peers: ; $(PEERS) handlers $(ARGS) ## every row beside the middlewares of others, without a server
+bench-wire: ; $(PEERS) wire $(ARGS) ## the same as servers, under wrk and h2load
+bench-ngx: ; $(PEERS) ngx $(ARGS) ## beside nginx with ngx_lua
+bench-scale: ; $(PEERS) scale $(ARGS) ## by the number of connections, threads and tasks
+bench-document: ; $(PEERS) document ## the tables and plots of docs/performance.md
 cover: ## coverage of the whole module
 	$(GO) test -coverpkg=./... -coverprofile=cover.out ./...
 	$(GO) tool cover -func=cover.out | tail -n 1

@@ -31,7 +31,7 @@ func TestBudget_Timeout(t *testing.T) {
 		}
 	}
 	for try := range 3 {
-		took := rows.Rounds(200, 100, rows.NewLoop(list[1]).Serve, rows.NewLoop(list[2]).Serve)
+		took := rows.Rounds(40, 100, rows.NewLoop(list[1]).Serve, rows.NewLoop(list[2]).Serve)
 		chi, ours := slices.Min(took[0]), slices.Min(took[1])
 		ratio := float64(ours) / float64(chi)
 		if t.Logf("Timeout takes %.2f of chi's, %v of %v", ratio, ours, chi); ratio <= 1 {

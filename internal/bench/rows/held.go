@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"io"
+	"log"
 	"net"
 	"net/http"
 	"runtime"
@@ -120,6 +121,7 @@ func Hold(n int, row Row) (Memory, error) {
 	closed.Add(n)
 	srv := &http.Server{
 		Handler:     row,
+		ErrorLog:    log.New(io.Discard, "", 0), // a Lifecycle says that there is no socket
 		BaseContext: func(net.Listener) context.Context { return context.WithValue(context.Background(), holdKey{}, state) },
 		ConnState: func(_ net.Conn, s http.ConnState) {
 			switch {

@@ -20,22 +20,12 @@ type Job struct {
 // Jobs gives the rows of tasks and threads, and goroutines to compare them with.
 func Jobs() []Job {
 	return []Job{
-		{"go, WaitGroup", Each(1, func(_ context.Context, _ int) {
-			var all sync.WaitGroup
-			all.Go(func() {})
-			all.Wait()
-		})},
-		{"Spawn, Wait", Each(1, spawn)},
-		{"go, WaitGroup, 8", Each(8, func(_ context.Context, many int) {
-			var all sync.WaitGroup
-			for range many {
-				all.Go(func() {})
-			}
-			all.Wait()
-		})},
-		{"Spawn, Wait, 8", Each(8, spawn)},
+		{"go, WaitGroup", Each(1, Go)},
+		{"Spawn, Wait", Each(1, Spawn)},
+		{"go, WaitGroup, 8", Each(8, Go)},
+		{"Spawn, Wait, 8", Each(8, Spawn)},
 		{"Spawn, WaitAny, 8", Each(8, spawnAny)},
-		{"Defer", tasks},
+		{"Defer", Tasks()},
 	}
 }
 
@@ -51,10 +41,20 @@ func Each(many int, fn func(ctx context.Context, many int)) func(n int) {
 	}
 }
 
+// Go starts goroutines and waits for all.
+func Go(_ context.Context, many int) {
+	var all sync.WaitGroup
+	for range many {
+		all.Go(func() {})
+	}
+	all.Wait()
+}
+
 func nothing(context.Context) error { return nil }
 
-func spawn(ctx context.Context, many int) {
-	list := make([]*thread.Thread, 0, 8)
+// Spawn starts threads and waits for all.
+func Spawn(ctx context.Context, many int) {
+	list := make([]*thread.Thread, 0, many)
 	for range many {
 		t, err := thread.Spawn(ctx, nothing)
 		must(err)
@@ -66,7 +66,7 @@ func spawn(ctx context.Context, many int) {
 }
 
 func spawnAny(ctx context.Context, many int) {
-	list := make([]*thread.Thread, 0, 8)
+	list := make([]*thread.Thread, 0, many)
 	for range many {
 		t, err := thread.Spawn(ctx, nothing)
 		must(err)
@@ -84,16 +84,18 @@ func spawnAny(ctx context.Context, many int) {
 	}
 }
 
-// tasks has a request defer n tasks, and waits for them.
-func tasks(n int) {
-	b := eof.New(eof.Options{Pending: n})
-	var all sync.WaitGroup
-	all.Add(n)
-	NewLoop(Row{Handler: b.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		for range n {
-			must(eof.Defer(r.Context(), func(context.Context) { all.Done() }))
-		}
-	}))}).Serve(1)
-	all.Wait()
-	must(b.Shutdown(context.Background()))
+// Tasks is the job of tasks that a request defers. The Background is the job's, and ends
+// with the process.
+func Tasks() func(n int) {
+	b := eof.New(eof.Options{Pending: 1 << 20})
+	return func(n int) {
+		var all sync.WaitGroup
+		all.Add(n)
+		NewLoop(Row{Handler: b.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			for range n {
+				must(eof.Defer(r.Context(), func(context.Context) { all.Done() }))
+			}
+		}))}).Serve(1)
+		all.Wait()
+	}
 }

@@ -128,10 +128,10 @@ func lifecycle(name string, o middleware.Options, h http.Handler, more ...func(*
 	return Row{Name: name, Handler: l.Handler(h), Attach: l.Attach, Drain: l.Shutdown}
 }
 
-// The handlers below use a verb each. An error of it would make the row one of something
-// else.
+// must is for the verbs: an error would make the row one of something else, unless it is
+// that of a client that has left, as they all do at the end.
 func must(err error) {
-	if err != nil {
+	if err != nil && !errors.Is(err, abort.ErrClientAborted) {
 		panic(err)
 	}
 }
