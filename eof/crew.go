@@ -7,7 +7,6 @@ import (
 	"github.com/lastbyte-go/lastbyte/internal/request"
 	"github.com/lastbyte-go/lastbyte/internal/scope"
 	"github.com/lastbyte-go/lastbyte/internal/usercall"
-	"github.com/lastbyte-go/lastbyte/internal/work"
 )
 
 // crew is what belongs to a task beside its function: threads and functions of OnDrain.
@@ -22,11 +21,10 @@ type crew struct {
 
 // Scope gives a context like ctx for a goroutine beside the task's, see
 // request.Crew.
-func (t *task) Scope(ctx context.Context) context.Context { return request.ThreadScope(t.req, ctx, t) }
+func (t *task) Scope(ctx context.Context) scope.Scope { return request.ThreadScope(t.req, ctx, t) }
 
-// Spawn runs f on a goroutine of the task, and then over with how f was left, see
-// request.Crew.
-func (t *task) Spawn(ctx context.Context, what string, f func(), over func(usercall.Left)) error {
+// Enter has one more goroutine waited for, see request.Crew.
+func (t *task) Enter() error {
 	c := &t.crew
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -34,16 +32,22 @@ func (t *task) Spawn(ctx context.Context, what string, f func(), over func(userc
 		return ErrEnded
 	}
 	c.n++
-	work.Go(func() {
-		t.call(f, func(l usercall.Left) {
-			t.report(ctx, what+" of task", l, nil)
-			over(l)
-		})
-	}, c.left)
 	return nil
 }
 
-func (c *crew) left() {
+// Call runs f on a goroutine of the task, see request.Crew.
+func (t *task) Call(f request.Function) {
+	t.call(f.Call, func(l usercall.Left) {
+		if l.Panicked() {
+			t.report(f.Context(), f.What()+" of task", l, nil)
+		}
+		f.Over(l)
+	})
+}
+
+// Leave says that the goroutine of Enter has ended.
+func (t *task) Leave() {
+	c := &t.crew
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.n--; c.n == 0 {

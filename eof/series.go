@@ -50,7 +50,8 @@ func (s *series) nextLocked(t *task) {
 	}
 	n := &task{b: s.b, req: t.req, fn: t.fn, name: t.name, series: s}
 	n.crew.idle.L = &n.crew.mu
-	n.ctx = scope.Of(t.ctx).Sibling().ForTask(n)
+	own := scope.Of(t.ctx).Sibling().ForTask(n)
+	n.ctx = &own
 	n.delay = s.every - time.Since(s.began)%s.every
 	s.b.waitLocked(n)
 	s.waits = n

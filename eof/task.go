@@ -57,7 +57,8 @@ func (b *Background) add(ctx context.Context, t *task, after func(due func())) e
 	if err := b.reserve(t); err != nil {
 		return err
 	}
-	t.ctx = request.TaskScope(t.req, ctx, t)
+	own := request.TaskScope(t.req, ctx, t)
+	t.ctx = &own
 	after(t.due)
 	return nil
 }

@@ -225,6 +225,7 @@ func TestB14_ChainOfTasksAndThreads(t *testing.T) {
 		}
 		wantErr(t, "Go", b.Go(base, "it", again), nil)
 		time.Sleep(rounds * time.Second)
+		synctest.Wait()
 		if n != rounds || base.depth > first {
 			t.Errorf("ctx.Value takes %d calls after %d rounds, %d after 10, want no more", base.depth, n, first)
 		}

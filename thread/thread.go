@@ -23,7 +23,10 @@ import (
 // Thread is a goroutine of a request, made by [Spawn]. All its methods may be
 // called from any goroutine, also after the request has ended.
 type Thread struct {
-	cancel  context.CancelCauseFunc
+	ctx     scope.Own // of fn
+	fn      func(context.Context) error
+	member  request.Member
+	stop    func() bool // see killWith; nil: there is nothing to stop
 	done    chan struct{}
 	err     error   // written before done is closed
 	waiting waiters // calls of WaitAny that wait for others as well
@@ -56,46 +59,60 @@ func Spawn(ctx context.Context, fn func(context.Context) error) (*Thread, error)
 	case !ok:
 		return nil, ErrNoRequest
 	}
-	spawner := ctx
-	ctx, cancel := context.WithCancelCause(r.Scope(spawner))
-	scope.Given(ctx)
-	stop := killWith(spawner, cancel)
-	t := &Thread{cancel: cancel, done: make(chan struct{}), err: errGoexit}
-	err := r.Spawn(ctx, "thread", func() { t.err = fn(ctx) }, func(l usercall.Left) {
-		switch l.How {
-		case usercall.ByPanic, usercall.ByAbortHandler:
-			t.err = &PanicError{l.Value, l.Stack}
-		case usercall.ByThrow:
-			t.err = thrown(l)
-		}
-		stop()
-		cancel(nil)
-		close(t.done)
-		t.waiting.tell(t)
-	})
-	if err != nil {
-		stop()
-		cancel(nil)
+	t := &Thread{ctx: scope.Own{Scope: r.Scope(ctx)}, fn: fn, done: make(chan struct{}), err: errGoexit}
+	scope.Given(&t.ctx)
+	t.killWith(ctx)
+	if err := t.member.Start(r, (*function)(t)); err != nil {
+		t.end()
 		return nil, err
 	}
 	return t, nil
 }
 
-// killWith has cancel called when the thread is killed that ctx was given to, if
+// end ends the context of t.
+func (t *Thread) end() {
+	if t.stop != nil {
+		t.stop()
+	}
+	t.ctx.Cancel(nil)
+}
+
+// function is a Thread as its crew sees it.
+type function Thread
+
+func (f *function) Call()                    { f.err = f.fn(&f.ctx) }
+func (f *function) Context() context.Context { return &f.ctx }
+func (f *function) What() string             { return "thread" }
+
+func (f *function) Over(l usercall.Left) {
+	t := (*Thread)(f)
+	switch l.How {
+	case usercall.ByPanic, usercall.ByAbortHandler:
+		t.err = &PanicError{l.Value, l.Stack}
+	case usercall.ByThrow:
+		t.err = thrown(l)
+	}
+	t.end()
+	t.fn = nil // whoever keeps t need not keep what fn refers to
+	close(t.done)
+	t.waiting.tell(t)
+}
+
+// killWith has t killed when the thread is killed that ctx was given to, if
 // it was given to one. Only Kill passes from a thread to those that it spawned:
 // they belong to the request, so its return must not end them. That is why they
 // are no children of its context.
-func killWith(ctx context.Context, cancel context.CancelCauseFunc) (stop func() bool) {
+func (t *Thread) killWith(ctx context.Context) {
 	if !scope.GivenToThread(ctx) {
-		return func() bool { return true }
+		return
 	}
 	killed := func() {
 		if context.Cause(ctx) == ErrKilled {
-			cancel(ErrKilled)
+			t.Kill()
 		}
 	}
 	killed() // before the new thread begins
-	return context.AfterFunc(ctx, killed)
+	t.stop = context.AfterFunc(ctx, killed)
 }
 
 // thrown is the error of a thread that exitcode.Throw has ended; nil for
@@ -131,7 +148,7 @@ func (t *Thread) Wait(ctx context.Context) error {
 // Kill cancels the context of the thread with [ErrKilled] as the cause, and
 // does not wait: a function that ignores its context keeps running. It is
 // ngx.thread.kill of ngx_lua.
-func (t *Thread) Kill() { t.cancel(ErrKilled) }
+func (t *Thread) Kill() { t.ctx.Cancel(ErrKilled) }
 
 // Done returns a channel that is closed when the thread has ended, for a select
 // among other channels. Wait gives the error at once then. It is the same channel

@@ -82,7 +82,13 @@ func (r *Request) callScope(ctx context.Context) context.Context {
 		r.noteRoute(ctx)
 		return nil
 	}
-	return r.Scope(ctx)
+	return r.besideScope(ctx)
+}
+
+// besideScope is Scope for a context that is part of nothing else.
+func (r *Request) besideScope(ctx context.Context) *scope.Scope {
+	s := r.Scope(ctx)
+	return &s
 }
 
 // call runs f, of abort.On or abort.AfterFunc, on a goroutine of its own, which the
@@ -92,7 +98,7 @@ func (r *Request) call(check *Check, on context.Context, f func(context.Context)
 		r.cancel(context.Canceled, r.abortError()) // so that f finds the contexts as the abort leaves them
 	}
 	if on == nil {
-		on = r.Scope(&r.node)
+		on = r.besideScope(&r.node)
 	}
 	ctx := context.WithoutCancel(on)
 	ctx, cancel := context.WithCancelCause(ctx)

@@ -2,7 +2,6 @@ package request
 
 import (
 	"context"
-	"sync"
 
 	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
 	"github.com/lastbyte-go/lastbyte/internal/scope"
@@ -14,24 +13,21 @@ import (
 // begins, and tracks it from then on until it has run; the crew knows it as long as the
 // owner does, and takes it back when it ends.
 type DrainCall struct {
-	crew  Crew
-	owner work.Owner
-	f     func(context.Context)
-	on    context.Context // from crew.Scope
-	entry work.Entry
+	crew   Crew
+	owner  work.Owner
+	f      func(context.Context)
+	ctx    scope.Own
+	member Member
+	entry  work.Entry
 
 	held       bool // the crew's lock guards this and the next
 	prev, next *DrainCall
-
-	mu     sync.Mutex // guards what follows
-	cancel context.CancelCauseFunc
-	cause  error // of Cancel
 }
 
 // OnDrain has f run in a goroutine of crew when a drain of owner begins, with a context
 // like ctx, unless stop is called before.
 func OnDrain(ctx context.Context, crew Crew, owner work.Owner, f func(context.Context)) (stop func() bool) {
-	c := &DrainCall{crew: crew, owner: owner, f: f, on: crew.Scope(ctx)}
+	c := &DrainCall{crew: crew, owner: owner, f: f, ctx: scope.Own{Scope: crew.Scope(ctx)}}
 	switch {
 	case owner.OnDrain(c):
 		c.Begin()
@@ -42,26 +38,28 @@ func OnDrain(ctx context.Context, crew Crew, owner work.Owner, f func(context.Co
 	return c.stop
 }
 
-// Begin runs the function, see work.Call. Its context is made here: one for each function
-// that waits would be among the children of the request's, in a map that does not shrink.
+// Begin runs the function, see work.Call. Nobody has asked for the end of its context
+// before: one for each function that waits would be among the children of the request's,
+// in a map that does not shrink.
 func (c *DrainCall) Begin() {
-	ctx, cancel := context.WithCancelCause(c.on)
-	scope.Given(ctx)
-	c.mu.Lock()
-	c.cancel = cancel
-	cause := c.cause
-	c.mu.Unlock()
-	if cause != nil {
-		cancel(cause)
+	scope.Given(&c.ctx)
+	if c.member.Start(c.crew, (*drainFunction)(c)) != nil {
+		(*drainFunction)(c).ended()
 	}
-	ended := func() {
-		cancel(context.Canceled)
-		c.crew.Drop(c)
-		c.owner.Untrack(c)
-	}
-	if c.crew.Spawn(ctx, "function of OnDrain", func() { c.f(ctx) }, func(usercall.Left) { ended() }) != nil {
-		ended()
-	}
+}
+
+// drainFunction is a DrainCall as its crew sees it.
+type drainFunction DrainCall
+
+func (f *drainFunction) Call()                    { f.f(&f.ctx) }
+func (f *drainFunction) Over(usercall.Left)       { f.ended() }
+func (f *drainFunction) Context() context.Context { return &f.ctx }
+func (f *drainFunction) What() string             { return "function of OnDrain" }
+
+func (f *drainFunction) ended() {
+	f.ctx.Cancel(context.Canceled)
+	f.crew.Drop((*DrainCall)(f))
+	f.owner.Untrack((*DrainCall)(f))
 }
 
 func (c *DrainCall) stop() bool {
@@ -76,15 +74,7 @@ func (c *DrainCall) stop() bool {
 func (c *DrainCall) End() { c.owner.OffDrain(c) }
 
 // Cancel gives c up, see work.Work. It may come before Begin.
-func (c *DrainCall) Cancel(_, cause error) {
-	c.mu.Lock()
-	c.cause = cause
-	cancel := c.cancel
-	c.mu.Unlock()
-	if cancel != nil {
-		cancel(cause)
-	}
-}
+func (c *DrainCall) Cancel(_, cause error) { c.ctx.Cancel(cause) }
 
 // Entry is for the owner, see work.Work.
 func (c *DrainCall) Entry() *work.Entry { return &c.entry }

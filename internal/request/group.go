@@ -6,21 +6,56 @@ import (
 	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
 	"github.com/lastbyte-go/lastbyte/internal/scope"
 	"github.com/lastbyte-go/lastbyte/internal/usercall"
+	"github.com/lastbyte-go/lastbyte/internal/work"
 )
 
 // Crew is what goroutines beside others belong to: a request, or a task of package eof.
 // It ends after them.
 type Crew interface {
 	// Scope gives a context like ctx for such a goroutine.
-	Scope(ctx context.Context) context.Context
-	// Spawn runs f on a goroutine, and then over with how f was left. ctx is that
-	// goroutine's; what is for the log.
-	Spawn(ctx context.Context, what string, f func(), over func(usercall.Left)) error
+	Scope(ctx context.Context) scope.Scope
+	// Enter has one more goroutine waited for, until Leave.
+	Enter() error
+	Leave()
+	// Call runs f on the goroutine that it is called on.
+	Call(f Function)
 	// Hold keeps c until the crew ends. False: it has.
 	Hold(c *DrainCall) bool
 	// Drop forgets c, which need not be there.
 	Drop(c *DrainCall)
 }
+
+// Function is what such a goroutine runs.
+type Function interface {
+	Call()
+	Over(l usercall.Left) // l is how Call was left
+
+	Context() context.Context // the function's
+	What() string             // it is, for the log
+}
+
+// Member is one of the goroutines of a crew. It is part of what it is for, so that its
+// start allocates next to nothing.
+type Member struct {
+	crew Crew
+	f    Function
+}
+
+// Start runs f on a goroutine of c. It is called once. After an error f does not run.
+func (m *Member) Start(c Crew, f Function) error {
+	if err := c.Enter(); err != nil {
+		return err
+	}
+	m.crew, m.f = c, f
+	work.Start(m)
+	return nil
+}
+
+// Run is the goroutine, see work.Goroutine.
+func (m *Member) Run() { m.crew.Call(m.f) }
+
+// Left says that the goroutine has ended, see work.Goroutine.
+func (m *Member) Left() { m.crew.Leave() }
 
 // CrewOf finds the crew that ctx belongs to.
 func CrewOf(ctx context.Context) (Crew, bool) {
@@ -34,8 +69,8 @@ func CrewOf(ctx context.Context) (Crew, bool) {
 	return r, ok
 }
 
-// Spawn is Crew.Spawn, see thread.Spawn.
-func (r *Request) Spawn(ctx context.Context, what string, f func(), over func(usercall.Left)) error {
+// Enter is Crew.Enter.
+func (r *Request) Enter() error {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	s := r.state.Load()
@@ -45,13 +80,23 @@ func (r *Request) Spawn(ctx context.Context, what string, f func(), over func(us
 	case s.HasAny(lifecycle.Drained):
 		return ErrEnded
 	}
-	r.goLocked(func() {
-		r.run(scope.Beside, f, func(l usercall.Left) {
-			r.logPanic(ctx, what, l)
-			over(l)
+	r.goroutines++
+	return nil
+}
+
+// Leave is Crew.Leave.
+func (r *Request) Leave() { r.release() }
+
+// Call is Crew.Call.
+func (r *Request) Call(f Function) {
+	usercall.Managed(func() {
+		r.run(scope.Beside, f.Call, func(l usercall.Left) {
+			if l.Panicked() {
+				r.logPanic(f.Context(), f.What(), l)
+			}
+			f.Over(l)
 		})
 	})
-	return nil
 }
 
 // submit gives deferred functions to who runs them, once the response's last

@@ -8,7 +8,13 @@ import (
 	"github.com/lastbyte-go/lastbyte/internal/scope"
 )
 
-// newScope gives a context for a function of kind k that may outlive what the route in
+// newScope is makeScope for a context that is part of nothing else.
+func newScope(r *Request, ctx context.Context, k scope.Kind) *scope.Scope {
+	s := makeScope(r, ctx, k)
+	return &s
+}
+
+// makeScope gives a context for a function of kind k that may outlive what the route in
 // ctx can be read for. The route is copied while the request is held, so that the
 // router has not returned. That of a router inside lastbyte is gone when the handler
 // has returned, and that of any router when the request has ended: chi may have given
@@ -16,7 +22,7 @@ import (
 //
 // r is nil for a context that is no request's: its route may be read by who has given
 // it, who must not do so when the router has returned.
-func newScope(r *Request, ctx context.Context, k scope.Kind) *scope.Scope {
+func makeScope(r *Request, ctx context.Context, k scope.Kind) scope.Scope {
 	in := route.Of(ctx)
 	if !in.Exists() {
 		return scope.New(ctx, k, in)
@@ -62,28 +68,28 @@ func (r *Request) readable(ctx context.Context) context.Context {
 
 // Scope gives a context like ctx for a goroutine beside the handler's. If ctx is
 // a thread's, that thread's end is not this one's.
-func (r *Request) Scope(ctx context.Context) context.Context {
+func (r *Request) Scope(ctx context.Context) scope.Scope {
 	if scope.GivenToThread(ctx) {
 		return scope.Of(ctx).Sibling()
 	}
-	return newScope(r, ctx, scope.Beside)
+	return makeScope(r, ctx, scope.Beside)
 }
 
 // TaskScope gives the values of ctx to t, which is work after the response of r, or of
 // none if r is nil.
-func TaskScope(r *Request, ctx context.Context, t any) context.Context {
+func TaskScope(r *Request, ctx context.Context, t any) scope.Scope {
 	if s := scope.TaskValuesIn(ctx); s != nil {
 		return s.Sibling().ForTask(t)
 	}
-	return newScope(r, context.WithoutCancel(ctx), scope.Task).ForTask(t)
+	return makeScope(r, context.WithoutCancel(ctx), scope.Task).ForTask(t)
 }
 
 // ThreadScope is Request.Scope for a goroutine beside that of t, see TaskScope.
-func ThreadScope(r *Request, ctx context.Context, t any) context.Context {
+func ThreadScope(r *Request, ctx context.Context, t any) scope.Scope {
 	if scope.GivenToThread(ctx) {
 		return scope.Of(ctx).Sibling().ForThread(t)
 	}
-	return newScope(r, ctx, scope.Task).ForThread(t)
+	return makeScope(r, ctx, scope.Task).ForThread(t)
 }
 
 // TaskName gives method and route of a request whose response has ended: its fields

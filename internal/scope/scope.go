@@ -36,9 +36,10 @@ const (
 // Key is what a context has its innermost Scope under.
 type Key struct{}
 
-// New gives a Scope around ctx, with r, a copy, as its route; zero: there is none.
-func New(ctx context.Context, k Kind, r route.Route) *Scope {
-	return &Scope{Context: ctx, kind: k, route: r}
+// New gives a Scope around ctx, with r, a copy, as its route; zero: there is none. It
+// becomes a context when it has its place, and is not copied from then on.
+func New(ctx context.Context, k Kind, r route.Route) Scope {
+	return Scope{Context: ctx, kind: k, route: r}
 }
 
 // Value is that of the context that s was made around, but for the route.
@@ -59,20 +60,16 @@ func (s *Scope) Route() route.Route { return s.route }
 func (s *Scope) Kind() Kind { return s.kind }
 
 // Sibling gives a scope like s for another function, with a copy of the route.
-func (s *Scope) Sibling() *Scope {
-	return &Scope{Context: s.Context, kind: s.kind, route: s.route.Copy()}
-}
+func (s *Scope) Sibling() Scope { return New(s.Context, s.kind, s.route.Copy()) }
 
-// ForTask notes that s is for t, and gives s. It is called before anybody else knows
-// s.
-func (s *Scope) ForTask(t any) *Scope {
+// ForTask gives s, which is no context yet, as that of t.
+func (s Scope) ForTask(t any) Scope {
 	s.task = t
 	return s
 }
 
-// ForThread notes that s is for a thread of t, and gives s. It is called before anybody
-// else knows s.
-func (s *Scope) ForThread(t any) *Scope {
+// ForThread gives s, which is no context yet, as that of a thread of t.
+func (s Scope) ForThread(t any) Scope {
 	s.task, s.beside = t, true
 	return s
 }

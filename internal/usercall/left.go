@@ -48,18 +48,21 @@ type Thrown func() (exits, thrown bool)
 func Run(f func(), thrown Thrown, over func(Left)) {
 	returned := false
 	defer func() {
-		if returned {
-			over(Left{})
-			return
+		if !returned {
+			over(broken(recover(), thrown))
 		}
-		l := Tell(recover(), thrown)
-		if l.Value != nil && l.How != ByThrow {
-			l.Stack = debug.Stack()
-		}
-		over(l)
 	}()
 	f()
 	returned = true
+	over(Left{}) // here, where it needs the least of a new goroutine's small stack
+}
+
+func broken(v any, thrown Thrown) Left {
+	l := Tell(v, thrown)
+	if l.Value != nil && l.How != ByThrow {
+		l.Stack = debug.Stack()
+	}
+	return l
 }
 
 // Catch runs f, and reports whether a Throw has left it. Every other panic, and

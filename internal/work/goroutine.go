@@ -10,20 +10,38 @@ import (
 // goroutines counts the goroutines of lastbyte that have something left to do.
 var goroutines atomic.Int64
 
-// Go runs f on a goroutine of lastbyte; all of them are started here or by [Loop], but
-// those of internal/peer. last is called at the end of the goroutine, also where f calls
-// runtime.Goexit: it tells the one who waits for the goroutine. Go must not be
-// inlined, since [Gone] looks for its name in stack traces.
+// Goroutine is what runs on a goroutine of lastbyte.
+type Goroutine interface {
+	Run() // may call runtime.Goexit
+
+	// Left is the last call on the goroutine, in any case: it tells the one who waits for
+	// the goroutine.
+	Left()
+}
+
+// Start runs g on a goroutine of lastbyte; all of them are started here or by [Loop], but
+// those of internal/peer. It must not be inlined, since [Gone] looks for its name in
+// stack traces.
 //
 //go:noinline
-func Go(f, last func()) {
+func Start(g Goroutine) {
 	goroutines.Add(1)
-	go func() {
-		defer last()
-		defer goroutines.Add(-1) // first, so that who is told does not count it
-		f()
-	}()
+	go run(g)
 }
+
+func run(g Goroutine) {
+	defer g.Left()
+	defer goroutines.Add(-1) // first, so that who is told does not count it
+	g.Run()
+}
+
+// Go is Start for two functions.
+func Go(f, last func()) { Start(&functions{f, last}) }
+
+type functions struct{ run, left func() }
+
+func (f *functions) Run()  { f.run() }
+func (f *functions) Left() { f.left() }
 
 // Loop runs turn again and again on a goroutine of lastbyte, as long as it says so, and
 // last as Go does. turn is told whether the turn before has left the goroutine
@@ -61,16 +79,16 @@ func isUnlocked(trace []byte) bool {
 		(len(bubble) == 0 || bytes.HasPrefix(bubble, []byte("synctest bubble ")) && !bytes.Contains(bubble, []byte(",")))
 }
 
-// startedBy is what the trace of a goroutine ends with that Go or Loop has started.
+// startedBy is what the trace of a goroutine ends with that Start or Loop has started.
 var startedBy = [][]byte{
-	[]byte("\ncreated by github.com/lastbyte-go/lastbyte/internal/work.Go in goroutine "),
+	[]byte("\ncreated by github.com/lastbyte-go/lastbyte/internal/work.Start in goroutine "),
 	[]byte("\ncreated by github.com/lastbyte-go/lastbyte/internal/work.Loop in goroutine "),
 }
 
 // Gone returns when no goroutine is left whose last function has been called. Such a
 // goroutine still has to return from that function, and nothing that it does before
 // can say that it has. So Gone looks at the stack traces: if they show as many
-// goroutines of [Go] and [Loop] as have something left to do, all others have ended.
+// goroutines of [Start] and [Loop] as have something left to do, all others have ended.
 //
 // It is for the end of a program. A look stops the world for as long as writing
 // the traces of all goroutines takes; mostly, one is enough. A process that goes on
