@@ -13,14 +13,14 @@ import (
 	"time"
 
 	"github.com/lastbyte-go/lastbyte/abort"
+	"github.com/lastbyte-go/lastbyte/aborttest"
 	"github.com/lastbyte-go/lastbyte/exitcode"
-	"github.com/lastbyte-go/lastbyte/internal/pipenet"
 	"github.com/lastbyte-go/lastbyte/thread"
 )
 
 // A function that was stopped does not run, whichever it was, and the others do.
 func TestC9_AfterFunc_Stop(t *testing.T) {
-	each(t, func(t *testing.T, p pipenet.Proto, m mount) {
+	each(t, func(t *testing.T, p aborttest.Protocol, m mount) {
 		for stopped := range 4 {
 			_, ctx, call, release := inHandler(t, p, m, asIs)
 			ran, stops := make(chan int, 8), make([]func() bool, 4)
@@ -33,7 +33,7 @@ func TestC9_AfterFunc_Stop(t *testing.T) {
 			if first, second := stops[stopped](), stops[stopped](); !first || second {
 				t.Errorf("stop() twice = %t, %t, want true, false", first, second)
 			}
-			call.Cancel()
+			call.Leave(aborttest.Timeout)
 			synctest.Wait()
 			for i, stop := range stops {
 				if stop() {
@@ -58,7 +58,7 @@ func TestC9_AfterFunc_Stop(t *testing.T) {
 
 // stop after a request whose client stayed: f has not run, and never will.
 func TestC9_AfterFunc_StopAfterTheEnd(t *testing.T) {
-	each(t, func(t *testing.T, p pipenet.Proto, m mount) {
+	each(t, func(t *testing.T, p aborttest.Protocol, m mount) {
 		_, ctx, _, release := inHandler(t, p, m, asIs)
 		runs := func(context.Context) { t.Error("f runs, and the client stayed") }
 		one, other := abort.AfterFunc(ctx, runs), abort.AfterFunc(ctx, runs)
@@ -72,7 +72,7 @@ func TestC9_AfterFunc_StopAfterTheEnd(t *testing.T) {
 
 // A panic, a Goexit or a Throw of one function is its own affair.
 func TestC9_AfterFunc_LeftInAnyWay(t *testing.T) {
-	each(t, func(t *testing.T, p pipenet.Proto, m mount) {
+	each(t, func(t *testing.T, p aborttest.Protocol, m mount) {
 		for name, leaves := range map[string]func(context.Context){
 			"panic": panics, "Goexit": func(context.Context) { runtime.Goexit() },
 			"ErrAbortHandler": func(context.Context) { panic(http.ErrAbortHandler) },
@@ -84,15 +84,15 @@ func TestC9_AfterFunc_LeftInAnyWay(t *testing.T) {
 			before := meter(ctx, 1)
 			abort.AfterFunc(ctx, leaves)
 			after := meter(ctx, 1)
-			call.Cancel()
+			call.Leave(aborttest.Timeout)
 			take(t, before, name+": function before")
 			take(t, after, name+": function after")
 			release()
-			if o := take(t, s.ended, "OnEnd"); o.Status != 499 || o.Abort == nil || o.Panicked {
+			if o := ended(t, call); o.Status != 499 || o.Abort == nil || o.Panicked {
 				t.Errorf("%s: Outcome = %+v, want 499 and an abort", name, o)
 			}
 			want := map[bool]int{true: 1}[name == "panic"]
-			if log := s.Logs(); strings.Count(log, "on purpose") != want || strings.Contains(log, "abort_test.panics") != (want == 1) {
+			if log := s.Log(); strings.Count(log, "on purpose") != want || strings.Contains(log, "abort_test.panics") != (want == 1) {
 				t.Errorf("%s: Logs() = %q, want %d panics with the frame of f", name, log, want)
 			}
 		}
@@ -101,14 +101,14 @@ func TestC9_AfterFunc_LeftInAnyWay(t *testing.T) {
 
 // The function may decide what the abort is to come to where it is still open.
 func TestC9_AfterFunc_ExitBesideACallback(t *testing.T) {
-	each(t, func(t *testing.T, p pipenet.Proto, m mount) {
-		s, ctx, call, release := inHandler(t, p, m, asIs)
+	each(t, func(t *testing.T, p aborttest.Protocol, m mount) {
+		_, ctx, call, release := inHandler(t, p, m, asIs)
 		abort.On(ctx, func(context.Context) {})
 		abort.AfterFunc(ctx, func(ctx context.Context) { exitcode.Exit(ctx, 503) })
-		call.Cancel()
+		call.Leave(aborttest.Timeout)
 		synctest.Wait()
 		release()
-		if o := take(t, s.ended, "OnEnd"); o.Status != 503 || o.Abort == nil {
+		if o := ended(t, call); o.Status != 503 || o.Abort == nil {
 			t.Errorf("Outcome = %+v, want exit 503, an abort", o)
 		}
 	})
@@ -118,7 +118,7 @@ func TestC9_AfterFunc_ExitBesideACallback(t *testing.T) {
 // it; nothing is kept. What nobody stopped goes with the request, though something
 // else may keep that.
 func TestC9_AfterFunc_KeepsNothing(t *testing.T) {
-	each(t, func(t *testing.T, p pipenet.Proto, m mount) {
+	each(t, func(t *testing.T, p aborttest.Protocol, m mount) {
 		_, ctx, _, release := inHandler(t, p, m, asIs)
 		for range 10 {
 			abort.AfterFunc(ctx, func(context.Context) {}) // they stay, on both sides of the others
@@ -155,9 +155,9 @@ func TestC9_AfterFunc_KeepsNothing(t *testing.T) {
 // Functions are registered and stopped by many goroutines beside the abort and the
 // end: each runs, or was stopped, or came too late, and none does two of these.
 func TestStress_AfterFunc_BesideTheAbort(t *testing.T) {
-	each(t, func(t *testing.T, p pipenet.Proto, m mount) {
+	each(t, func(t *testing.T, p aborttest.Protocol, m mount) {
 		for round := range 50 {
-			s, ctx, call, release := inHandler(t, p, m, asIs)
+			_, ctx, call, release := inHandler(t, p, m, asIs)
 			if round%2 == 0 {
 				abort.On(ctx, func(context.Context) { time.Sleep(time.Duration(round)) })
 			}
@@ -184,7 +184,7 @@ func TestStress_AfterFunc_BesideTheAbort(t *testing.T) {
 				})
 			}
 			close(begin)
-			call.Cancel()
+			call.Leave(aborttest.Timeout)
 			if round%3 == 0 {
 				release()
 			}
@@ -192,14 +192,14 @@ func TestStress_AfterFunc_BesideTheAbort(t *testing.T) {
 			if round%3 != 0 {
 				release()
 			}
-			take(t, s.ended, "OnEnd")
+			ended(t, call)
 		}
 	})
 }
 
 // f registered with the context of a thread, a Shield, a child that has ended.
 func TestC9_AfterFunc_Contexts(t *testing.T) {
-	each(t, func(t *testing.T, p pipenet.Proto, m mount) {
+	each(t, func(t *testing.T, p aborttest.Protocol, m mount) {
 		_, ctx, call, release := inHandler(t, p, m, withValue)
 		defer release()
 		child, cancel := context.WithCancel(ctx)
@@ -222,7 +222,7 @@ func TestC9_AfterFunc_Contexts(t *testing.T) {
 				values <- ctx.Value(valueKey{})
 			})
 		}
-		call.Cancel()
+		call.Leave(aborttest.Timeout)
 		for range of {
 			if v := take(t, values, "function"); v != "value of /" {
 				t.Errorf("Value() in f = %v, want that of the request", v)

@@ -9,9 +9,9 @@ import (
 	"time"
 
 	"github.com/lastbyte-go/lastbyte/abort"
+	"github.com/lastbyte-go/lastbyte/aborttest"
 	"github.com/lastbyte-go/lastbyte/eof"
 	"github.com/lastbyte-go/lastbyte/exitcode"
-	"github.com/lastbyte-go/lastbyte/internal/pipenet"
 )
 
 // meter registers n functions of AfterFunc with ctx. Each sends what it finds.
@@ -36,18 +36,18 @@ type found struct {
 // Without a callback of On the abort is the ending, and the functions find the
 // request's context cancelled.
 func TestC9_AfterFunc_DecidesNothing(t *testing.T) {
-	each(t, func(t *testing.T, p pipenet.Proto, m mount) {
-		s, ctx, call, release := inHandler(t, p, m, asIs)
+	each(t, func(t *testing.T, p aborttest.Protocol, m mount) {
+		_, ctx, call, release := inHandler(t, p, m, asIs)
 		ch := meter(ctx, 3)
 		none(t, ch, "functions before the abort")
-		call.Cancel()
+		call.Leave(aborttest.Timeout)
 		for range 3 {
 			if f := take(t, ch, "function"); f.abort == nil || f.cause != error(f.abort) || f.ownError != nil {
 				t.Errorf("f finds %+v, want the abort, as the cause of the request's context, and a context of its own that lives", f)
 			}
 		}
 		release()
-		if o := take(t, s.ended, "OnEnd"); o.Status != 499 || o.Sent != 0 || o.Abort == nil || o.Exited {
+		if o := ended(t, call); o.Status != 499 || o.Sent != 0 || o.Abort == nil || o.Exited {
 			t.Errorf("Outcome = %+v, want 499, nothing sent, an abort, no exit", o)
 		}
 		none(t, ch, "functions, again")
@@ -56,9 +56,9 @@ func TestC9_AfterFunc_DecidesNothing(t *testing.T) {
 
 // A meter registers before or after the handler, which has its callback all the same.
 func TestC9_AfterFunc_LeavesTheCallback(t *testing.T) {
-	each(t, func(t *testing.T, p pipenet.Proto, m mount) {
+	each(t, func(t *testing.T, p aborttest.Protocol, m mount) {
 		for _, exits := range []bool{false, true} {
-			s, ctx, call, release := inHandler(t, p, m, asIs)
+			_, ctx, call, release := inHandler(t, p, m, asIs)
 			early := meter(ctx, 2)
 			called := make(chan struct{}, 2)
 			err := abort.On(ctx, func(ctx context.Context) {
@@ -71,7 +71,7 @@ func TestC9_AfterFunc_LeavesTheCallback(t *testing.T) {
 			if again := abort.On(ctx, func(context.Context) { t.Error("the second callback runs") }); err != nil || !errors.Is(again, abort.ErrDuplicate) {
 				t.Errorf("On() twice beside AfterFunc = %v, %v, want nil, %v", err, again, abort.ErrDuplicate)
 			}
-			call.Cancel()
+			call.Leave(aborttest.Timeout)
 			take(t, called, "callback")
 			for range 2 {
 				take(t, early, "function registered before On")
@@ -85,7 +85,7 @@ func TestC9_AfterFunc_LeavesTheCallback(t *testing.T) {
 			}
 			release()
 			want := map[bool]int{false: 200, true: 444}[exits]
-			if o := take(t, s.ended, "OnEnd"); o.Status != want || o.Abort == nil {
+			if o := ended(t, call); o.Status != want || o.Abort == nil {
 				t.Errorf("Outcome = %d, %v, want %d and an abort", o.Status, o.Abort, want)
 			}
 			none(t, called, "callback, again")
@@ -94,7 +94,7 @@ func TestC9_AfterFunc_LeavesTheCallback(t *testing.T) {
 }
 
 func TestC9_AfterFunc_ResponseWaits(t *testing.T) {
-	each(t, func(t *testing.T, p pipenet.Proto, m mount) {
+	each(t, func(t *testing.T, p aborttest.Protocol, m mount) {
 		for _, header := range []bool{false, true} {
 			called := make(chan struct{})
 			s := start(t, p, m, func(w http.ResponseWriter, r *http.Request) {
@@ -107,13 +107,16 @@ func TestC9_AfterFunc_ResponseWaits(t *testing.T) {
 				}
 				<-called // the handler returns while f is at work
 			})
-			call := s.Begin(s.NewRequest("GET", "/", nil))
+			call := s.Get("/")
 			synctest.Wait()
-			call.Cancel()
+			call.Leave(aborttest.Timeout)
 			time.Sleep(time.Hour - 1)
-			none(t, s.outer, "return of ServeHTTP before that of f")
-			time.Sleep(time.Nanosecond)
-			take(t, s.outer, "return of ServeHTTP after that of f")
+			if n := s.Lifecycle().Stats().Active; n != 1 {
+				t.Errorf("%d requests at work before f has returned, want 1", n)
+			}
+			if o := call.Outcome(); o.Duration != time.Hour {
+				t.Errorf("the response ended after %v, want 1h as f", o.Duration)
+			}
 		}
 	})
 }
@@ -121,7 +124,7 @@ func TestC9_AfterFunc_ResponseWaits(t *testing.T) {
 // What is registered when the client has left runs at once: beside the handler of an
 // abort, of a callback that does nothing, and of a callback that has exited.
 func TestC9_AfterFunc_Late(t *testing.T) {
-	each(t, func(t *testing.T, p pipenet.Proto, m mount) {
+	each(t, func(t *testing.T, p aborttest.Protocol, m mount) {
 		for name, callback := range map[string]func(context.Context){
 			"none": nil, "nothing": func(context.Context) {},
 			"exit": func(ctx context.Context) { exitcode.Exit(ctx, exitcode.ClientClosedRequest) },
@@ -132,7 +135,7 @@ func TestC9_AfterFunc_Late(t *testing.T) {
 			} else {
 				ctx.Done() // somebody listens
 			}
-			call.Cancel()
+			call.Leave(aborttest.Timeout)
 			synctest.Wait()
 			begun, done := make(chan struct{}), make(chan struct{})
 			stop := abort.AfterFunc(ctx, func(context.Context) { close(begun); <-done })
@@ -153,10 +156,10 @@ func TestC9_AfterFunc_Late(t *testing.T) {
 
 // Nobody listened.
 func TestC9_AfterFunc_IsToldOfAnEarlierEnd(t *testing.T) {
-	each(t, func(t *testing.T, p pipenet.Proto, m mount) {
+	each(t, func(t *testing.T, p aborttest.Protocol, m mount) {
 		_, ctx, call, release := inHandler(t, p, m, asIs)
 		defer release()
-		call.Cancel()
+		call.Leave(aborttest.Timeout)
 		synctest.Wait()
 		if f := take(t, meter(ctx, 1), "function"); f.abort == nil {
 			t.Errorf("f finds %+v, want an abort", f)
@@ -166,7 +169,7 @@ func TestC9_AfterFunc_IsToldOfAnEarlierEnd(t *testing.T) {
 
 // The client leaves while the handler works on, and nothing asks before it returns.
 func TestC9_AfterFunc_StatusStandsAfterTheReturn(t *testing.T) {
-	each(t, func(t *testing.T, p pipenet.Proto, m mount) {
+	each(t, func(t *testing.T, p aborttest.Protocol, m mount) {
 		ran := make(chan struct{}, 2)
 		s := start(t, p, m, func(w http.ResponseWriter, r *http.Request) {
 			abort.AfterFunc(r.Context(), func(context.Context) { ran <- struct{}{} })
@@ -174,12 +177,12 @@ func TestC9_AfterFunc_StatusStandsAfterTheReturn(t *testing.T) {
 			flush(w)
 			time.Sleep(time.Second)
 		})
-		call := s.Begin(s.NewRequest("GET", "/", nil))
+		call := s.Get("/")
 		synctest.Wait()
-		call.Cancel()
+		call.Leave(aborttest.Timeout)
 		take(t, ran, "function")
 		time.Sleep(time.Second)
-		if o := take(t, s.ended, "OnEnd"); o.Status != 202 || o.Sent != 202 || o.Abort == nil {
+		if o := ended(t, call); o.Status != 202 || o.Sent != 202 || o.Abort == nil {
 			t.Errorf("Outcome = %+v, want 202 as sent, and an abort", o)
 		}
 	})
@@ -198,7 +201,7 @@ func TestC9_AfterFunc_Never(t *testing.T) {
 	}
 	runs := func(context.Context) { t.Error("f runs where no abort can be known") }
 	never(t, "no request", t.Context(), runs)
-	each(t, func(t *testing.T, p pipenet.Proto, m mount) {
+	each(t, func(t *testing.T, p aborttest.Protocol, m mount) {
 		for _, c := range []struct {
 			name string
 			wrap func(http.Handler) http.Handler
@@ -218,7 +221,7 @@ func TestC9_AfterFunc_Never(t *testing.T) {
 				c.do(ctx)
 			}
 			never(t, c.name, ctx, runs)
-			call.Cancel()
+			call.Leave(aborttest.Timeout)
 			never(t, c.name+", client gone", ctx, runs)
 			release()
 			synctest.Wait()
@@ -228,15 +231,16 @@ func TestC9_AfterFunc_Never(t *testing.T) {
 }
 
 func TestC9_AfterFunc_InATask(t *testing.T) {
-	each(t, func(t *testing.T, p pipenet.Proto, m mount) {
-		tasks := make(chan context.Context, 1)
+	each(t, func(t *testing.T, p aborttest.Protocol, m mount) {
+		tasks, end := make(chan context.Context, 1), make(chan struct{})
+		defer close(end)
 		_, ctx, call, release := inHandler(t, p, m, asIs)
 		eof.Defer(ctx, func(ctx context.Context) {
 			tasks <- ctx
-			time.Sleep(time.Hour)
+			<-end
 		})
 		meter(ctx, 1)
-		call.Cancel() // the request aborts, and its task goes on
+		call.Leave(aborttest.Timeout) // the request aborts, and its task goes on
 		release()
 		task := take(t, tasks, "task")
 		if stop := abort.AfterFunc(task, func(context.Context) { t.Error("f runs in a task") }); !stop() {
@@ -247,16 +251,16 @@ func TestC9_AfterFunc_InATask(t *testing.T) {
 
 // A handler inside lastbyte, but not inside Check.
 func TestC9_AfterFunc_NoCheck(t *testing.T) {
-	pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
+	run(t, func(t *testing.T, p aborttest.Protocol) {
 		stops, release := make(chan bool, 1), make(chan struct{})
-		s := pipenet.Start(t, p, exitcode.New(exitcode.Options{})(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		s := start(t, p, alone, exitcode.New(exitcode.Options{})(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 			stop := abort.AfterFunc(r.Context(), func(context.Context) { t.Error("f runs without Check") })
 			<-release
 			stops <- stop()
-		})))
-		call := s.Begin(s.NewRequest("GET", "/", nil))
+		})).ServeHTTP)
+		call := s.Get("/")
 		synctest.Wait()
-		call.Cancel()
+		call.Leave(aborttest.Timeout)
 		synctest.Wait()
 		close(release)
 		if !take(t, stops, "stop()") {

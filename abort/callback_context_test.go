@@ -9,9 +9,9 @@ import (
 	"time"
 
 	"github.com/lastbyte-go/lastbyte/abort"
+	"github.com/lastbyte-go/lastbyte/aborttest"
 	"github.com/lastbyte-go/lastbyte/eof"
 	"github.com/lastbyte-go/lastbyte/exitcode"
-	"github.com/lastbyte-go/lastbyte/internal/pipenet"
 )
 
 func TestNew_NegativeCallbackTimeout(t *testing.T) {
@@ -41,7 +41,7 @@ func TestNew_CallbackTimeout(t *testing.T) { eachRegistrar(t, callbackTimeout) }
 func callbackTimeout(t *testing.T, register func(context.Context, func(context.Context))) {
 	for _, timeout := range []time.Duration{0, time.Minute} {
 		t.Run(timeout.String(), func(t *testing.T) {
-			pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
+			run(t, func(t *testing.T, p aborttest.Protocol) {
 				begun, ends, release := make(chan context.Context, 1), make(chan end, 1), make(chan struct{})
 				h := abort.New(abort.Options{CallbackTimeout: timeout})(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 					register(r.Context(), func(ctx context.Context) {
@@ -55,11 +55,11 @@ func callbackTimeout(t *testing.T, register func(context.Context, func(context.C
 					})
 					<-release
 				}))
-				s := pipenet.Start(t, p, h)
+				s := start(t, p, alone, h.ServeHTTP)
 				defer close(release)
-				call := s.Begin(s.NewRequest("GET", "/", nil))
+				call := s.Get("/")
 				time.Sleep(time.Hour) // the timeout counts from the callback's start
-				call.Cancel()
+				call.Leave(aborttest.Timeout)
 				ctx, now := take(t, begun, "callback"), time.Now()
 				want, at, hasDeadline := end{context.DeadlineExceeded, context.DeadlineExceeded, timeout}, now.Add(timeout), timeout > 0
 				if !hasDeadline {
@@ -81,7 +81,7 @@ func callbackTimeout(t *testing.T, register func(context.Context, func(context.C
 func TestOn_CallbackContext(t *testing.T) { eachRegistrar(t, callbackContext) }
 
 func callbackContext(t *testing.T, register func(context.Context, func(context.Context))) {
-	each(t, func(t *testing.T, p pipenet.Proto, m mount) {
+	each(t, func(t *testing.T, p aborttest.Protocol, m mount) {
 		_, ctx, call, release := inHandler(t, p, m, withValue)
 		got := make(chan context.Context, 1)
 		register(ctx, func(ctx context.Context) {
@@ -90,7 +90,7 @@ func callbackContext(t *testing.T, register func(context.Context, func(context.C
 			release()
 			time.Sleep(time.Hour)
 		})
-		call.Cancel()
+		call.Leave(aborttest.Timeout)
 		callback := take(t, got, "the callback's context")
 		if ctx.Err() == nil {
 			t.Error("the request's Err() = nil, want the exit")
@@ -113,7 +113,7 @@ func callbackContext(t *testing.T, register func(context.Context, func(context.C
 func TestOn_CallbackContext_ForcedShutdown(t *testing.T) { eachRegistrar(t, callbackForcedShutdown) }
 
 func callbackForcedShutdown(t *testing.T, register func(context.Context, func(context.Context))) {
-	each(t, func(t *testing.T, p pipenet.Proto, m mount) {
+	each(t, func(t *testing.T, p aborttest.Protocol, m mount) {
 		s, ctx, call, release := inHandler(t, p, m, asIs)
 		defer release()
 		got := make(chan context.Context, 1)
@@ -124,12 +124,12 @@ func callbackForcedShutdown(t *testing.T, register func(context.Context, func(co
 			case <-time.After(time.Hour): // where it fails, it fails alone
 			}
 		})
-		call.Cancel()
+		call.Leave(aborttest.Timeout)
 		callback := take(t, got, "the callback's context")
 		alive(t, callback)
 		expired, cancel := context.WithCancel(context.Background())
 		cancel()
-		s.life.Shutdown(expired)
+		s.Lifecycle().Shutdown(expired)
 		over(t, callback, context.Canceled, is(eof.ErrShuttingDown))
 	})
 }

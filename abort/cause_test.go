@@ -15,13 +15,13 @@ import (
 	"time"
 
 	"github.com/lastbyte-go/lastbyte/abort"
+	"github.com/lastbyte-go/lastbyte/aborttest"
 	"github.com/lastbyte-go/lastbyte/exitcode"
-	"github.com/lastbyte-go/lastbyte/internal/pipenet"
 )
 
 // inHandler gives the test a request's context while its handler runs, and the
 // call of its client.
-func inHandler(t *testing.T, p pipenet.Proto, m mount, wrap func(http.Handler) http.Handler) (*scene, context.Context, *pipenet.Call, func()) {
+func inHandler(t *testing.T, p aborttest.Protocol, m mount, wrap func(http.Handler) http.Handler) (*aborttest.Client, context.Context, *aborttest.Call, func()) {
 	t.Helper()
 	ctxs, release := make(chan context.Context, 1), make(chan struct{})
 	h := wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -29,12 +29,12 @@ func inHandler(t *testing.T, p pipenet.Proto, m mount, wrap func(http.Handler) h
 		<-release
 	}))
 	s := start(t, p, m, h.ServeHTTP)
-	call := s.Begin(s.NewRequest("GET", "/", nil))
+	call := s.Get("/")
 	return s, take(t, ctxs, "the handler's context"), call, func() { close(release) }
 }
 
 func TestCause(t *testing.T) {
-	each(t, func(t *testing.T, p pipenet.Proto, m mount) {
+	each(t, func(t *testing.T, p aborttest.Protocol, m mount) {
 		_, ctx, call, release := inHandler(t, p, m, asIs)
 		defer release()
 		child, cancel := context.WithCancel(context.WithValue(ctx, valueKey{}, 1))
@@ -43,7 +43,7 @@ func TestCause(t *testing.T) {
 			t.Errorf("Cause() while the client is there = %v, %v, want nil, false", e, ok)
 		}
 		time.Sleep(1500 * time.Microsecond)
-		call.Cancel()
+		call.Leave(aborttest.Timeout)
 		synctest.Wait()
 		e, ok := abort.Cause(child)
 		if !ok || e.Reason != abort.Unverified || e.After != 1500*time.Microsecond {
@@ -57,13 +57,13 @@ func TestCause(t *testing.T) {
 
 // The cause can be asked for when the request has ended, also if nobody did before.
 func TestCause_AfterTheRequest(t *testing.T) {
-	each(t, func(t *testing.T, p pipenet.Proto, m mount) {
-		s, ctx, call, release := inHandler(t, p, m, asIs)
+	each(t, func(t *testing.T, p aborttest.Protocol, m mount) {
+		_, ctx, call, release := inHandler(t, p, m, asIs)
 		time.Sleep(time.Second)
-		call.Cancel()
+		call.Leave(aborttest.Timeout)
 		synctest.Wait()
 		release()
-		take(t, s.ended, "OnEnd")
+		ended(t, call)
 		synctest.Wait()
 		e, ok := abort.Cause(ctx)
 		if !ok || e.Reason != abort.Unverified || e.After < time.Second {
@@ -76,10 +76,10 @@ func TestCause_AfterTheRequest(t *testing.T) {
 }
 
 func TestCause_CheckOff(t *testing.T) {
-	each(t, func(t *testing.T, p pipenet.Proto, m mount) {
+	each(t, func(t *testing.T, p aborttest.Protocol, m mount) {
 		_, ctx, call, release := inHandler(t, p, m, abort.Ignore)
 		defer release()
-		call.Cancel()
+		call.Leave(aborttest.Timeout)
 		synctest.Wait()
 		if e, ok := abort.Cause(ctx); e != nil || ok {
 			t.Errorf("Cause() after the client left, check off = %v, %v, want nil, false", e, ok)
@@ -132,7 +132,7 @@ func TestWrap(t *testing.T) {
 		http.ErrHandlerTimeout, &closeError{1006}, fmt.Errorf("tx: %w", context.Canceled),
 		&net.OpError{Op: "read", Err: syscall.ECONNRESET},
 	}
-	each(t, func(t *testing.T, p pipenet.Proto, m mount) {
+	each(t, func(t *testing.T, p aborttest.Protocol, m mount) {
 		_, ctx, call, release := inHandler(t, p, m, asIs)
 		defer release()
 		for _, err := range errs {
@@ -143,7 +143,7 @@ func TestWrap(t *testing.T) {
 		if err := abort.Wrap(ctx, nil); err != nil {
 			t.Errorf("Wrap(nil) = %v, want nil", err)
 		}
-		call.Cancel()
+		call.Leave(aborttest.Timeout)
 		synctest.Wait()
 		for _, err := range errs {
 			got := abort.Wrap(ctx, err)
@@ -168,7 +168,7 @@ func TestWrap(t *testing.T) {
 
 // An exit is no abort, and neither is a deadline.
 func TestWrap_OtherEndings(t *testing.T) {
-	each(t, func(t *testing.T, p pipenet.Proto, m mount) {
+	each(t, func(t *testing.T, p aborttest.Protocol, m mount) {
 		_, ctx, _, release := inHandler(t, p, m, asIs)
 		defer release()
 		exitcode.Exit(ctx, 503)

@@ -9,9 +9,9 @@ import (
 	"time"
 
 	"github.com/lastbyte-go/lastbyte/abort"
+	"github.com/lastbyte-go/lastbyte/aborttest"
 	"github.com/lastbyte-go/lastbyte/eof"
 	"github.com/lastbyte-go/lastbyte/exitcode"
-	"github.com/lastbyte-go/lastbyte/internal/pipenet"
 )
 
 func ignored(context.Context) {}
@@ -26,7 +26,7 @@ func TestOn_NilFunc(t *testing.T) {
 	if err := abort.On(t.Context(), nil); !errors.Is(err, abort.ErrNilFunc) {
 		t.Errorf("On(nil) outside = %v, want %v", err, abort.ErrNilFunc)
 	}
-	each(t, func(t *testing.T, p pipenet.Proto, m mount) {
+	each(t, func(t *testing.T, p aborttest.Protocol, m mount) {
 		_, ctx, call, release := inHandler(t, p, m, asIs)
 		defer release()
 		if err := abort.On(ctx, nil); !errors.Is(err, abort.ErrNilFunc) {
@@ -36,13 +36,13 @@ func TestOn_NilFunc(t *testing.T) {
 		if err := abort.On(ctx, func(context.Context) { called <- struct{}{} }); err != nil {
 			t.Errorf("On() after On(nil) = %v, want nil: nothing was registered", err)
 		}
-		call.Cancel()
+		call.Leave(aborttest.Timeout)
 		take(t, called, "callback")
 	})
 }
 
 func TestOn_Ended(t *testing.T) {
-	each(t, func(t *testing.T, p pipenet.Proto, m mount) {
+	each(t, func(t *testing.T, p aborttest.Protocol, m mount) {
 		_, ctx, _, release := inHandler(t, p, m, asIs)
 		tasks := make(chan error, 1)
 		eof.Defer(ctx, func(ctx context.Context) { tasks <- abort.On(ctx, ignored) })
@@ -58,7 +58,7 @@ func TestOn_Ended(t *testing.T) {
 }
 
 func TestOn_EndedBySend(t *testing.T) {
-	pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
+	run(t, func(t *testing.T, p aborttest.Protocol) {
 		_, ctx, _, release := inHandler(t, p, mounts[1], asIs)
 		defer release()
 		eof.Send(ctx)
@@ -70,7 +70,7 @@ func TestOn_EndedBySend(t *testing.T) {
 
 // An exit is the ending: no abort comes after it.
 func TestOn_EndedByExit(t *testing.T) {
-	each(t, func(t *testing.T, p pipenet.Proto, m mount) {
+	each(t, func(t *testing.T, p aborttest.Protocol, m mount) {
 		_, ctx, _, release := inHandler(t, p, m, asIs)
 		defer release()
 		exitcode.Exit(ctx, exitcode.Code(503))
@@ -98,20 +98,20 @@ func TestCheck_InnermostWins(t *testing.T) {
 		{"Check, Ignore, Check", func(h http.Handler) http.Handler { return abort.Check(abort.Ignore(abort.Check(h))) }, true},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
+			run(t, func(t *testing.T, p aborttest.Protocol) {
 				errs, called := make(chan error, 1), make(chan struct{}, 2)
 				release := make(chan struct{})
-				s := pipenet.Start(t, p, c.wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				s := start(t, p, alone, c.wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 					errs <- abort.On(r.Context(), func(context.Context) { called <- struct{}{} })
 					<-release
-				})))
+				})).ServeHTTP)
 				defer close(release)
-				call := s.Begin(s.NewRequest("GET", "/", nil))
+				call := s.Get("/")
 				want := map[bool]error{false: abort.ErrCheckOff}[c.on]
 				if err := take(t, errs, "On"); !errors.Is(err, want) {
 					t.Errorf("On() = %v, want %v", err, want)
 				}
-				call.Cancel()
+				call.Leave(aborttest.Timeout)
 				if c.on {
 					take(t, called, "callback")
 				}
@@ -123,16 +123,16 @@ func TestCheck_InnermostWins(t *testing.T) {
 
 // ErrCheckOff registers nothing: a Check further inside still can.
 func TestOn_CheckOffChangesNothing(t *testing.T) {
-	pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
+	run(t, func(t *testing.T, p aborttest.Protocol) {
 		errs := make(chan error, 2)
 		inside := abort.Check(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			errs <- abort.On(r.Context(), ignored)
 		}))
-		s := pipenet.Start(t, p, abort.Ignore(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s := start(t, p, alone, abort.Ignore(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			errs <- abort.On(r.Context(), func(context.Context) { t.Error("the refused callback ran") })
 			inside.ServeHTTP(w, r)
-		})))
-		mustGet(t, s, "/")
+		})).ServeHTTP)
+		s.Get("/").Response()
 		if off, on := take(t, errs, "On outside"), take(t, errs, "On inside"); !errors.Is(off, abort.ErrCheckOff) || on != nil {
 			t.Errorf("On() = %v inside Ignore, %v inside Check in it, want %v, nil", off, on, abort.ErrCheckOff)
 		}
@@ -150,7 +150,7 @@ func TestA14_LeftBeforeTheCheck(t *testing.T) {
 		"context": func(ctx context.Context, told chan<- struct{}) { context.AfterFunc(ctx, func() { close(told) }) },
 	} {
 		t.Run(name, func(t *testing.T) {
-			pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
+			run(t, func(t *testing.T, p aborttest.Protocol) {
 				after := make(chan time.Duration, 1)
 				inner := abort.Check(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 					begin, told := time.Now(), make(chan struct{})
@@ -167,10 +167,10 @@ func TestA14_LeftBeforeTheCheck(t *testing.T) {
 					time.Sleep(2 * time.Second)
 					inner.ServeHTTP(w, r.WithContext(ctx))
 				})
-				s := pipenet.Start(t, p, exitcode.New(exitcode.Options{})(outer))
-				call := s.Begin(s.NewRequest("GET", "/", nil))
+				s := start(t, p, alone, exitcode.New(exitcode.Options{})(outer).ServeHTTP)
+				call := s.Get("/")
 				time.Sleep(time.Second)
-				call.Cancel()
+				call.Leave(aborttest.Timeout)
 				if d := <-after; d != 0 {
 					t.Errorf("told %v after the check was switched on, want at once", d)
 				}

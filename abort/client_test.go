@@ -7,16 +7,17 @@ import (
 	"fmt"
 	"io"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/lastbyte-go/lastbyte/abort"
-	"github.com/lastbyte-go/lastbyte/internal/pipenet"
+	"github.com/lastbyte-go/lastbyte/aborttest"
 )
 
 func TestA9_GoneWhileTheResponseIsWritten(t *testing.T) {
-	for _, d := range []departure{cancels, closes, resets} {
-		t.Run(d.name, func(t *testing.T) {
-			each(t, func(t *testing.T, p pipenet.Proto, m mount) {
+	for _, how := range []aborttest.Way{aborttest.Timeout, aborttest.Close, aborttest.Reset} {
+		t.Run(string(how), func(t *testing.T) {
+			each(t, func(t *testing.T, p aborttest.Protocol, m mount) {
 				type result struct {
 					err, wrapped, cause error
 					reason              abort.Reason
@@ -26,7 +27,7 @@ func TestA9_GoneWhileTheResponseIsWritten(t *testing.T) {
 					w.WriteHeader(http.StatusAccepted)
 					var err error
 					for err == nil { // ends by the abort alone: the client never reads
-						_, err = w.Write(bytes.Repeat([]byte("x"), pipenet.Window))
+						_, err = w.Write(bytes.Repeat([]byte("x"), 64<<10))
 					}
 					wrapped, reason := abort.Wrap(r.Context(), err), abort.Reason("none")
 					if e, ok := abort.Cause(r.Context()); ok {
@@ -34,9 +35,10 @@ func TestA9_GoneWhileTheResponseIsWritten(t *testing.T) {
 					}
 					results <- result{err, wrapped, context.Cause(r.Context()), reason}
 				})
-				call := s.Begin(s.NewRequest("GET", "/", nil))
+				go s.HTTP().Get(s.URL())
 				none(t, results, "result while the client is there") // stuck in Write
-				d.leave(s.Server, call)
+				call := last(s)
+				call.Leave(how)
 				got := take(t, results, "result")
 				if got.err == nil || !errors.Is(got.wrapped, abort.ErrClientAborted) || !errors.Is(got.wrapped, got.err) {
 					t.Errorf("Wrap(%v) = %v, want both it and %v", got.err, got.wrapped, abort.ErrClientAborted)
@@ -45,14 +47,14 @@ func TestA9_GoneWhileTheResponseIsWritten(t *testing.T) {
 					t.Errorf("Cause = %v, want %v", got.cause, abort.ErrClientAborted)
 				}
 				want := abort.WriteFailed
-				if d.name == resets.name && p == pipenet.HTTP1 {
+				if how == aborttest.Reset && p == aborttest.HTTP1 {
 					want = abort.Reset // the error of the write says so
 				}
 				// The write and net/http's own reader see the end at once.
 				if got.reason != want && got.reason != abort.Unverified {
 					t.Errorf("reason = %q, want %q or %q", got.reason, want, abort.Unverified)
 				}
-				if o := take(t, s.ended, "OnEnd"); o.Status != 202 || o.Sent != 202 || o.Abort == nil {
+				if o := ended(t, call); o.Status != 202 || o.Sent != 202 || o.Abort == nil {
 					t.Errorf("Outcome = %d, %d, %v, want 202, 202, an abort", o.Status, o.Sent, o.Abort)
 				}
 			})
@@ -61,7 +63,7 @@ func TestA9_GoneWhileTheResponseIsWritten(t *testing.T) {
 }
 
 func TestA9_Callback(t *testing.T) {
-	each(t, func(t *testing.T, p pipenet.Proto, m mount) {
+	each(t, func(t *testing.T, p aborttest.Protocol, m mount) {
 		called, errs := make(chan abort.Reason, 4), make(chan error, 1)
 		s := start(t, p, m, func(w http.ResponseWriter, r *http.Request) {
 			ctx := r.Context()
@@ -71,13 +73,14 @@ func TestA9_Callback(t *testing.T) {
 			})
 			var err error
 			for err == nil {
-				_, err = w.Write(make([]byte, pipenet.Window))
+				_, err = w.Write(make([]byte, 64<<10))
 			}
 			errs <- ctx.Err()
 		})
-		call := s.Begin(s.NewRequest("GET", "/", nil))
+		go s.HTTP().Get(s.URL()) // and reads nothing
 		none(t, called, "callback while the client is there")
-		call.Cancel()
+		call := last(s)
+		call.Leave(aborttest.Timeout)
 		take(t, called, "callback")
 		if err := take(t, errs, "Err after a failed write"); err != nil {
 			t.Errorf("Err() = %v, want nil: the callback decides", err)
@@ -87,16 +90,16 @@ func TestA9_Callback(t *testing.T) {
 }
 
 func TestA10_GoneWhileTheBodyIsRead(t *testing.T) {
-	for _, d := range []departure{cancels, closes, resets} {
+	for _, how := range []aborttest.Way{aborttest.Timeout, aborttest.Close, aborttest.Reset} {
 		for _, length := range []int64{-1, 1 << 20} {
-			t.Run(fmt.Sprintf("%s, length %d", d.name, length), func(t *testing.T) {
-				each(t, func(t *testing.T, p pipenet.Proto, m mount) { goneInBody(t, p, m, d, length) })
+			t.Run(fmt.Sprintf("%s, length %d", how, length), func(t *testing.T) {
+				each(t, func(t *testing.T, p aborttest.Protocol, m mount) { goneInBody(t, p, m, how, length) })
 			})
 		}
 	}
 }
 
-func goneInBody(t *testing.T, p pipenet.Proto, m mount, d departure, length int64) {
+func goneInBody(t *testing.T, p aborttest.Protocol, m mount, how aborttest.Way, length int64) {
 	type result struct {
 		text string
 		err  error
@@ -111,14 +114,11 @@ func goneInBody(t *testing.T, p pipenet.Proto, m mount, d departure, length int6
 		text, err := io.ReadAll(r.Body)
 		results <- result{string(text), err}
 	})
-	body, feed := io.Pipe()
-	defer feed.Close()
-	req := s.NewRequest("POST", "/", body)
+	req := s.NewRequest("POST", "/", aborttest.StallAfter(strings.NewReader("half of")))
 	req.ContentLength = length
-	call := s.Begin(req)
-	io.WriteString(feed, "half of")
+	call := s.Do(req)
 	none(t, results, "result while the client is there")
-	d.leave(s.Server, call)
+	call.Leave(how)
 	got := take(t, results, "result")
 	if got.text != "half of" || !errors.Is(got.err, abort.ErrClientAborted) || !errors.Is(got.err, io.ErrUnexpectedEOF) {
 		t.Errorf("ReadAll(Body) = %q, %v, want %q, an error that Is %v and %v",

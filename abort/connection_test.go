@@ -9,36 +9,35 @@ import (
 	"testing/synctest"
 
 	"github.com/lastbyte-go/lastbyte/abort"
-	"github.com/lastbyte-go/lastbyte/internal/pipenet"
+	"github.com/lastbyte-go/lastbyte/aborttest"
 )
 
 func TestA12_SecondRequestOfTheConnection(t *testing.T) {
-	each(t, func(t *testing.T, p pipenet.Proto, m mount) {
+	each(t, func(t *testing.T, p aborttest.Protocol, m mount) {
 		called := make(chan string, 4)
 		s := start(t, p, m, func(w http.ResponseWriter, r *http.Request) {
 			done := make(chan struct{})
-			abort.On(r.Context(), func(context.Context) { called <- r.URL.Path; close(done) })
+			abort.On(r.Context(), func(context.Context) { called <- r.URL.Path + " from " + r.RemoteAddr; close(done) })
 			if r.URL.Path == "/2" {
 				<-done
 			}
-			io.WriteString(w, "answer")
+			io.WriteString(w, r.RemoteAddr)
 		})
-		if status, text := mustGet(t, s.Server, "/1"); status != 200 || text != "answer" {
-			t.Errorf("first request = %d %q, want 200 answer", status, text)
+		first := s.Get("/1")
+		r := first.Response()
+		if r.Status != 200 || r.Body == "" || r.Err != nil {
+			t.Errorf("first request = %+v, want 200 and an address", r)
 		}
-		if o := take(t, s.ended, "OnEnd of the first"); o.Abort != nil || o.Status != 200 {
+		if o := ended(t, first); o.Abort != nil || o.Status != 200 {
 			t.Errorf("first Outcome = %d, %v, want 200, no abort", o.Status, o.Abort)
 		}
-		call := s.Begin(s.NewRequest("GET", "/2", nil))
+		call := s.Get("/2")
 		none(t, called, "callback while the client is there")
-		if n := len(s.Conns()); n != 1 {
-			t.Fatalf("2 requests took %d connections, want 1", n)
+		call.Leave(aborttest.Timeout)
+		if got := take(t, called, "callback of the second"); got != "/2 from "+r.Body {
+			t.Errorf("callback of %q ran, want that of /2 from %s, as the first", got, r.Body)
 		}
-		call.Cancel()
-		if got := take(t, called, "callback of the second"); got != "/2" {
-			t.Errorf("callback of %q ran, want that of /2", got)
-		}
-		if o := take(t, s.ended, "OnEnd of the second"); o.Abort == nil {
+		if o := ended(t, call); o.Abort == nil {
 			t.Error("second Outcome has no abort, want one")
 		}
 		none(t, called, "callback of the first")
@@ -46,7 +45,7 @@ func TestA12_SecondRequestOfTheConnection(t *testing.T) {
 }
 
 func TestA13_RegisteredInAMiddleware(t *testing.T) {
-	each(t, func(t *testing.T, p pipenet.Proto, m mount) {
+	each(t, func(t *testing.T, p aborttest.Protocol, m mount) {
 		type key struct{}
 		called, second := make(chan any, 4), make(chan error, 1)
 		register := func(next http.HandlerFunc) http.HandlerFunc {
@@ -65,11 +64,11 @@ func TestA13_RegisteredInAMiddleware(t *testing.T) {
 			second <- abort.On(ctx, func(context.Context) { called <- "the handler's" })
 			<-release
 		}))
-		call := s.Begin(s.NewRequest("GET", "/", nil))
+		call := s.Get("/")
 		if err := take(t, second, "On in the handler"); !errors.Is(err, abort.ErrDuplicate) {
 			t.Errorf("On() in the handler = %v, want %v", err, abort.ErrDuplicate)
 		}
-		call.Cancel()
+		call.Leave(aborttest.Timeout)
 		if got := take(t, called, "callback"); got != "set outside" {
 			t.Errorf("callback's ctx has %v, want the middleware's value", got)
 		}
@@ -79,7 +78,7 @@ func TestA13_RegisteredInAMiddleware(t *testing.T) {
 }
 
 func TestA14_RegisteredAfterTheClientLeft(t *testing.T) {
-	each(t, func(t *testing.T, p pipenet.Proto, m mount) {
+	each(t, func(t *testing.T, p aborttest.Protocol, m mount) {
 		left, called := make(chan struct{}), make(chan error, 4)
 		s := start(t, p, m, func(w http.ResponseWriter, r *http.Request) {
 			<-left
@@ -88,15 +87,15 @@ func TestA14_RegisteredAfterTheClientLeft(t *testing.T) {
 			}
 			w.WriteHeader(http.StatusAccepted)
 		})
-		call := s.Begin(s.NewRequest("GET", "/", nil))
+		call := s.Get("/")
 		synctest.Wait()
-		call.Cancel()
+		call.Leave(aborttest.Timeout)
 		synctest.Wait()
 		close(left)
 		if err := take(t, called, "callback"); err != nil {
 			t.Errorf("the request's Err() in the callback = %v, want nil: nobody had looked before", err)
 		}
-		if o := take(t, s.ended, "OnEnd"); o.Status != 202 || o.Abort == nil {
+		if o := ended(t, call); o.Status != 202 || o.Abort == nil {
 			t.Errorf("Outcome = %d, %v, want 202, an abort", o.Status, o.Abort)
 		}
 		none(t, called, "second callback")
@@ -104,7 +103,7 @@ func TestA14_RegisteredAfterTheClientLeft(t *testing.T) {
 }
 
 func TestA14_RegisteredAfterTheContextEnded(t *testing.T) {
-	each(t, func(t *testing.T, p pipenet.Proto, m mount) {
+	each(t, func(t *testing.T, p aborttest.Protocol, m mount) {
 		called := make(chan struct{}, 4)
 		s := start(t, p, m, func(w http.ResponseWriter, r *http.Request) {
 			<-r.Context().Done()
@@ -116,11 +115,11 @@ func TestA14_RegisteredAfterTheContextEnded(t *testing.T) {
 			<-done
 			w.WriteHeader(http.StatusAccepted)
 		})
-		call := s.Begin(s.NewRequest("GET", "/", nil))
+		call := s.Get("/")
 		synctest.Wait()
-		call.Cancel()
+		call.Leave(aborttest.Timeout)
 		take(t, called, "callback")
-		if o := take(t, s.ended, "OnEnd"); o.Status != 499 || o.Sent != 0 {
+		if o := ended(t, call); o.Status != 499 || o.Sent != 0 {
 			t.Errorf("Outcome = %d, %d, want 499, 0", o.Status, o.Sent)
 		}
 		none(t, called, "second callback")

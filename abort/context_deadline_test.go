@@ -10,14 +10,14 @@ import (
 
 	"github.com/go-chi/chi/v5/middleware"
 
+	"github.com/lastbyte-go/lastbyte/aborttest"
 	"github.com/lastbyte-go/lastbyte/eof"
-	"github.com/lastbyte-go/lastbyte/internal/pipenet"
 )
 
 // Without Detach the outer deadline is seen; with it there is none, so that a
 // child's own timeout survives Send.
 func TestContext_Deadline(t *testing.T) {
-	each(t, func(t *testing.T, p pipenet.Proto, m mount) {
+	each(t, func(t *testing.T, p aborttest.Protocol, m mount) {
 		type deadline struct {
 			at time.Time
 			ok bool
@@ -27,7 +27,7 @@ func TestContext_Deadline(t *testing.T) {
 			at, ok := r.Context().Deadline()
 			got <- deadline{at, ok}
 		}, func(srv *http.Server) { srv.Handler = middleware.Timeout(time.Minute)(srv.Handler) })
-		mustGet(t, s.Server, "/")
+		s.Get("/").Response()
 		want := deadline{begin.Add(time.Minute), true}
 		if m.name == "detach" {
 			want = deadline{}
@@ -39,7 +39,7 @@ func TestContext_Deadline(t *testing.T) {
 }
 
 func TestContext_Send_LiftsTheOuterDeadline(t *testing.T) {
-	pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
+	run(t, func(t *testing.T, p aborttest.Protocol) {
 		ends := make(chan end, 2)
 		s := start(t, p, mounts[1], func(w http.ResponseWriter, r *http.Request) {
 			begin := time.Now()
@@ -53,8 +53,8 @@ func TestContext_Send_LiftsTheOuterDeadline(t *testing.T) {
 			ends <- end{child.Err(), context.Cause(child), time.Since(begin)}
 			ends <- end{r.Context().Err(), context.Cause(r.Context()), 0}
 		}, func(srv *http.Server) { srv.Handler = middleware.Timeout(time.Minute)(srv.Handler) })
-		if status, text := mustGet(t, s.Server, "/"); status != 200 || text != "all of it" {
-			t.Errorf("answer = %d %q, want 200, all of it", status, text)
+		if r := s.Get("/").Response(); r.Status != 200 || r.Body != "all of it" || r.Err != nil {
+			t.Errorf("answer = %+v, want 200, all of it", r)
 		}
 		time.Sleep(time.Hour)
 		if e := take(t, ends, "the child's end"); e.err != context.DeadlineExceeded || e.cause != context.DeadlineExceeded || e.at != time.Hour {
@@ -68,7 +68,7 @@ func TestContext_Send_LiftsTheOuterDeadline(t *testing.T) {
 
 // Before Send the same child ends with the outer deadline, which Detach hides.
 func TestContext_Detach_OuterDeadlineWorksByCancellation(t *testing.T) {
-	pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
+	run(t, func(t *testing.T, p aborttest.Protocol) {
 		ends := make(chan end, 1)
 		s := start(t, p, mounts[1], func(w http.ResponseWriter, r *http.Request) {
 			begin := time.Now()
@@ -77,7 +77,7 @@ func TestContext_Detach_OuterDeadlineWorksByCancellation(t *testing.T) {
 			<-child.Done()
 			ends <- end{child.Err(), context.Cause(child), time.Since(begin)}
 		}, func(srv *http.Server) { srv.Handler = middleware.Timeout(time.Minute)(srv.Handler) })
-		mustGet(t, s.Server, "/")
+		s.Get("/").Response()
 		if e := take(t, ends, "the child's end"); e.err != context.DeadlineExceeded || !errors.Is(e.cause, context.DeadlineExceeded) || e.at != time.Minute {
 			t.Errorf("child ends with %v, %v after %v, want the deadline after 1m", e.err, e.cause, e.at)
 		}

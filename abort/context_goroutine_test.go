@@ -8,7 +8,7 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/lastbyte-go/lastbyte/internal/pipenet"
+	"github.com/lastbyte-go/lastbyte/aborttest"
 )
 
 // A child of the context costs no goroutine, as with a context of the std.
@@ -29,13 +29,13 @@ func TestContext_ChildrenStartNoGoroutine(t *testing.T) {
 	}
 	for name, f := range derive {
 		t.Run(name, func(t *testing.T) {
-			each(t, func(t *testing.T, p pipenet.Proto, m mount) {
+			each(t, func(t *testing.T, p aborttest.Protocol, m mount) {
 				ctxs, release := make(chan context.Context, 1), make(chan struct{})
 				s := start(t, p, m, func(w http.ResponseWriter, r *http.Request) {
 					ctxs <- r.Context()
 					<-release
 				})
-				s.Begin(s.NewRequest("GET", "/", nil))
+				s.Get("/")
 				ctx := take(t, ctxs, "context")
 				before := runtime.NumGoroutine()
 				for range 100 {

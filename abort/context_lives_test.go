@@ -8,9 +8,9 @@ import (
 	"time"
 
 	"github.com/lastbyte-go/lastbyte/abort"
+	"github.com/lastbyte-go/lastbyte/aborttest"
 	"github.com/lastbyte-go/lastbyte/eof"
 	"github.com/lastbyte-go/lastbyte/exitcode"
-	"github.com/lastbyte-go/lastbyte/internal/pipenet"
 	"github.com/lastbyte-go/lastbyte/thread"
 )
 
@@ -19,7 +19,7 @@ import (
 func kept(t *testing.T, ms []mount, wrap func(http.Handler) http.Handler, prepare func(ctx context.Context)) {
 	for _, m := range ms {
 		t.Run(m.name, func(t *testing.T) {
-			pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
+			run(t, func(t *testing.T, p aborttest.Protocol) {
 				families, release := make(chan *family, 1), make(chan struct{})
 				h := wrap(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 					prepare(r.Context())
@@ -27,10 +27,10 @@ func kept(t *testing.T, ms []mount, wrap func(http.Handler) http.Handler, prepar
 					<-release
 				}))
 				s := start(t, p, m, h.ServeHTTP)
-				call := s.Begin(s.NewRequest("GET", "/", nil))
+				call := s.Get("/")
 				f := take(t, families, "family")
 				defer f.release()
-				call.Cancel()
+				call.Leave(aborttest.Timeout)
 				time.Sleep(time.Hour)
 				f.lives(t, "an hour after the client left")
 				close(release)
@@ -63,7 +63,7 @@ func TestContext_Send(t *testing.T) {
 
 // Until the callback exits, the context lives.
 func TestContext_ClientAborts_CallbackExits(t *testing.T) {
-	each(t, func(t *testing.T, p pipenet.Proto, m mount) {
+	each(t, func(t *testing.T, p aborttest.Protocol, m mount) {
 		families, release := make(chan *family, 1), make(chan struct{})
 		s := start(t, p, m, func(w http.ResponseWriter, r *http.Request) {
 			abort.On(r.Context(), func(ctx context.Context) {
@@ -73,11 +73,11 @@ func TestContext_ClientAborts_CallbackExits(t *testing.T) {
 			families <- newFamily(r.Context())
 			<-release
 		})
-		call := s.Begin(s.NewRequest("GET", "/", nil))
+		call := s.Get("/")
 		f := take(t, families, "family")
 		defer f.release()
 		defer close(release)
-		call.Cancel()
+		call.Leave(aborttest.Timeout)
 		time.Sleep(time.Hour - 1)
 		f.lives(t, "just before the callback exits")
 		time.Sleep(time.Nanosecond)
@@ -90,12 +90,12 @@ func TestContext_ClientAborts_CallbackExits(t *testing.T) {
 
 // Without any lastbyte middleware the context is net/http's.
 func TestContext_NoMiddleware(t *testing.T) {
-	pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
+	run(t, func(t *testing.T, p aborttest.Protocol) {
 		ends := make(chan end, 1)
-		s := pipenet.Start(t, p, waitEnd(ends))
-		call := s.Begin(s.NewRequest("GET", "/", nil))
+		s := start(t, p, alone, waitEnd(ends))
+		call := s.Get("/")
 		synctest.Wait()
-		call.Cancel()
+		call.Leave(aborttest.Timeout)
 		if e := take(t, ends, "the context"); e.cause != context.Canceled {
 			t.Errorf("Cause = %v, want net/http's own", e.cause)
 		}
@@ -103,7 +103,7 @@ func TestContext_NoMiddleware(t *testing.T) {
 }
 
 func TestContext_HandlerReturned_AfterItsThreads(t *testing.T) {
-	each(t, func(t *testing.T, p pipenet.Proto, m mount) {
+	each(t, func(t *testing.T, p aborttest.Protocol, m mount) {
 		ctxs, returned := make(chan context.Context, 1), make(chan struct{}, 1)
 		s := start(t, p, m, func(w http.ResponseWriter, r *http.Request) {
 			thread.Spawn(r.Context(), func(ctx context.Context) error {
@@ -114,7 +114,7 @@ func TestContext_HandlerReturned_AfterItsThreads(t *testing.T) {
 				return nil
 			})
 		})
-		s.Begin(s.NewRequest("GET", "/", nil))
+		s.Get("/")
 		time.Sleep(time.Hour)
 		ctx := take(t, ctxs, "the thread's context")
 		if ctx.Err() != nil || context.Cause(ctx) != nil {
@@ -130,7 +130,7 @@ func TestContext_HandlerReturned_AfterItsThreads(t *testing.T) {
 
 // What a middleware between Handler and Detach derives dies with the response.
 func TestContext_Send_DerivedOutsideOfDetach(t *testing.T) {
-	pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
+	run(t, func(t *testing.T, p aborttest.Protocol) {
 		outer, inner, release := make(chan context.Context, 1), make(chan context.Context, 1), make(chan struct{})
 		m := mount{"between", func(l *lifecycle, h http.Handler) http.Handler {
 			detached := l.Detach(h)
@@ -146,7 +146,7 @@ func TestContext_Send_DerivedOutsideOfDetach(t *testing.T) {
 			inner <- r.Context()
 			<-release
 		})
-		mustGet(t, s.Server, "/")
+		s.Get("/").Response()
 		time.Sleep(time.Hour)
 		if ctx := take(t, outer, "the middleware's context"); ctx.Err() != context.Canceled {
 			t.Errorf("Err() of the middleware's context = %v, want %v", ctx.Err(), context.Canceled)

@@ -12,9 +12,9 @@ import (
 	"github.com/go-chi/chi/v5/middleware"
 
 	"github.com/lastbyte-go/lastbyte/abort"
+	"github.com/lastbyte-go/lastbyte/aborttest"
 	"github.com/lastbyte-go/lastbyte/eof"
 	"github.com/lastbyte-go/lastbyte/exitcode"
-	"github.com/lastbyte-go/lastbyte/internal/pipenet"
 )
 
 // family is a request's context and what a handler derives from it.
@@ -108,7 +108,7 @@ type contextEnding struct {
 	cause func(error) bool
 }
 
-type endFunc func(s *scene, c *pipenet.Call, ctx context.Context, release func())
+type endFunc func(s *aborttest.Client, c *aborttest.Call, ctx context.Context, release func())
 
 var errOuter = errors.New("an outer middleware's reason")
 
@@ -128,12 +128,12 @@ func outerCause() (func(*http.Server), endFunc) {
 			next.ServeHTTP(w, r.WithContext(ctx))
 		})
 	}
-	return configure, func(*scene, *pipenet.Call, context.Context, func()) { (<-ends)(errOuter) }
+	return configure, func(*aborttest.Client, *aborttest.Call, context.Context, func()) { (<-ends)(errOuter) }
 }
 
 func outerDeadline() (func(*http.Server), endFunc) {
 	return func(srv *http.Server) { srv.Handler = middleware.Timeout(time.Minute)(srv.Handler) },
-		func(*scene, *pipenet.Call, context.Context, func()) { time.Sleep(time.Minute) }
+		func(*aborttest.Client, *aborttest.Call, context.Context, func()) { time.Sleep(time.Minute) }
 }
 
 func baseContext() (func(*http.Server), endFunc) {
@@ -142,37 +142,40 @@ func baseContext() (func(*http.Server), endFunc) {
 		srv.BaseContext = func(net.Listener) context.Context { return base }
 		srv.ConnContext = abort.ConnContext
 	}
-	return configure, func(*scene, *pipenet.Call, context.Context, func()) { cancel() }
+	return configure, func(*aborttest.Client, *aborttest.Call, context.Context, func()) { cancel() }
 }
 
 var contextEndings = []contextEnding{
 	{"ClientAborts", mounts,
-		plainly(func(_ *scene, c *pipenet.Call, _ context.Context, _ func()) { c.Cancel() }),
+		plainly(func(_ *aborttest.Client, c *aborttest.Call, _ context.Context, _ func()) { c.Leave(aborttest.Timeout) }),
 		context.Canceled, func(err error) bool { _, ok := err.(*abort.Error); return ok }},
 	{"Exit", mounts,
-		plainly(func(_ *scene, _ *pipenet.Call, ctx context.Context, _ func()) { exitcode.Exit(ctx, 404) }),
+		plainly(func(_ *aborttest.Client, _ *aborttest.Call, ctx context.Context, _ func()) { exitcode.Exit(ctx, 404) }),
 		context.Canceled, func(err error) bool { e, ok := err.(*exitcode.ExitError); return ok && e.Code == 404 }},
 	{"OuterDeadline", mounts, outerDeadline, context.DeadlineExceeded, is(context.DeadlineExceeded)},
 	{"OuterCause", mounts, outerCause, context.Canceled, is(errOuter)},
 	{"BaseContext", mounts, baseContext, context.Canceled, is(context.Canceled)},
 	{"HandlerReturned", mounts,
-		plainly(func(_ *scene, _ *pipenet.Call, _ context.Context, release func()) { release() }),
+		plainly(func(_ *aborttest.Client, _ *aborttest.Call, _ context.Context, release func()) { release() }),
 		context.Canceled, is(context.Canceled)},
 	{"ExitAfterSend", mounts[1:],
-		plainly(func(_ *scene, _ *pipenet.Call, ctx context.Context, _ func()) {
+		plainly(func(_ *aborttest.Client, _ *aborttest.Call, ctx context.Context, _ func()) {
 			eof.Send(ctx)
 			exitcode.Exit(ctx, 503)
 		}),
 		context.Canceled, func(err error) bool { e, ok := err.(*exitcode.ExitError); return ok && e.Code == 503 }},
 	{"ReturnAfterSend", mounts[1:],
-		plainly(func(_ *scene, _ *pipenet.Call, ctx context.Context, release func()) { eof.Send(ctx); release() }),
+		plainly(func(_ *aborttest.Client, _ *aborttest.Call, ctx context.Context, release func()) {
+			eof.Send(ctx)
+			release()
+		}),
 		context.Canceled, is(context.Canceled)},
 	{"ForcedShutdownAfterSend", mounts[1:],
-		plainly(func(s *scene, _ *pipenet.Call, ctx context.Context, _ func()) {
+		plainly(func(s *aborttest.Client, _ *aborttest.Call, ctx context.Context, _ func()) {
 			eof.Send(ctx)
 			over, cancel := context.WithCancel(context.Background())
 			cancel()
-			s.life.Shutdown(over)
+			s.Lifecycle().Shutdown(over)
 		}),
 		context.Canceled, is(eof.ErrShuttingDown)},
 }
@@ -181,20 +184,20 @@ func TestContext_Ends(t *testing.T) {
 	for _, e := range contextEndings {
 		for _, m := range e.mount {
 			t.Run(e.name+"/"+m.name, func(t *testing.T) {
-				pipenet.Run(t, func(t *testing.T, p pipenet.Proto) { contextEnds(t, p, m, e) })
+				run(t, func(t *testing.T, p aborttest.Protocol) { contextEnds(t, p, m, e) })
 			})
 		}
 	}
 }
 
-func contextEnds(t *testing.T, p pipenet.Proto, m mount, e contextEnding) {
+func contextEnds(t *testing.T, p aborttest.Protocol, m mount, e contextEnding) {
 	families, release := make(chan *family, 1), make(chan struct{})
 	configure, finish := e.make()
 	s := start(t, p, m, func(w http.ResponseWriter, r *http.Request) {
 		families <- newFamily(r.Context())
 		<-release
 	}, configure)
-	call := s.Begin(s.NewRequest("GET", "/", nil))
+	call := s.Get("/")
 	f := take(t, families, "family")
 	defer f.release()
 	letGo := sync.OnceFunc(func() { close(release) })

@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/lastbyte-go/lastbyte/abort"
-	"github.com/lastbyte-go/lastbyte/internal/pipenet"
+	"github.com/lastbyte-go/lastbyte/aborttest"
 )
 
 // After a deadline that net/http takes for the end of the
@@ -60,17 +60,17 @@ type deadlineCase struct {
 	name    string
 	run     func(http.ResponseWriter, *http.Request) ending
 	set     func(*http.ResponseController) error // nil: the server's WriteTimeout
-	only    pipenet.Proto                        // "": both
+	only    aborttest.Protocol                   // "": both
 	timeout time.Duration
 }
 
 var deadlineCases = []deadlineCase{
 	{name: "WriteTimeout, streams", run: streams, timeout: after},
-	{name: "WriteTimeout, idles", run: idles, timeout: after, only: pipenet.HTTP2},
+	{name: "WriteTimeout, idles", run: idles, timeout: after, only: aborttest.HTTP2},
 	{name: "SetWriteDeadline, streams", run: streams, set: writeBy},
-	{name: "SetWriteDeadline, idles", run: idles, set: writeBy, only: pipenet.HTTP2},
-	{name: "SetReadDeadline, streams", run: streams, set: readBy, only: pipenet.HTTP1},
-	{name: "SetReadDeadline, idles", run: idles, set: readBy, only: pipenet.HTTP1},
+	{name: "SetWriteDeadline, idles", run: idles, set: writeBy, only: aborttest.HTTP2},
+	{name: "SetReadDeadline, streams", run: streams, set: readBy, only: aborttest.HTTP1},
+	{name: "SetReadDeadline, idles", run: idles, set: readBy, only: aborttest.HTTP1},
 }
 
 func writeBy(rc *http.ResponseController) error { return rc.SetWriteDeadline(time.Now().Add(after)) }
@@ -80,7 +80,7 @@ func readBy(rc *http.ResponseController) error  { return rc.SetReadDeadline(time
 func TestN3_TheContextEndsWithTheDeadline(t *testing.T) {
 	for _, c := range deadlineCases {
 		t.Run(c.name, func(t *testing.T) {
-			each(t, func(t *testing.T, p pipenet.Proto, m mount) {
+			each(t, func(t *testing.T, p aborttest.Protocol, m mount) {
 				if c.only != "" && c.only != p {
 					return
 				}
@@ -92,7 +92,7 @@ func TestN3_TheContextEndsWithTheDeadline(t *testing.T) {
 	}
 }
 
-func endsWithTheDeadline(t *testing.T, p pipenet.Proto, m mount, c deadlineCase, on bool) {
+func endsWithTheDeadline(t *testing.T, p aborttest.Protocol, m mount, c deadlineCase, on bool) {
 	found := make(chan ending, 1)
 	s := start(t, p, m, func(w http.ResponseWriter, r *http.Request) {
 		if on {
@@ -105,11 +105,11 @@ func endsWithTheDeadline(t *testing.T, p pipenet.Proto, m mount, c deadlineCase,
 		}
 		found <- c.run(w, r)
 	}, func(srv *http.Server) { srv.WriteTimeout = c.timeout })
-	call := s.Begin(s.NewRequest("GET", "/", nil))
-	defer call.Cancel()
+	call := s.Get("/")
+	defer call.Leave(aborttest.Timeout)
 	time.Sleep(4 * after)
 	take(t, found, "end of the context").assertDeadline(t)
-	if o := take(t, s.ended, "OnEnd"); o.Abort != nil || o.Status != 200 {
+	if o := ended(t, call); o.Abort != nil || o.Status != 200 {
 		t.Errorf("Outcome = %d, %v, want 200, no abort", o.Status, o.Abort)
 	}
 }

@@ -13,8 +13,8 @@ import (
 	"time"
 
 	"github.com/lastbyte-go/lastbyte/abort"
+	"github.com/lastbyte-go/lastbyte/aborttest"
 	"github.com/lastbyte-go/lastbyte/eof"
-	"github.com/lastbyte-go/lastbyte/internal/pipenet"
 )
 
 type fuzzKey byte
@@ -92,7 +92,7 @@ func FuzzOn(f *testing.F) {
 			}
 			m := mounts[map[bool]int{true: 1}[detach]]
 			begun, left := make(chan bool), make(chan struct{})
-			s := start(t, pipenet.HTTP1, m, func(_ http.ResponseWriter, r *http.Request) {
+			s := start(t, aborttest.HTTP1, m, func(_ http.ResponseWriter, r *http.Request) {
 				ctx, found, undo := derived(r.Context(), layers)
 				defer undo()
 				if early {
@@ -107,9 +107,9 @@ func FuzzOn(f *testing.F) {
 				}
 				time.Sleep(time.Second)
 			})
-			call := s.Begin(s.NewRequest("GET", "/", nil))
+			call := s.Get("/")
 			found := <-begun
-			call.Cancel()
+			call.Leave(aborttest.Timeout)
 			synctest.Wait()
 			close(left)
 			time.Sleep(time.Minute)
@@ -130,7 +130,7 @@ func FuzzOn(f *testing.F) {
 				t.Errorf("the callback's Err() = %v, want nil", err)
 			}
 			none(t, calls, "callback, again")
-			if o := take(t, s.ended, "OnEnd"); o.Abort == nil {
+			if o := ended(t, call); o.Abort == nil {
 				t.Errorf("Outcome = %+v, want the abort", o)
 			}
 		})

@@ -3,12 +3,16 @@ package abort_test
 import (
 	"context"
 	"io"
+	"net"
 	"net/http"
 	"net/http/httptrace"
 	"testing"
 	"testing/synctest"
+	"time"
 
-	"github.com/lastbyte-go/lastbyte/internal/pipenet"
+	chimiddleware "github.com/go-chi/chi/v5/middleware"
+
+	"github.com/lastbyte-go/lastbyte/aborttest"
 	"github.com/lastbyte-go/lastbyte/middleware"
 )
 
@@ -24,49 +28,79 @@ var mounts = []mount{
 }
 
 // each runs body for every mount and protocol, in bubbles.
-func each(t *testing.T, body func(t *testing.T, p pipenet.Proto, m mount)) {
+func each(t *testing.T, body func(t *testing.T, p aborttest.Protocol, m mount)) {
 	t.Helper()
 	for _, m := range mounts {
 		t.Run(m.name, func(t *testing.T) {
-			pipenet.Run(t, func(t *testing.T, p pipenet.Proto) { body(t, p, m) })
+			run(t, func(t *testing.T, p aborttest.Protocol) { body(t, p, m) })
 		})
 	}
 }
 
-// scene is a server whose handler is inside a Lifecycle.
-type scene struct {
-	*pipenet.Server
-	life  *middleware.Lifecycle
-	ended chan middleware.Outcome // OnEnd's
-	outer chan int                // the status that a middleware outside of lastbyte saw
-}
-
-func start(t *testing.T, p pipenet.Proto, m mount, h http.HandlerFunc, configure ...func(*http.Server)) *scene {
+// run runs body for every protocol, in bubbles.
+func run(t *testing.T, body func(t *testing.T, p aborttest.Protocol)) {
 	t.Helper()
-	s := &scene{ended: make(chan middleware.Outcome, 8), outer: make(chan int, 8)}
-	s.life = middleware.New(middleware.Options{OnEnd: func(_ *http.Request, o middleware.Outcome) { s.ended <- o }})
-	t.Cleanup(func() { _ = s.life.Shutdown(context.Background()) })
-	inside := m.wrap(s.life, h)
-	s.Server = pipenet.Start(t, p, http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		rec := &statusWriter{ResponseWriter: w}
-		defer func() { s.outer <- rec.status }()
-		inside.ServeHTTP(rec, r)
-	}), configure...)
-	return s
-}
-
-// statusWriter is what a logger puts around a ResponseWriter.
-type statusWriter struct {
-	http.ResponseWriter
-	status int
-}
-
-func (w *statusWriter) Unwrap() http.ResponseWriter { return w.ResponseWriter }
-func (w *statusWriter) WriteHeader(status int) {
-	if w.status == 0 {
-		w.status = status
+	for _, p := range []aborttest.Protocol{aborttest.HTTP1, aborttest.HTTP2} {
+		t.Run(string(p), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { body(t, p) })
+		})
 	}
-	w.ResponseWriter.WriteHeader(status)
+}
+
+// alone has no Lifecycle around a handler.
+var alone = mount{"alone", func(_ *middleware.Lifecycle, h http.Handler) http.Handler { return h }}
+
+// start serves h inside m. The connection is not in its context unless configure puts it
+// there, so that no reason is known: what a socket tells is for the peer tests.
+func start(t *testing.T, p aborttest.Protocol, m mount, h http.HandlerFunc, configure ...func(*http.Server)) *aborttest.Client {
+	t.Helper()
+	life, told := middleware.New(middleware.Options{}), false
+	return aborttest.Start(t, aborttest.Options{
+		Protocols: []aborttest.Protocol{p}, Lifecycle: life, Limit: 2 * time.Hour,
+		Server: func(srv *http.Server) {
+			for _, c := range configure {
+				c(srv)
+			}
+			told = srv.ConnContext != nil
+		},
+		Serve: func(srv *http.Server, ln net.Listener) error {
+			if !told {
+				srv.ConnContext = nil // Attach has set it
+			}
+			return srv.Serve(ln)
+		},
+	}, m.wrap(life, h))
+}
+
+// outside has statuses get what a logger around all of lastbyte sees.
+func outside(statuses chan<- int) func(*http.Server) {
+	return func(srv *http.Server) {
+		inside := srv.Handler
+		srv.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			rec := chimiddleware.NewWrapResponseWriter(w, r.ProtoMajor)
+			defer func() { statuses <- rec.Status() }()
+			inside.ServeHTTP(rec, r)
+		})
+	}
+}
+
+// last gives the latest request.
+func last(s *aborttest.Client) *aborttest.Call {
+	synctest.Wait()
+	calls := s.Calls()
+	return calls[len(calls)-1]
+}
+
+// ended gives the outcome of call, whose response has ended by now.
+func ended(t *testing.T, call *aborttest.Call) middleware.Outcome {
+	t.Helper()
+	synctest.Wait()
+	now := time.Now()
+	o := call.Outcome()
+	if late := time.Since(now); late > 0 {
+		t.Errorf("the response of %s ended %v later, want by now", call, late)
+	}
+	return o
 }
 
 // take waits until the bubble is at rest and gives what is in ch then.
@@ -93,54 +127,18 @@ func none[T any](t *testing.T, ch <-chan T, what string) {
 	}
 }
 
-// departure is a way for a client to leave.
-type departure struct {
-	name  string
-	leave func(s *pipenet.Server, c *pipenet.Call)
-}
-
-var (
-	cancels = departure{"cancel", func(_ *pipenet.Server, c *pipenet.Call) { c.Cancel() }}
-	resets  = departure{"reset", func(s *pipenet.Server, _ *pipenet.Call) { last(s).Reset() }}
-	closes  = departure{"close", func(s *pipenet.Server, _ *pipenet.Call) { last(s).Close() }}
-	halves  = departure{"half-close", func(s *pipenet.Server, _ *pipenet.Call) { last(s).CloseWrite() }}
-)
-
-func last(s *pipenet.Server) *pipenet.Conn { return s.Conns()[len(s.Conns())-1] }
-
 // flush sends the header and what was written.
 func flush(w http.ResponseWriter) error { return http.NewResponseController(w).Flush() }
 
-// body reads res to its end.
-func body(res *http.Response) (string, error) {
-	defer res.Body.Close()
-	b, err := io.ReadAll(res.Body)
-	return string(b), err
-}
-
-// mustGet sends a GET request and gives the whole answer.
-func mustGet(t *testing.T, s *pipenet.Server, path string) (status int, text string) {
-	t.Helper()
-	res, err := s.Get(path)
-	if err != nil {
-		t.Fatalf("Get(%q) = %v, want a response", path, err)
-	}
-	text, err = body(res)
-	if err != nil {
-		t.Fatalf("body of Get(%q) = %v, want all of it", path, err)
-	}
-	return res.StatusCode, text
-}
-
 // hitAndRun sends a request and leaves at once.
-func hitAndRun(s *pipenet.Server, p pipenet.Proto) {
-	if p == pipenet.HTTP1 { // the Transport says WroteRequest before it does
+func hitAndRun(s *aborttest.Client) {
+	if s.Protocol() == aborttest.HTTP1 { // the Transport says WroteRequest before it does
 		c := s.Dial()
 		io.WriteString(c, "GET / HTTP/1.1\r\nHost: example.com\r\n\r\n")
 		c.Close()
 		return
 	}
-	s.Begin(atOnce(s.NewRequest("GET", "/", nil))).Wait()
+	s.Do(atOnce(s.NewRequest("GET", "/", nil))).Response()
 }
 
 // atOnce makes an HTTP/2 client leave as soon as it has sent r.

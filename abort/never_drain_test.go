@@ -7,7 +7,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/lastbyte-go/lastbyte/internal/pipenet"
+	"github.com/lastbyte-go/lastbyte/aborttest"
 )
 
 // As the header goes out net/http reads what the handler has left of the body. If
@@ -19,8 +19,8 @@ func TestN3_ReadTimeout_BodyLeftUnread(t *testing.T) {
 		"with a ReadHeaderTimeout": func(srv *http.Server) { srv.ReadTimeout, srv.ReadHeaderTimeout = time.Second, time.Minute },
 	} {
 		t.Run(name, func(t *testing.T) {
-			each(t, func(t *testing.T, p pipenet.Proto, m mount) {
-				if p != pipenet.HTTP1 {
+			each(t, func(t *testing.T, p aborttest.Protocol, m mount) {
+				if p != aborttest.HTTP1 {
 					return
 				}
 				for _, on := range []bool{false, true} {
@@ -39,7 +39,7 @@ func TestN3_ReadTimeout_BodyLeftUnread(t *testing.T) {
 					if err := take(t, causes, "cause"); err != context.Canceled {
 						t.Errorf("Cause() = %v, want %v as in net/http", err, context.Canceled)
 					}
-					s.stayed(t, 200)
+					stayed(t, s, 200)
 				}
 			})
 		})

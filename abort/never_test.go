@@ -13,9 +13,9 @@ import (
 	"github.com/go-chi/chi/v5/middleware"
 
 	"github.com/lastbyte-go/lastbyte/abort"
+	"github.com/lastbyte-go/lastbyte/aborttest"
 	"github.com/lastbyte-go/lastbyte/eof"
 	"github.com/lastbyte-go/lastbyte/exitcode"
-	"github.com/lastbyte-go/lastbyte/internal/pipenet"
 )
 
 // never registers a callback that must not run.
@@ -26,30 +26,33 @@ func never(t *testing.T, ctx context.Context) {
 	}
 }
 
-// stayed asserts that the next request to end was not an abort.
-func (s *scene) stayed(t *testing.T, status int) {
+// stayed asserts that the last request was not an abort.
+func stayed(t *testing.T, s *aborttest.Client, status int) {
 	t.Helper()
-	if o := take(t, s.ended, "OnEnd"); o.Status != status || o.Abort != nil {
+	if o := ended(t, last(s)); o.Status != status || o.Abort != nil {
 		t.Errorf("Outcome = %d, %v, want %d, no abort", o.Status, o.Abort, status)
 	}
-	if st := s.life.Stats(); st.Aborts != 0 {
+	if st := s.Lifecycle().Stats(); st.Aborts != 0 {
 		t.Errorf("Stats().Aborts = %d, want 0", st.Aborts)
 	}
 }
 
 func TestN1_HandlerReturns(t *testing.T) {
-	each(t, func(t *testing.T, p pipenet.Proto, m mount) {
+	each(t, func(t *testing.T, p aborttest.Protocol, m mount) {
 		kept := make(chan context.Context, 2)
 		s := start(t, p, m, func(w http.ResponseWriter, r *http.Request) {
 			never(t, r.Context())
-			io.WriteString(w, r.URL.Path)
+			io.WriteString(w, r.RemoteAddr)
 			kept <- r.Context()
 		})
-		for _, path := range []string{"/1", "/2"} {
-			if status, text := mustGet(t, s.Server, path); status != 200 || text != path {
-				t.Errorf("Get(%q) = %d %q, want 200, the path", path, status, text)
+		var from [2]string
+		for i := range from {
+			if r := s.Get("/").Response(); r.Status != 200 || r.Err != nil {
+				t.Errorf("Get(/) = %+v, want 200", r)
+			} else {
+				from[i] = r.Body
 			}
-			s.stayed(t, 200)
+			stayed(t, s, 200)
 			ctx := take(t, kept, "context")
 			if ctx.Err() != context.Canceled || context.Cause(ctx) != context.Canceled {
 				t.Errorf("Err, Cause after the return = %v, %v, want context canceled twice", ctx.Err(), context.Cause(ctx))
@@ -58,16 +61,16 @@ func TestN1_HandlerReturns(t *testing.T) {
 				t.Errorf("abort.Cause() after the return = %v, want none", e)
 			}
 		}
-		if n := len(s.Conns()); n != 1 {
-			t.Errorf("2 requests took %d connections, want 1", n)
+		if from[0] != from[1] {
+			t.Errorf("2 requests came from %q, want 1 connection", from)
 		}
-		last(s.Server).Reset()
+		last(s).Leave(aborttest.Reset)
 		synctest.Wait()
 	})
 }
 
 func TestN4_ChildCancelled(t *testing.T) {
-	each(t, func(t *testing.T, p pipenet.Proto, m mount) {
+	each(t, func(t *testing.T, p aborttest.Protocol, m mount) {
 		s := start(t, p, m, func(w http.ResponseWriter, r *http.Request) {
 			never(t, r.Context())
 			ctx, cancel := context.WithCancel(r.Context())
@@ -82,8 +85,8 @@ func TestN4_ChildCancelled(t *testing.T) {
 				t.Errorf("the request's Err() = %v, want nil", err)
 			}
 		})
-		mustGet(t, s.Server, "/")
-		s.stayed(t, 200)
+		s.Get("/").Response()
+		stayed(t, s, 200)
 	})
 }
 
@@ -92,7 +95,7 @@ func TestN4_ChiTimeout(t *testing.T) {
 	timeout := middleware.Timeout(time.Minute)
 	for _, place := range []string{"inside", "outside"} {
 		t.Run(place, func(t *testing.T) {
-			each(t, func(t *testing.T, p pipenet.Proto, m mount) {
+			each(t, func(t *testing.T, p aborttest.Protocol, m mount) {
 				errs := make(chan error, 2)
 				work := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 					never(t, r.Context())
@@ -110,7 +113,7 @@ func TestN4_ChiTimeout(t *testing.T) {
 						srv.Handler = timeout(srv.Handler)
 					}
 				})
-				status, _ := mustGet(t, s.Server, "/")
+				status := s.Get("/").Response().Status
 				if err := take(t, errs, "Err"); err != context.DeadlineExceeded {
 					t.Errorf("Err() = %v, want %v", err, context.DeadlineExceeded)
 				}
@@ -120,16 +123,16 @@ func TestN4_ChiTimeout(t *testing.T) {
 				if status != http.StatusGatewayTimeout {
 					t.Errorf("status = %d, want chi's 504", status)
 				}
-				s.stayed(t, map[string]int{"inside": 504, "outside": 200}[place]) // what passed by lastbyte
+				stayed(t, s, map[string]int{"inside": 504, "outside": 200}[place]) // what passed by lastbyte
 			})
 		})
 	}
 }
 
 func TestN5_ClosedAfterSend(t *testing.T) {
-	for _, d := range []departure{cancels, closes, resets} {
-		t.Run(d.name, func(t *testing.T) {
-			pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
+	for _, how := range []aborttest.Way{aborttest.Timeout, aborttest.Close, aborttest.Reset} {
+		t.Run(string(how), func(t *testing.T) {
+			run(t, func(t *testing.T, p aborttest.Protocol) {
 				left, worked := make(chan struct{}), make(chan error, 2)
 				s := start(t, p, mounts[1], func(w http.ResponseWriter, r *http.Request) {
 					never(t, r.Context())
@@ -145,30 +148,28 @@ func TestN5_ClosedAfterSend(t *testing.T) {
 					}
 					worked <- r.Context().Err()
 				})
-				call := s.Begin(s.NewRequest("GET", "/", nil))
+				call := s.Get("/")
 				if err := take(t, worked, "Send"); err != nil {
 					t.Errorf("Send() = %v, want nil", err)
 				}
-				if res, err := call.Wait(); err != nil {
-					t.Errorf("response = %v, want one", err)
-				} else if text, err := body(res); text != "all of it" || err != nil {
-					t.Errorf("body = %q, %v, want all of it", text, err)
+				if r := call.Response(); r.Body != "all of it" || r.Err != nil {
+					t.Errorf("response = %+v, want all of it", r)
 				}
-				d.leave(s.Server, call)
+				call.Leave(how)
 				close(left)
 				none(t, worked, "the context after the client left")
 				time.Sleep(time.Hour)
 				if err := take(t, worked, "work"); err != nil {
 					t.Errorf("Err() an hour after the client left = %v, want nil", err)
 				}
-				s.stayed(t, 200)
+				stayed(t, s, 200)
 			})
 		})
 	}
 }
 
 func TestN5_ClosedAfterTheResponse(t *testing.T) {
-	each(t, func(t *testing.T, p pipenet.Proto, m mount) {
+	each(t, func(t *testing.T, p aborttest.Protocol, m mount) {
 		worked := make(chan error, 1)
 		s := start(t, p, m, func(w http.ResponseWriter, r *http.Request) {
 			never(t, r.Context())
@@ -178,20 +179,21 @@ func TestN5_ClosedAfterTheResponse(t *testing.T) {
 				worked <- errors.Join(ctx.Err(), map[bool]error{true: abort.ErrClientAborted}[aborted])
 			})
 		})
-		mustGet(t, s.Server, "/")
-		last(s.Server).Reset()
+		call := s.Get("/")
+		call.Response()
+		call.Leave(aborttest.Reset)
 		time.Sleep(time.Hour)
 		if err := take(t, worked, "deferred work"); err != nil {
 			t.Errorf("deferred work: %v, want it undisturbed", err)
 		}
-		s.stayed(t, 200)
+		stayed(t, s, 200)
 	})
 }
 
 func TestN6_TheCloseIsOurs(t *testing.T) {
 	for _, code := range []exitcode.Code{exitcode.Close, exitcode.ClientClosedRequest, 408, exitcode.Error} {
 		t.Run(fmt.Sprint(int(code)), func(t *testing.T) {
-			each(t, func(t *testing.T, p pipenet.Proto, m mount) {
+			each(t, func(t *testing.T, p aborttest.Protocol, m mount) {
 				s := start(t, p, m, func(w http.ResponseWriter, r *http.Request) {
 					never(t, r.Context())
 					exitcode.Exit(r.Context(), code)
@@ -200,11 +202,11 @@ func TestN6_TheCloseIsOurs(t *testing.T) {
 						t.Errorf("abort.Cause() = %v, want none", e)
 					}
 				})
-				if res, err := s.Get("/"); err == nil {
-					t.Errorf("Get() = %v, want an error", res.Status)
+				if r := s.Get("/").Response(); r.Err == nil {
+					t.Errorf("Get() = %+v, want an error", r)
 				}
 				time.Sleep(time.Hour)
-				s.stayed(t, max(int(code), 0))
+				stayed(t, s, max(int(code), 0))
 			})
 		})
 	}

@@ -214,3 +214,10 @@ func post(length, bring int) string {
 	return fmt.Sprintf("POST / HTTP/1.1\r\nHost: example.com\r\nContent-Length: %d\r\n\r\n%s",
 		length, strings.Repeat("x", bring))
 }
+
+// body reads res to its end.
+func body(res *http.Response) (string, error) {
+	defer res.Body.Close()
+	b, err := io.ReadAll(res.Body)
+	return string(b), err
+}

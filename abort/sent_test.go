@@ -4,11 +4,12 @@ import (
 	"context"
 	"io"
 	"net/http"
+	"strings"
 	"testing"
 
 	"github.com/lastbyte-go/lastbyte/abort"
+	"github.com/lastbyte-go/lastbyte/aborttest"
 	"github.com/lastbyte-go/lastbyte/exitcode"
-	"github.com/lastbyte-go/lastbyte/internal/pipenet"
 )
 
 // A client left in the middle of its body, and the handler
@@ -17,7 +18,7 @@ import (
 func TestA10_NothingIsSentToAClientThatIsGone(t *testing.T) {
 	for _, exits := range []bool{false, true} {
 		t.Run(map[bool]string{false: "callback does nothing", true: "callback exits"}[exits], func(t *testing.T) {
-			each(t, func(t *testing.T, p pipenet.Proto, m mount) {
+			each(t, func(t *testing.T, p aborttest.Protocol, m mount) {
 				begun := make(chan struct{}, 1)
 				s := start(t, p, m, func(w http.ResponseWriter, r *http.Request) {
 					ctx, answered := r.Context(), make(chan struct{})
@@ -33,13 +34,10 @@ func TestA10_NothingIsSentToAClientThatIsGone(t *testing.T) {
 					}
 					close(answered)
 				})
-				body, feed := io.Pipe()
-				call := s.Begin(s.NewRequest("POST", "/", body))
-				go io.WriteString(feed, "some")
+				call := s.Post("/", "text/plain", aborttest.StallAfter(strings.NewReader("some")))
 				take(t, begun, "request")
-				call.Cancel()
-				feed.CloseWithError(io.ErrClosedPipe)
-				o := take(t, s.ended, "OnEnd")
+				call.Leave(aborttest.Timeout)
+				o := ended(t, call)
 				if want := map[bool]int{false: 400, true: 499}[exits]; o.Status != want || o.Sent != 0 || o.Abort == nil {
 					t.Errorf("Outcome = %d sent %d, %v, want %d sent 0, an abort", o.Status, o.Sent, o.Abort, want)
 				}

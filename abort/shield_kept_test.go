@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/lastbyte-go/lastbyte/abort"
+	"github.com/lastbyte-go/lastbyte/aborttest"
 	"github.com/lastbyte-go/lastbyte/eof"
-	"github.com/lastbyte-go/lastbyte/internal/pipenet"
 	"github.com/lastbyte-go/lastbyte/internal/testkit"
 )
 
@@ -32,7 +32,7 @@ func TestShield_KeepsNothing(t *testing.T) {
 	}
 	for name, child := range children {
 		t.Run(name, func(t *testing.T) {
-			each(t, func(t *testing.T, p pipenet.Proto, m mount) {
+			each(t, func(t *testing.T, p aborttest.Protocol, m mount) {
 				_, ctx, _, release := inHandler(t, p, m, asIs)
 				defer release()
 				use := func(n int) {
@@ -70,7 +70,7 @@ func live() uint64 {
 // TestShield_InATask: no abort ends the context of a task, and the end of the
 // request is not the task's; so what Shield gives lives as long as the task.
 func TestShield_InATask(t *testing.T) {
-	each(t, func(t *testing.T, p pipenet.Proto, m mount) {
+	each(t, func(t *testing.T, p aborttest.Protocol, m mount) {
 		tasks, end := make(chan [2]context.Context, 1), make(chan struct{})
 		s := start(t, p, m, func(w http.ResponseWriter, r *http.Request) {
 			eof.Defer(r.Context(), func(ctx context.Context) {
@@ -82,7 +82,7 @@ func TestShield_InATask(t *testing.T) {
 				time.Sleep(time.Second) // the task begins before the handler's end
 			}
 		})
-		s.Get("/")
+		s.Get("/").Response()
 		shields := take(t, tasks, "task")
 		time.Sleep(time.Hour)
 		for _, ctx := range shields {
@@ -97,11 +97,11 @@ func TestShield_InATask(t *testing.T) {
 
 // The same for a context that has taken leave of the request in another way.
 func TestShield_AfterTheRequest(t *testing.T) {
-	each(t, func(t *testing.T, p pipenet.Proto, m mount) {
-		s, ctx, _, release := inHandler(t, p, m, asIs)
+	each(t, func(t *testing.T, p aborttest.Protocol, m mount) {
+		_, ctx, call, release := inHandler(t, p, m, asIs)
 		free, cancel := context.WithCancel(context.WithoutCancel(ctx))
 		release()
-		take(t, s.ended, "OnEnd")
+		ended(t, call)
 		synctest.Wait()
 		shielded := abort.Shield(free)
 		alive(t, shielded)

@@ -10,9 +10,9 @@ import (
 	"github.com/go-chi/chi/v5/middleware"
 
 	"github.com/lastbyte-go/lastbyte/abort"
+	"github.com/lastbyte-go/lastbyte/aborttest"
 	"github.com/lastbyte-go/lastbyte/eof"
 	"github.com/lastbyte-go/lastbyte/exitcode"
-	"github.com/lastbyte-go/lastbyte/internal/pipenet"
 )
 
 // over asserts that ctx has ended in this way.
@@ -44,10 +44,10 @@ func alive(t *testing.T, ctx context.Context) {
 }
 
 func TestShield_AbortDoesNotCancel(t *testing.T) {
-	each(t, func(t *testing.T, p pipenet.Proto, m mount) {
-		s, ctx, call, release := inHandler(t, p, m, asIs)
+	each(t, func(t *testing.T, p aborttest.Protocol, m mount) {
+		_, ctx, call, release := inHandler(t, p, m, asIs)
 		before := abort.Shield(context.WithValue(ctx, valueKey{}, "kept"))
-		call.Cancel()
+		call.Leave(aborttest.Timeout)
 		synctest.Wait()
 		if ctx.Err() == nil {
 			t.Fatal("the request's context lives, want it cancelled by the abort")
@@ -63,7 +63,7 @@ func TestShield_AbortDoesNotCancel(t *testing.T) {
 		alive(t, after)
 
 		release()
-		take(t, s.ended, "OnEnd")
+		ended(t, call)
 		over(t, before, context.Canceled, is(context.Canceled))
 		over(t, child, context.Canceled, is(context.Canceled))
 		over(t, after, context.Canceled, is(context.Canceled))
@@ -72,7 +72,7 @@ func TestShield_AbortDoesNotCancel(t *testing.T) {
 }
 
 func TestShield_EndOfTheRequest(t *testing.T) {
-	each(t, func(t *testing.T, p pipenet.Proto, m mount) {
+	each(t, func(t *testing.T, p aborttest.Protocol, m mount) {
 		_, ctx, _, release := inHandler(t, p, m, asIs)
 		shielded := abort.Shield(ctx)
 		alive(t, shielded)
@@ -90,7 +90,7 @@ func isExit(code exitcode.Code) func(error) bool {
 }
 
 func TestShield_ExitCancels(t *testing.T) {
-	each(t, func(t *testing.T, p pipenet.Proto, m mount) {
+	each(t, func(t *testing.T, p aborttest.Protocol, m mount) {
 		_, ctx, _, release := inHandler(t, p, m, asIs)
 		defer release()
 		shielded := abort.Shield(ctx)
@@ -101,7 +101,7 @@ func TestShield_ExitCancels(t *testing.T) {
 
 // The callback's exit is an exit.
 func TestShield_CallbackExits(t *testing.T) {
-	each(t, func(t *testing.T, p pipenet.Proto, m mount) {
+	each(t, func(t *testing.T, p aborttest.Protocol, m mount) {
 		_, ctx, call, release := inHandler(t, p, m, asIs)
 		defer release()
 		abort.On(ctx, func(ctx context.Context) {
@@ -109,7 +109,7 @@ func TestShield_CallbackExits(t *testing.T) {
 			exitcode.Exit(ctx, exitcode.ClientClosedRequest)
 		})
 		shielded := abort.Shield(ctx)
-		call.Cancel()
+		call.Leave(aborttest.Timeout)
 		alive(t, shielded)
 		time.Sleep(time.Hour)
 		over(t, shielded, context.Canceled, isExit(exitcode.ClientClosedRequest))
@@ -119,14 +119,14 @@ func TestShield_CallbackExits(t *testing.T) {
 func TestShield_DeadlineCancels(t *testing.T) {
 	for _, leaves := range []bool{false, true} {
 		t.Run(map[bool]string{false: "client there", true: "client left"}[leaves], func(t *testing.T) {
-			each(t, func(t *testing.T, p pipenet.Proto, m mount) {
+			each(t, func(t *testing.T, p aborttest.Protocol, m mount) {
 				_, ctx, call, release := inHandler(t, p, m, asIs)
 				defer release()
 				ctx, cancel := context.WithTimeout(ctx, time.Hour)
 				defer cancel()
 				shielded := abort.Shield(ctx)
 				if leaves {
-					call.Cancel()
+					call.Leave(aborttest.Timeout)
 				}
 				time.Sleep(time.Hour - 1)
 				alive(t, shielded)
@@ -139,16 +139,16 @@ func TestShield_DeadlineCancels(t *testing.T) {
 
 // The deadline of a middleware around lastbyte counts as well.
 func TestShield_OuterDeadlineCancels(t *testing.T) {
-	pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
+	run(t, func(t *testing.T, p aborttest.Protocol) {
 		shields, release := make(chan context.Context, 1), make(chan struct{})
 		s := start(t, p, mounts[0], func(w http.ResponseWriter, r *http.Request) {
 			shields <- abort.Shield(r.Context())
 			<-release
 		}, func(srv *http.Server) { srv.Handler = middleware.Timeout(time.Minute)(srv.Handler) })
 		defer close(release)
-		call := s.Begin(s.NewRequest("GET", "/", nil))
+		call := s.Get("/")
 		shielded := take(t, shields, "shield")
-		call.Cancel()
+		call.Leave(aborttest.Timeout)
 		alive(t, shielded)
 		time.Sleep(time.Minute)
 		over(t, shielded, context.DeadlineExceeded, is(context.DeadlineExceeded))
@@ -157,7 +157,7 @@ func TestShield_OuterDeadlineCancels(t *testing.T) {
 
 // A cancel of the context that Shield was given is not the client's doing.
 func TestShield_OwnCancel(t *testing.T) {
-	each(t, func(t *testing.T, p pipenet.Proto, m mount) {
+	each(t, func(t *testing.T, p aborttest.Protocol, m mount) {
 		_, ctx, _, release := inHandler(t, p, m, asIs)
 		defer release()
 		ctx, cancel := context.WithCancelCause(ctx)
@@ -168,7 +168,7 @@ func TestShield_OwnCancel(t *testing.T) {
 }
 
 func TestShield_ForcedShutdownCancels(t *testing.T) {
-	pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
+	run(t, func(t *testing.T, p aborttest.Protocol) {
 		s, ctx, _, release := inHandler(t, p, mounts[1], asIs)
 		defer release()
 		shielded := abort.Shield(ctx)
@@ -176,7 +176,7 @@ func TestShield_ForcedShutdownCancels(t *testing.T) {
 		alive(t, shielded)
 		expired, cancel := context.WithCancel(context.Background())
 		cancel()
-		s.life.Shutdown(expired)
+		s.Lifecycle().Shutdown(expired)
 		over(t, shielded, context.Canceled, is(eof.ErrShuttingDown))
 	})
 }
@@ -190,7 +190,7 @@ func TestShield_NoRequest(t *testing.T) {
 
 // Many shields of one request leave nothing behind.
 func TestShield_Twice(t *testing.T) {
-	pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
+	run(t, func(t *testing.T, p aborttest.Protocol) {
 		var shields [3]context.Context
 		made, release := make(chan struct{}, 1), make(chan struct{})
 		s := start(t, p, mounts[0], func(w http.ResponseWriter, r *http.Request) {
@@ -200,9 +200,9 @@ func TestShield_Twice(t *testing.T) {
 			made <- struct{}{}
 			<-release
 		})
-		call := s.Begin(s.NewRequest("GET", "/", nil))
+		call := s.Get("/")
 		take(t, made, "shields")
-		call.Cancel()
+		call.Leave(aborttest.Timeout)
 		for _, ctx := range shields {
 			alive(t, ctx)
 		}

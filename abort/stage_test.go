@@ -8,7 +8,7 @@ import (
 	"testing"
 
 	"github.com/lastbyte-go/lastbyte/abort"
-	"github.com/lastbyte-go/lastbyte/internal/pipenet"
+	"github.com/lastbyte-go/lastbyte/aborttest"
 	"github.com/lastbyte-go/lastbyte/thread"
 )
 
@@ -32,7 +32,7 @@ var stages = []stageOf{
 	{"byte written", "none", abort.StageResponse, func(w http.ResponseWriter, _ *http.Request) { io.WriteString(w, "x") }},
 	{"stuck in a Write", "none", abort.StageResponse, func(w http.ResponseWriter, _ *http.Request) {
 		for err := error(nil); err == nil; {
-			_, err = w.Write(make([]byte, pipenet.Window))
+			_, err = w.Write(make([]byte, 64<<10))
 		}
 	}},
 	{"body read to its end", "whole", abort.StageHandler, func(_ http.ResponseWriter, r *http.Request) { io.ReadAll(r.Body) }},
@@ -54,11 +54,11 @@ var stages = []stageOf{
 // The stage is that of the moment at which the abort is noticed, whoever notices it.
 func TestA17_Stage(t *testing.T) {
 	for _, st := range stages {
-		for _, d := range []departure{cancels, closes, resets} {
-			t.Run(st.name+", "+d.name, func(t *testing.T) {
-				each(t, func(t *testing.T, p pipenet.Proto, m mount) {
+		for _, how := range []aborttest.Way{aborttest.Timeout, aborttest.Close, aborttest.Reset} {
+			t.Run(st.name+", "+string(how), func(t *testing.T) {
+				each(t, func(t *testing.T, p aborttest.Protocol, m mount) {
 					for _, callback := range []bool{false, true} {
-						stage(t, p, m, d, st, callback)
+						stage(t, p, m, how, st, callback)
 					}
 				})
 			})
@@ -66,7 +66,7 @@ func TestA17_Stage(t *testing.T) {
 	}
 }
 
-func stage(t *testing.T, p pipenet.Proto, m mount, d departure, st stageOf, callback bool) {
+func stage(t *testing.T, p aborttest.Protocol, m mount, how aborttest.Way, st stageOf, callback bool) {
 	t.Helper()
 	begun := make(chan struct{}, 1)
 	s := start(t, p, m, func(w http.ResponseWriter, r *http.Request) {
@@ -80,16 +80,12 @@ func stage(t *testing.T, p pipenet.Proto, m mount, d departure, st stageOf, call
 		st.do(w, r)
 		<-gone
 	})
-	body, feed := io.Pipe()
-	defer feed.Close()
-	call := s.Begin(s.NewRequest("POST", "/", map[string]io.Reader{"whole": strings.NewReader("hello"), "half": body}[st.body]))
-	if st.body == "half" {
-		io.WriteString(feed, "half of")
-	}
+	body := map[string]io.Reader{"whole": strings.NewReader("hello"), "half": aborttest.StallAfter(strings.NewReader("half of"))}[st.body]
+	go s.HTTP().Do(s.NewRequest("POST", "/", body)) // and reads nothing of the response
 	take(t, begun, "request")
-	d.leave(s.Server, call)
-	feed.CloseWithError(io.ErrClosedPipe) // a client that has the header looks at its body alone
-	o := take(t, s.ended, "OnEnd")
+	call := last(s)
+	call.Leave(how)
+	o := ended(t, call)
 	if o.Abort == nil || o.Abort.Stage != st.want {
 		t.Errorf("callback %t: abort = %+v, want one at stage %q", callback, o.Abort, st.want)
 	}

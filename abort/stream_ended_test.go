@@ -9,7 +9,7 @@ import (
 	"time"
 
 	"github.com/lastbyte-go/lastbyte/abort"
-	"github.com/lastbyte-go/lastbyte/internal/pipenet"
+	"github.com/lastbyte-go/lastbyte/aborttest"
 	"github.com/lastbyte-go/lastbyte/internal/testkit"
 )
 
@@ -31,7 +31,7 @@ func TestN7_ResponseWithoutABody(t *testing.T) {
 	for _, c := range cases {
 		for _, on := range []bool{false, true} {
 			t.Run(c.name, func(t *testing.T) {
-				each(t, func(t *testing.T, p pipenet.Proto, m mount) {
+				each(t, func(t *testing.T, p aborttest.Protocol, m mount) {
 					s := start(t, p, m, func(w http.ResponseWriter, r *http.Request) {
 						ctx := r.Context()
 						if on {
@@ -47,15 +47,12 @@ func TestN7_ResponseWithoutABody(t *testing.T) {
 							t.Errorf("Cause() = %v, want none", e)
 						}
 					})
-					res, err := s.Begin(s.NewRequest(c.method, "/", nil)).Wait()
-					if err != nil || res.StatusCode != c.status {
-						t.Fatalf("response = %v, %v, want %d", res, err, c.status)
-					}
-					if p == pipenet.HTTP2 {
-						res.Body.Close()
+					call := s.Do(s.NewRequest(c.method, "/", nil))
+					if r := call.Header(); r.Status != c.status {
+						t.Fatalf("response = %+v, want %d", r, c.status)
 					}
 					time.Sleep(2 * time.Second)
-					if o := take(t, s.ended, "OnEnd"); o.Abort != nil || o.Status != c.status || o.Sent != c.status {
+					if o := ended(t, call); o.Abort != nil || o.Status != c.status || o.Sent != c.status {
 						t.Errorf("Outcome = %d sent %d, %v, want %d twice, no abort", o.Status, o.Sent, o.Abort, c.status)
 					}
 				})
@@ -67,17 +64,17 @@ func TestN7_ResponseWithoutABody(t *testing.T) {
 // A client that leaves before the header is out leaves, whatever the response
 // would have been.
 func TestA8_BeforeAResponseWithoutABody(t *testing.T) {
-	each(t, func(t *testing.T, p pipenet.Proto, m mount) {
+	each(t, func(t *testing.T, p aborttest.Protocol, m mount) {
 		begun := make(chan struct{}, 1)
 		s := start(t, p, m, func(w http.ResponseWriter, r *http.Request) {
 			w.WriteHeader(204)
 			begun <- struct{}{}
 			<-r.Context().Done()
 		})
-		call := s.Begin(s.NewRequest("HEAD", "/", nil))
+		call := s.Do(s.NewRequest("HEAD", "/", nil))
 		take(t, begun, "request")
-		call.Cancel()
-		if o := take(t, s.ended, "OnEnd"); o.Abort == nil {
+		call.Leave(aborttest.Timeout)
+		if o := ended(t, call); o.Abort == nil {
 			t.Errorf("Outcome.Abort = nil, want one")
 		}
 	})

@@ -11,8 +11,8 @@ import (
 	"github.com/go-chi/chi/v5"
 
 	"github.com/lastbyte-go/lastbyte/abort"
+	"github.com/lastbyte-go/lastbyte/aborttest"
 	"github.com/lastbyte-go/lastbyte/eof"
-	"github.com/lastbyte-go/lastbyte/internal/pipenet"
 	"github.com/lastbyte-go/lastbyte/middleware"
 	"github.com/lastbyte-go/lastbyte/thread"
 )
@@ -32,24 +32,27 @@ func values(ctx context.Context, out chan<- [2]string) {
 	out <- [2]string{chi.URLParamFromCtx(ctx, "id"), v}
 }
 
-// router is chi with lastbyte around the routes (used) or at one (with). seen
-// gets the pattern that a middleware around all of it finds afterwards.
-func router(m func(http.Handler) http.Handler, used bool, h http.HandlerFunc, seen chan<- string) http.Handler {
-	r := chi.NewRouter()
-	r.Use(func(next http.Handler) http.Handler {
-		return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			next.ServeHTTP(w, r)
-			seen <- chi.RouteContext(r.Context()).RoutePattern()
+// routed is chi with m around the routes (used) or at one (with). seen gets the pattern
+// that a middleware around all of it finds afterwards.
+func routed(m mount, used bool, seen chan<- string) mount {
+	return mount{m.name, func(life *middleware.Lifecycle, h http.Handler) http.Handler {
+		wrap := func(next http.Handler) http.Handler { return m.wrap(life, next) }
+		r := chi.NewRouter()
+		r.Use(func(next http.Handler) http.Handler {
+			return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				next.ServeHTTP(w, r)
+				seen <- chi.RouteContext(r.Context()).RoutePattern()
+			})
 		})
-	})
-	if used {
-		r.Use(m)
-		r.With(withValue).Get("/item/{id}", h)
-	} else {
-		r.With(m, withValue).Get("/item/{id}", h)
-	}
-	r.Get("/other/{id}/{name}", func(http.ResponseWriter, *http.Request) {})
-	return r
+		if used {
+			r.Use(wrap)
+			r.With(withValue).Method("GET", "/item/{id}", h)
+		} else {
+			r.With(wrap, withValue).Method("GET", "/item/{id}", h)
+		}
+		r.Get("/other/{id}/{name}", func(http.ResponseWriter, *http.Request) {})
+		return r
+	}}
 }
 
 // Chi recycles its route context when its router returns; what lives longer
@@ -91,27 +94,24 @@ func TestContext_Values(t *testing.T) {
 			for _, used := range []bool{true, false} {
 				place := map[bool]string{true: "Use", false: "With"}[used]
 				t.Run(sc.name+"/"+m.name+"/"+place, func(t *testing.T) {
-					pipenet.Run(t, func(t *testing.T, p pipenet.Proto) { valuesKept(t, p, m, used, sc.h, sc.leaves) })
+					run(t, func(t *testing.T, p aborttest.Protocol) { valuesKept(t, p, m, used, sc.h, sc.leaves) })
 				})
 			}
 		}
 	}
 }
 
-func valuesKept(t *testing.T, p pipenet.Proto, m mount, used bool, h func(http.ResponseWriter, *http.Request, chan<- [2]string), leaves bool) {
+func valuesKept(t *testing.T, p aborttest.Protocol, m mount, used bool, h func(http.ResponseWriter, *http.Request, chan<- [2]string), leaves bool) {
 	out, seen := make(chan [2]string, 1), make(chan string, 64)
-	life := middleware.New(middleware.Options{})
-	t.Cleanup(func() { _ = life.Shutdown(context.Background()) })
-	wrap := func(next http.Handler) http.Handler { return m.wrap(life, next) }
-	s := pipenet.Start(t, p, router(wrap, used, func(w http.ResponseWriter, r *http.Request) { h(w, r, out) }, seen))
-	call := s.Begin(s.NewRequest("GET", "/item/mine", nil))
+	s := start(t, p, routed(m, used, seen), func(w http.ResponseWriter, r *http.Request) { h(w, r, out) })
+	call := s.Get("/item/mine")
 	synctest.Wait()
 	if leaves {
-		call.Cancel()
+		call.Leave(aborttest.Timeout)
 		synctest.Wait()
 	}
 	for range 20 { // other requests take the recycled route context
-		mustGet(t, s, "/other/theirs/too")
+		s.Get("/other/theirs/too").Response()
 		take(t, seen, "pattern of another request, or of ours")
 	}
 	none(t, out, "values before their time")
@@ -126,13 +126,11 @@ func TestContext_Values_RouteOutside(t *testing.T) {
 	for _, m := range mounts {
 		for _, used := range []bool{true, false} {
 			t.Run(m.name+"/"+map[bool]string{true: "Use", false: "With"}[used], func(t *testing.T) {
-				pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
-					seen, life := make(chan string, 1), middleware.New(middleware.Options{})
-					t.Cleanup(func() { _ = life.Shutdown(context.Background()) })
-					s := pipenet.Start(t, p, router(func(h http.Handler) http.Handler { return m.wrap(life, h) }, used,
-						func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, chi.URLParam(r, "id")) }, seen))
-					if status, text := mustGet(t, s, "/item/mine"); status != 200 || text != "mine" {
-						t.Errorf("answer = %d %q, want 200 mine", status, text)
+				run(t, func(t *testing.T, p aborttest.Protocol) {
+					seen := make(chan string, 1)
+					s := start(t, p, routed(m, used, seen), func(w http.ResponseWriter, r *http.Request) { io.WriteString(w, chi.URLParam(r, "id")) })
+					if r := s.Get("/item/mine").Response(); r.Status != 200 || r.Body != "mine" || r.Err != nil {
+						t.Errorf("answer = %+v, want 200 mine", r)
 					}
 					if got := take(t, seen, "pattern"); got != "/item/{id}" {
 						t.Errorf("RoutePattern() outside = %q, want /item/{id}", got)
@@ -153,14 +151,12 @@ func TestContext_Values_RouteOutside_ClientAborts(t *testing.T) {
 				continue
 			}
 			t.Run(m.name+"/"+map[bool]string{true: "Use", false: "With"}[used], func(t *testing.T) {
-				pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
-					seen, life := make(chan string, 1), middleware.New(middleware.Options{})
-					t.Cleanup(func() { _ = life.Shutdown(context.Background()) })
-					s := pipenet.Start(t, p, router(func(h http.Handler) http.Handler { return m.wrap(life, h) }, used,
-						func(w http.ResponseWriter, r *http.Request) { <-r.Context().Done() }, seen))
-					call := s.Begin(s.NewRequest("GET", "/item/mine", nil))
+				run(t, func(t *testing.T, p aborttest.Protocol) {
+					seen := make(chan string, 1)
+					s := start(t, p, routed(m, used, seen), func(w http.ResponseWriter, r *http.Request) { <-r.Context().Done() })
+					call := s.Get("/item/mine")
 					synctest.Wait()
-					call.Cancel()
+					call.Leave(aborttest.Timeout)
 					if got := take(t, seen, "pattern"); got != "/item/{id}" {
 						t.Errorf("RoutePattern() outside = %q, want /item/{id}", got)
 					}
