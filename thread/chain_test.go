@@ -7,14 +7,14 @@ import (
 	"testing"
 	"time"
 
-	"github.com/lastbyte-go/lastbyte/internal/pipenet"
+	"github.com/lastbyte-go/lastbyte/aborttest"
 	"github.com/lastbyte-go/lastbyte/thread"
 )
 
 // TestT7_SpawnedByAThread: a thread belongs to the request. The end of the
 // thread that spawned it does not cancel it; Kill, before that, does.
 func TestT7_SpawnedByAThread(t *testing.T) {
-	run(t, func(t *testing.T, serve func(http.HandlerFunc) *pipenet.Server) {
+	run(t, func(t *testing.T, serve func(http.HandlerFunc) *aborttest.Client) {
 		for _, kill := range []bool{false, true} {
 			start := time.Now()
 			err := inHandler(t, serve, func(ctx context.Context) error {
@@ -47,7 +47,7 @@ func TestT7_SpawnedByAThread(t *testing.T) {
 
 // What a thread does to a context of its own it does to the threads below it.
 func TestT7_OwnContextOfAThread(t *testing.T) {
-	run(t, func(t *testing.T, serve func(http.HandlerFunc) *pipenet.Server) {
+	run(t, func(t *testing.T, serve func(http.HandlerFunc) *aborttest.Client) {
 		start := time.Now()
 		err := inHandler(t, serve, func(ctx context.Context) error {
 			th, _ := thread.Spawn(ctx, func(ctx context.Context) error {
@@ -82,7 +82,7 @@ func (d *deep) Value(key any) any {
 // costs.
 func TestT7_ThreadAfterThread(t *testing.T) {
 	const rounds = 10_000
-	run(t, func(t *testing.T, serve func(http.HandlerFunc) *pipenet.Server) {
+	run(t, func(t *testing.T, serve func(http.HandlerFunc) *aborttest.Client) {
 		inHandler(t, serve, func(ctx context.Context) error {
 			base := &deep{Context: ctx}
 			n, first := 0, 0

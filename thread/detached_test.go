@@ -12,20 +12,20 @@ import (
 
 	"github.com/go-chi/chi/v5"
 
+	"github.com/lastbyte-go/lastbyte/aborttest"
 	"github.com/lastbyte-go/lastbyte/eof"
 	"github.com/lastbyte-go/lastbyte/exitcode"
-	"github.com/lastbyte-go/lastbyte/internal/pipenet"
 	"github.com/lastbyte-go/lastbyte/thread"
 )
 
 // After Send the threads belong to the detached work: the response does not
 // wait for them, a shutdown does.
 func TestT1_ThreadsAfterSend(t *testing.T) {
-	pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
+	each(t, func(t *testing.T, p aborttest.Protocol) {
 		b := eof.New(eof.Options{})
 		t.Cleanup(func() { _ = b.Shutdown(context.Background()) })
 		got := make(chan error, 2)
-		s := pipenet.Start(t, p, b.Detach(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s := bare(t, p, b.Detach(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			work := func(ctx context.Context) error {
 				time.Sleep(time.Minute)
 				got <- errors.Join(ctx.Err(), r.Context().Err())
@@ -53,7 +53,7 @@ func TestT1_ThreadsAfterSend(t *testing.T) {
 
 // A thread may be the one that sends, and the handler goes on.
 func TestT1_SendInAThread(t *testing.T) {
-	runDetached(t, func(t *testing.T, serve func(http.HandlerFunc) *pipenet.Server) {
+	runIn(t, "Detach", func(t *testing.T, serve func(http.HandlerFunc) *aborttest.Client) {
 		got := make(chan error, 3)
 		s := serve(func(w http.ResponseWriter, r *http.Request) {
 			w.Header().Set("X-Mine", "mine")
@@ -75,7 +75,7 @@ func TestT1_SendInAThread(t *testing.T) {
 }
 
 func TestT2_PanicInAThreadAfterSend(t *testing.T) {
-	runDetached(t, func(t *testing.T, serve func(http.HandlerFunc) *pipenet.Server) {
+	runIn(t, "Detach", func(t *testing.T, serve func(http.HandlerFunc) *aborttest.Client) {
 		got := make(chan error, 2)
 		s := serve(func(w http.ResponseWriter, r *http.Request) {
 			eof.Send(r.Context())
@@ -94,7 +94,7 @@ func TestT2_PanicInAThreadAfterSend(t *testing.T) {
 
 // Exit in a thread after Send ends the work, not the response.
 func TestT4_ExitInAThreadAfterSend(t *testing.T) {
-	runDetached(t, func(t *testing.T, serve func(http.HandlerFunc) *pipenet.Server) {
+	runIn(t, "Detach", func(t *testing.T, serve func(http.HandlerFunc) *aborttest.Client) {
 		got := make(chan error, 2)
 		s := serve(func(w http.ResponseWriter, r *http.Request) {
 			eof.Send(r.Context())
@@ -114,7 +114,7 @@ func TestT4_ExitInAThreadAfterSend(t *testing.T) {
 // chi recycles its route context when the router returns; the threads of each
 // request go on to read their own.
 func TestSpawn_RouteAfterTheRouterReturned(t *testing.T) {
-	pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
+	each(t, func(t *testing.T, p aborttest.Protocol) {
 		const n = 301
 		b := eof.New(eof.Options{})
 		t.Cleanup(func() { _ = b.Shutdown(context.Background()) })
@@ -133,7 +133,7 @@ func TestSpawn_RouteAfterTheRouterReturned(t *testing.T) {
 			})
 			eof.Send(r.Context())
 		})
-		s := pipenet.Start(t, p, r)
+		s := bare(t, p, r)
 		for i := range n {
 			wantAnswer(t, s, fmt.Sprint("/task/", i), 200, "")
 		}
@@ -149,7 +149,7 @@ func TestSpawn_RouteAfterTheRouterReturned(t *testing.T) {
 // The middleware is outside the router here: the request waits for its thread,
 // the router does not.
 func TestSpawn_RouteInHandler(t *testing.T) {
-	pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
+	each(t, func(t *testing.T, p aborttest.Protocol) {
 		const n = 20
 		got := make(chan string, n)
 		r := chi.NewRouter()
@@ -165,9 +165,9 @@ func TestSpawn_RouteInHandler(t *testing.T) {
 				return nil
 			})
 		})
-		s := pipenet.Start(t, p, eof.New(eof.Options{}).Handler(r))
+		s := bare(t, p, eof.New(eof.Options{}).Handler(r))
 		for i := range n {
-			s.Begin(s.NewRequest("GET", fmt.Sprint("/task/", i), nil))
+			s.Get(fmt.Sprint("/task/", i))
 			synctest.Wait()
 		}
 		for range n {

@@ -8,7 +8,7 @@ import (
 	"testing"
 	"time"
 
-	"github.com/lastbyte-go/lastbyte/internal/pipenet"
+	"github.com/lastbyte-go/lastbyte/aborttest"
 	"github.com/lastbyte-go/lastbyte/thread"
 )
 
@@ -33,7 +33,7 @@ func isPanic(err error) bool {
 // TestT6_Done: Done is open while the thread runs, whatever its context says, and
 // closed once it has ended, however it has; the error is there then.
 func TestT6_Done(t *testing.T) {
-	run(t, func(t *testing.T, serve func(http.HandlerFunc) *pipenet.Server) {
+	run(t, func(t *testing.T, serve func(http.HandlerFunc) *aborttest.Client) {
 		s := serve(func(w http.ResponseWriter, r *http.Request) {
 			for name, end := range ends {
 				th, err := thread.Spawn(r.Context(), end.fn)

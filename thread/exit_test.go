@@ -9,8 +9,8 @@ import (
 	"time"
 
 	"github.com/lastbyte-go/lastbyte/abort"
+	"github.com/lastbyte-go/lastbyte/aborttest"
 	"github.com/lastbyte-go/lastbyte/exitcode"
-	"github.com/lastbyte-go/lastbyte/internal/pipenet"
 	"github.com/lastbyte-go/lastbyte/thread"
 )
 
@@ -20,7 +20,7 @@ func TestT4_ExitInAThread(t *testing.T) {
 		"Throw": func(ctx context.Context) error { exitcode.Throw(ctx, 503); return nil },
 	} {
 		t.Run(name, func(t *testing.T) {
-			run(t, func(t *testing.T, serve func(http.HandlerFunc) *pipenet.Server) {
+			run(t, func(t *testing.T, serve func(http.HandlerFunc) *aborttest.Client) {
 				causes, refused := make(chan error, 2), make(chan error, 1)
 				s := serve(func(w http.ResponseWriter, r *http.Request) {
 					ctx := r.Context()
@@ -43,8 +43,8 @@ func TestT4_ExitInAThread(t *testing.T) {
 					}
 				}
 				wantErr(t, "Spawn after the exit", <-refused, thread.ErrExited)
-				if s.Logs() != "" {
-					t.Errorf("logged %q, want nothing", s.Logs())
+				if s.Log() != "" {
+					t.Errorf("logged %q, want nothing", s.Log())
 				}
 			})
 		})
@@ -53,7 +53,7 @@ func TestT4_ExitInAThread(t *testing.T) {
 
 // The handler has returned, and its last thread decides.
 func TestT4_ExitInTheLastThread(t *testing.T) {
-	run(t, func(t *testing.T, serve func(http.HandlerFunc) *pipenet.Server) {
+	run(t, func(t *testing.T, serve func(http.HandlerFunc) *aborttest.Client) {
 		s := serve(func(w http.ResponseWriter, r *http.Request) {
 			thread.Spawn(r.Context(), func(ctx context.Context) error {
 				time.Sleep(time.Second)
@@ -66,18 +66,18 @@ func TestT4_ExitInTheLastThread(t *testing.T) {
 
 // A client that leaves ends the threads, too.
 func TestT4_AbortEndsThreads(t *testing.T) {
-	pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
+	each(t, func(t *testing.T, p aborttest.Protocol) {
 		cause := make(chan error, 1)
-		s := pipenet.Start(t, p, abort.Check(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s := bare(t, p, abort.Check(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			thread.Spawn(r.Context(), func(ctx context.Context) error {
 				<-ctx.Done()
 				cause <- context.Cause(ctx)
 				return nil
 			})
 		})))
-		call := s.Begin(s.NewRequest("GET", "/", nil))
+		call := s.Get("/")
 		synctest.Wait()
-		call.Cancel()
+		call.Leave(aborttest.Timeout)
 		if err := <-cause; !errors.Is(err, abort.ErrClientAborted) {
 			t.Errorf("the cause in the thread = %v, want %v", err, abort.ErrClientAborted)
 		}
@@ -86,9 +86,9 @@ func TestT4_AbortEndsThreads(t *testing.T) {
 
 // Throw unwinds a thread without a panic for anybody to see.
 func TestT4_ThrowInAThread(t *testing.T) {
-	pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
+	each(t, func(t *testing.T, p aborttest.Protocol) {
 		ends := make(chan error, 1)
-		s := pipenet.Start(t, p, exitcode.New(exitcode.Options{})(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		s := bare(t, p, exitcode.New(exitcode.Options{})(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 			th, err := thread.Spawn(r.Context(), func(ctx context.Context) error {
 				exitcode.Throw(ctx, 403)
 				return nil
@@ -99,18 +99,11 @@ func TestT4_ThrowInAThread(t *testing.T) {
 			}
 			ends <- th.Wait(context.WithoutCancel(r.Context()))
 		})))
-		res, err := s.Get("/")
-		if err != nil {
-			t.Fatalf("Get() = %v, want a response", err)
-		}
-		res.Body.Close()
-		if res.StatusCode != 403 {
-			t.Errorf("status = %d, want 403", res.StatusCode)
-		}
+		wantAnswer(t, s, "/", 403, "403 Forbidden\n")
 		if err := <-ends; !errors.Is(err, thread.ErrExited) {
 			t.Errorf("Wait() = %v, want %v", err, thread.ErrExited)
 		}
-		if log := s.Logs(); log != "" {
+		if log := s.Log(); log != "" {
 			t.Errorf("Logs() = %q, want nothing", log)
 		}
 	})

@@ -3,70 +3,60 @@ package thread_test
 import (
 	"context"
 	"errors"
-	"io"
 	"net/http"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/lastbyte-go/lastbyte/aborttest"
 	"github.com/lastbyte-go/lastbyte/eof"
-	"github.com/lastbyte-go/lastbyte/internal/pipenet"
+	"github.com/lastbyte-go/lastbyte/middleware"
 )
 
-// wraps are the middlewares that threads may find themselves in.
-func wraps(t *testing.T) map[string]func(http.Handler) http.Handler {
-	t.Helper()
-	b := eof.New(eof.Options{OnPanic: func(v any, _ []byte) { t.Errorf("OnPanic(%v), want no call", v) }})
-	t.Cleanup(func() { _ = b.Shutdown(context.Background()) })
-	t.Cleanup(func() {
-		if err := b.Shutdown(context.Background()); err != nil {
-			t.Errorf("Shutdown() = %v, want nil", err)
-		}
-	})
-	return map[string]func(http.Handler) http.Handler{"Handler": b.Handler, "Detach": b.Detach}
+// mounts are the middlewares that threads may find themselves in.
+var mounts = map[string]func(*eof.Background, http.Handler) http.Handler{
+	"Handler": (*eof.Background).Handler, "Detach": (*eof.Background).Detach,
 }
 
 // run runs body for each protocol and middleware, with a function that serves
 // a handler inside of that.
-func run(t *testing.T, body func(t *testing.T, serve func(http.HandlerFunc) *pipenet.Server)) {
+func run(t *testing.T, body func(t *testing.T, serve func(http.HandlerFunc) *aborttest.Client)) {
 	t.Helper()
-	for _, name := range []string{"Handler", "Detach"} {
-		t.Run(name, func(t *testing.T) {
-			pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
-				wrap := wraps(t)[name]
-				body(t, func(h http.HandlerFunc) *pipenet.Server { return pipenet.Start(t, p, wrap(h)) })
-			})
+	for name := range mounts {
+		t.Run(name, func(t *testing.T) { runIn(t, name, body) })
+	}
+}
+
+// runIn is run for one middleware.
+func runIn(t *testing.T, mount string, body func(t *testing.T, serve func(http.HandlerFunc) *aborttest.Client)) {
+	t.Helper()
+	each(t, func(t *testing.T, p aborttest.Protocol) {
+		b := eof.New(eof.Options{OnPanic: func(v any, _ []byte) { t.Errorf("OnPanic(%v), want no call", v) }})
+		t.Cleanup(func() { wantErr(t, "Shutdown()", b.Shutdown(context.Background()), nil) })
+		body(t, func(h http.HandlerFunc) *aborttest.Client { return bare(t, p, mounts[mount](b, h)) })
+	})
+}
+
+// each runs body for each protocol, in bubbles.
+func each(t *testing.T, body func(t *testing.T, p aborttest.Protocol)) {
+	t.Helper()
+	for _, p := range []aborttest.Protocol{aborttest.HTTP1, aborttest.HTTP2} {
+		t.Run(string(p), func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) { body(t, p) })
 		})
 	}
 }
 
-// runDetached is run for Detach alone.
-func runDetached(t *testing.T, body func(t *testing.T, serve func(http.HandlerFunc) *pipenet.Server)) {
+// bare serves h as it is.
+func bare(t *testing.T, p aborttest.Protocol, h http.Handler) *aborttest.Client {
 	t.Helper()
-	pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
-		wrap := wraps(t)["Detach"]
-		body(t, func(h http.HandlerFunc) *pipenet.Server { return pipenet.Start(t, p, wrap(h)) })
-	})
+	return aborttest.Start(t, aborttest.Options{Protocols: []aborttest.Protocol{p}, Lifecycle: middleware.New(middleware.Options{})}, h)
 }
 
-// get reads the whole response to a GET of path.
-func get(t *testing.T, s *pipenet.Server, path string) (status int, body string) {
+func wantAnswer(t *testing.T, s *aborttest.Client, path string, status int, body string) {
 	t.Helper()
-	res, err := s.Get(path)
-	if err != nil {
-		t.Fatalf("Get(%q) = %v, want a response", path, err)
-	}
-	b, err := io.ReadAll(res.Body)
-	res.Body.Close()
-	if err != nil {
-		t.Errorf("Get(%q): reading the body fails with %v", path, err)
-	}
-	return res.StatusCode, string(b)
-}
-
-func wantAnswer(t *testing.T, s *pipenet.Server, path string, status int, body string) {
-	t.Helper()
-	if st, b := get(t, s, path); st != status || b != body {
-		t.Errorf("Get(%q) = %d %q, want %d %q", path, st, b, status, body)
+	if r := s.Get(path).Response(); r.Status != status || r.Body != body || r.Err != nil {
+		t.Errorf("Get(%q) = %+v, want %d %q", path, r, status, body)
 	}
 }
 

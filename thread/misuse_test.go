@@ -7,8 +7,8 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/lastbyte-go/lastbyte/aborttest"
 	"github.com/lastbyte-go/lastbyte/eof"
-	"github.com/lastbyte-go/lastbyte/internal/pipenet"
 	"github.com/lastbyte-go/lastbyte/thread"
 )
 
@@ -35,7 +35,7 @@ func TestMisuse_NoRequest(t *testing.T) {
 }
 
 func TestMisuse_NilFunction(t *testing.T) {
-	run(t, func(t *testing.T, serve func(http.HandlerFunc) *pipenet.Server) {
+	run(t, func(t *testing.T, serve func(http.HandlerFunc) *aborttest.Client) {
 		err := inHandler(t, serve, func(ctx context.Context) error {
 			th, err := thread.Spawn(ctx, nil)
 			if th != nil {
@@ -49,7 +49,7 @@ func TestMisuse_NilFunction(t *testing.T) {
 
 // A goroutine that nobody waited for has the context of a request that is over.
 func TestMisuse_SpawnAfterTheEnd(t *testing.T) {
-	run(t, func(t *testing.T, serve func(http.HandlerFunc) *pipenet.Server) {
+	run(t, func(t *testing.T, serve func(http.HandlerFunc) *aborttest.Client) {
 		ctx := inHandler(t, serve, func(ctx context.Context) context.Context { return ctx })
 		synctest.Wait()
 		wantErr(t, "Spawn after the end", spawn(t, ctx), thread.ErrEnded)
@@ -57,7 +57,7 @@ func TestMisuse_SpawnAfterTheEnd(t *testing.T) {
 }
 
 func TestMisuse_SpawnAfterTheDetachedWork(t *testing.T) {
-	runDetached(t, func(t *testing.T, serve func(http.HandlerFunc) *pipenet.Server) {
+	runIn(t, "Detach", func(t *testing.T, serve func(http.HandlerFunc) *aborttest.Client) {
 		ctx := inHandler(t, serve, func(ctx context.Context) context.Context {
 			eof.Send(ctx)
 			return ctx
@@ -69,7 +69,7 @@ func TestMisuse_SpawnAfterTheDetachedWork(t *testing.T) {
 
 // A killed thread may still spawn: what it spawns is born killed, and counts.
 func TestMisuse_SpawnInAKilledThread(t *testing.T) {
-	run(t, func(t *testing.T, serve func(http.HandlerFunc) *pipenet.Server) {
+	run(t, func(t *testing.T, serve func(http.HandlerFunc) *aborttest.Client) {
 		spawned, cause := make(chan error, 1), make(chan error, 1)
 		inHandler(t, serve, func(ctx context.Context) error {
 			th, err := thread.Spawn(ctx, func(ctx context.Context) error {

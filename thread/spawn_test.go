@@ -12,12 +12,12 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/lastbyte-go/lastbyte/internal/pipenet"
+	"github.com/lastbyte-go/lastbyte/aborttest"
 	"github.com/lastbyte-go/lastbyte/thread"
 )
 
 func TestT1_ResponseEndsAfterTheLastThread(t *testing.T) {
-	run(t, func(t *testing.T, serve func(http.HandlerFunc) *pipenet.Server) {
+	run(t, func(t *testing.T, serve func(http.HandlerFunc) *aborttest.Client) {
 		during, after := make(chan error, 2), make(chan context.Context, 1)
 		s := serve(func(w http.ResponseWriter, r *http.Request) {
 			w.Write([]byte("handler "))
@@ -47,7 +47,7 @@ func TestT1_ResponseEndsAfterTheLastThread(t *testing.T) {
 
 // A thread of a thread counts as well, also when the handler is long gone.
 func TestT1_ThreadOfAThread(t *testing.T) {
-	run(t, func(t *testing.T, serve func(http.HandlerFunc) *pipenet.Server) {
+	run(t, func(t *testing.T, serve func(http.HandlerFunc) *aborttest.Client) {
 		s := serve(func(w http.ResponseWriter, r *http.Request) {
 			thread.Spawn(r.Context(), func(ctx context.Context) error {
 				time.Sleep(time.Second)
@@ -67,7 +67,7 @@ func TestT1_ThreadOfAThread(t *testing.T) {
 
 // A thread's context ends with it, so that nothing hangs on the request's.
 func TestSpawn_ContextEndsWithTheThread(t *testing.T) {
-	run(t, func(t *testing.T, serve func(http.HandlerFunc) *pipenet.Server) {
+	run(t, func(t *testing.T, serve func(http.HandlerFunc) *aborttest.Client) {
 		got := make(chan error, 1)
 		s := serve(func(w http.ResponseWriter, r *http.Request) {
 			kept := make(chan context.Context, 1)
@@ -84,7 +84,7 @@ func TestSpawn_ContextEndsWithTheThread(t *testing.T) {
 
 // The handler panics: its threads are called back, the connection is dropped.
 func TestT1_HandlerPanics(t *testing.T) {
-	run(t, func(t *testing.T, serve func(http.HandlerFunc) *pipenet.Server) {
+	run(t, func(t *testing.T, serve func(http.HandlerFunc) *aborttest.Client) {
 		got := make(chan error, 1)
 		s := serve(func(w http.ResponseWriter, r *http.Request) {
 			thread.Spawn(r.Context(), func(ctx context.Context) error {
@@ -94,8 +94,8 @@ func TestT1_HandlerPanics(t *testing.T) {
 			})
 			panic(http.ErrAbortHandler)
 		})
-		if res, err := s.Get("/"); err == nil {
-			t.Errorf("Get = %v, want an error", res.Status)
+		if r := s.Get("/").Response(); r.Err == nil {
+			t.Errorf("Get = %+v, want an error", r)
 		}
 		wantErr(t, "ctx.Err() in the thread", <-got, context.Canceled)
 	})
@@ -108,7 +108,7 @@ func TestT2_PanicInAThread(t *testing.T) {
 	boom := errors.New("boom")
 	for name, v := range map[string]any{"error": boom, "string": "boom", "wrapped": errors.Join(boom)} {
 		t.Run(name, func(t *testing.T) {
-			run(t, func(t *testing.T, serve func(http.HandlerFunc) *pipenet.Server) {
+			run(t, func(t *testing.T, serve func(http.HandlerFunc) *aborttest.Client) {
 				got := make(chan error, 1)
 				s := serve(func(w http.ResponseWriter, r *http.Request) {
 					th, _ := thread.Spawn(r.Context(), func(context.Context) error { return panicsHere(v) })
@@ -130,7 +130,7 @@ func TestT2_PanicInAThread(t *testing.T) {
 				if _, isErr := v.(error); isErr != errors.Is(err, boom) {
 					t.Errorf("errors.Is(%v, boom) = %v, want %v", err, !isErr, isErr)
 				}
-				if l := s.Logs(); strings.Count(l, "boom") != 1 || !strings.Contains(l, "thread_test.panicsHere") {
+				if l := s.Log(); strings.Count(l, "boom") != 1 || !strings.Contains(l, "thread_test.panicsHere") {
 					t.Errorf("logged %q, want the panic once, with its stack", l)
 				}
 			})
@@ -139,7 +139,7 @@ func TestT2_PanicInAThread(t *testing.T) {
 }
 
 func TestT2_GoexitInAThread(t *testing.T) {
-	run(t, func(t *testing.T, serve func(http.HandlerFunc) *pipenet.Server) {
+	run(t, func(t *testing.T, serve func(http.HandlerFunc) *aborttest.Client) {
 		got := make(chan error, 1)
 		s := serve(func(w http.ResponseWriter, r *http.Request) {
 			th, _ := thread.Spawn(r.Context(), func(context.Context) error { runtime.Goexit(); return nil })
@@ -154,7 +154,7 @@ func TestT2_GoexitInAThread(t *testing.T) {
 }
 
 func TestT3_ErrorInAThread(t *testing.T) {
-	run(t, func(t *testing.T, serve func(http.HandlerFunc) *pipenet.Server) {
+	run(t, func(t *testing.T, serve func(http.HandlerFunc) *aborttest.Client) {
 		mine := errors.New("mine")
 		got := make(chan error, 2)
 		s := serve(func(w http.ResponseWriter, r *http.Request) {
@@ -168,8 +168,8 @@ func TestT3_ErrorInAThread(t *testing.T) {
 			t.Errorf("Wait = %v, want %v itself", err, mine)
 		}
 		wantErr(t, "ctx.Err() after it", <-got, nil)
-		if s.Logs() != "" {
-			t.Errorf("logged %q, want nothing", s.Logs())
+		if s.Log() != "" {
+			t.Errorf("logged %q, want nothing", s.Log())
 		}
 	})
 }

@@ -9,9 +9,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	"github.com/lastbyte-go/lastbyte/aborttest"
 	"github.com/lastbyte-go/lastbyte/eof"
 	"github.com/lastbyte-go/lastbyte/exitcode"
-	"github.com/lastbyte-go/lastbyte/internal/pipenet"
 	"github.com/lastbyte-go/lastbyte/thread"
 )
 
@@ -19,15 +19,15 @@ import (
 // task has been given to it; f's result is checked by itself.
 func inTask(t *testing.T, o eof.Options, f func(t *testing.T, b *eof.Background, ctx context.Context)) {
 	t.Helper()
-	pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
+	each(t, func(t *testing.T, p aborttest.Protocol) {
 		b := eof.New(o)
 		start := func(ctx context.Context) {
 			if err := eof.Defer(ctx, func(ctx context.Context) { f(t, b, ctx) }); err != nil {
 				t.Errorf("Defer() = %v, want nil", err)
 			}
 		}
-		s := pipenet.Start(t, p, b.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { start(r.Context()) })))
-		get(t, s, "/")
+		s := bare(t, p, b.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { start(r.Context()) })))
+		s.Get("/").Response()
 		shutdown(t, b)
 	})
 	t.Run("Go", func(t *testing.T) {
@@ -183,16 +183,16 @@ func TestB14_Errors(t *testing.T) {
 
 // TestB14_PanicIsLogged: with the stack of the thread, and the name of the task.
 func TestB14_PanicIsLogged(t *testing.T) {
-	pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
+	each(t, func(t *testing.T, p aborttest.Protocol) {
 		b := eof.New(eof.Options{})
-		s := pipenet.Start(t, p, b.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		s := bare(t, p, b.Handler(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 			_ = b.Go(r.Context(), "index", func(ctx context.Context) {
 				_, _ = thread.Spawn(ctx, func(context.Context) error { panic("on purpose") })
 			})
 		})))
-		get(t, s, "/")
+		s.Get("/").Response()
 		shutdown(t, b)
-		if got := s.Logs(); !strings.Contains(got, `panic in thread of task index: "on purpose"`) || !strings.Contains(got, "TestB14_PanicIsLogged") {
+		if got := s.Log(); !strings.Contains(got, `panic in thread of task index: "on purpose"`) || !strings.Contains(got, "TestB14_PanicIsLogged") {
 			t.Errorf("ErrorLog = %q, want the panic, the task's name and the stack", got)
 		}
 	})

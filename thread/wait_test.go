@@ -8,12 +8,12 @@ import (
 	"testing"
 	"time"
 
-	"github.com/lastbyte-go/lastbyte/internal/pipenet"
+	"github.com/lastbyte-go/lastbyte/aborttest"
 	"github.com/lastbyte-go/lastbyte/thread"
 )
 
 // inHandler has f run as a handler and gives what it returns.
-func inHandler[T any](t *testing.T, serve func(http.HandlerFunc) *pipenet.Server, f func(context.Context) T) T {
+func inHandler[T any](t *testing.T, serve func(http.HandlerFunc) *aborttest.Client, f func(context.Context) T) T {
 	t.Helper()
 	got := make(chan T, 1)
 	s := serve(func(_ http.ResponseWriter, r *http.Request) { got <- f(r.Context()) })
@@ -34,7 +34,7 @@ func sleeper(d time.Duration, err error) func(context.Context) error {
 }
 
 func TestT5_Kill(t *testing.T) {
-	run(t, func(t *testing.T, serve func(http.HandlerFunc) *pipenet.Server) {
+	run(t, func(t *testing.T, serve func(http.HandlerFunc) *aborttest.Client) {
 		start := time.Now()
 		errs := inHandler(t, serve, func(ctx context.Context) [4]error {
 			killed, _ := thread.Spawn(ctx, sleeper(time.Hour, nil))
@@ -59,7 +59,7 @@ func TestT5_Kill(t *testing.T) {
 
 // Kill says what it wants; when, and how, is the function's to decide.
 func TestT5_KilledThreadTakesItsTime(t *testing.T) {
-	run(t, func(t *testing.T, serve func(http.HandlerFunc) *pipenet.Server) {
+	run(t, func(t *testing.T, serve func(http.HandlerFunc) *aborttest.Client) {
 		mine := errors.New("mine")
 		start := time.Now()
 		err := inHandler(t, serve, func(ctx context.Context) error {
@@ -78,7 +78,7 @@ func TestT5_KilledThreadTakesItsTime(t *testing.T) {
 }
 
 func TestT6_WaitAny(t *testing.T) {
-	run(t, func(t *testing.T, serve func(http.HandlerFunc) *pipenet.Server) {
+	run(t, func(t *testing.T, serve func(http.HandlerFunc) *aborttest.Client) {
 		start := time.Now()
 		inHandler(t, serve, func(ctx context.Context) bool {
 			var threads []*thread.Thread
@@ -104,7 +104,7 @@ func TestT6_WaitAny(t *testing.T) {
 // The end of the waiting context ends the wait; but what has ended before is
 // told all the same.
 func TestT6_WaitingContextEnds(t *testing.T) {
-	run(t, func(t *testing.T, serve func(http.HandlerFunc) *pipenet.Server) {
+	run(t, func(t *testing.T, serve func(http.HandlerFunc) *aborttest.Client) {
 		mine := errors.New("mine")
 		start := time.Now()
 		inHandler(t, serve, func(ctx context.Context) bool {
@@ -128,7 +128,7 @@ func TestT6_WaitingContextEnds(t *testing.T) {
 
 // Wait is for any goroutine, at any time, also after the request.
 func TestT3_WaitAfterTheRequest(t *testing.T) {
-	run(t, func(t *testing.T, serve func(http.HandlerFunc) *pipenet.Server) {
+	run(t, func(t *testing.T, serve func(http.HandlerFunc) *aborttest.Client) {
 		mine := errors.New("mine")
 		th := inHandler(t, serve, func(ctx context.Context) *thread.Thread {
 			th, _ := thread.Spawn(ctx, sleeper(time.Second, mine))

@@ -11,7 +11,7 @@ import (
 	"time"
 
 	"github.com/lastbyte-go/lastbyte/abort"
-	"github.com/lastbyte-go/lastbyte/internal/pipenet"
+	"github.com/lastbyte-go/lastbyte/aborttest"
 	"github.com/lastbyte-go/lastbyte/thread"
 )
 
@@ -19,7 +19,7 @@ import (
 // than 65,536 cases.
 func TestT6_AnyNumber(t *testing.T) {
 	const n = 70_000
-	run(t, func(t *testing.T, serve func(http.HandlerFunc) *pipenet.Server) {
+	run(t, func(t *testing.T, serve func(http.HandlerFunc) *aborttest.Client) {
 		inHandler(t, serve, func(ctx context.Context) bool {
 			start := time.Now()
 			slow, _ := thread.Spawn(ctx, sleeper(time.Hour, nil))
