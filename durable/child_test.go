@@ -169,8 +169,11 @@ func (p *program) insured(w http.ResponseWriter, r *http.Request) error {
 	if err := eof.Send(ctx); err != nil {
 		return err
 	}
+	if r.URL.Query().Has("fail") {
+		return errors.New("the work has failed")
+	}
 	if err := p.note(ctx, n, nil); err != nil {
-		return err
+		return err // River has it when the lease is over
 	}
 	_, err = p.engine.JobDelete(ctx, job.Job.ID)
 	return err

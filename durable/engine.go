@@ -118,7 +118,12 @@ func (e *Engine) prepare(ctx context.Context, b *base, c river.Config) error {
 	if e.Client, err = river.NewClient(b.driver, &c); err != nil {
 		return err
 	}
-	if !b.own && named == "" {
+	if b.own { // whoever leads has died, and would do so for some seconds more
+		p := &riverdriver.LeaderDeleteExpiredParams{Now: new(time.Now().Add(24 * time.Hour)), Schema: c.Schema}
+		if _, err := b.driver.GetExecutor().LeaderDeleteExpired(ctx, p); err != nil {
+			return err
+		}
+	} else if named == "" {
 		return nil
 	}
 	n, err := e.giveBack(ctx, func(job *rivertype.JobRow) bool { return b.own || workedBy(job, named) })
