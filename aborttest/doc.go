@@ -43,7 +43,7 @@
 // [Server] is the same over sockets, for what needs the kernel. A [Recorder] is an
 // httptest.ResponseRecorder whose client can leave.
 //
-// docs/testing.md has recipes, and how another in-memory network tells lastbyte of the
+// docs/testing.md has recipes. docs/aborts.md says how another in-memory network tells lastbyte of the
 // end of its connections.
 //
 // # Limits

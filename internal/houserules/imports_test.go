@@ -18,7 +18,15 @@ var house = slices.Concat([]room{
 	{"example", "abort board eof exitcode middleware thread"},
 	{"example/openresty", "abort eof exitcode middleware"},
 	{"example/plain", "eof"},
-	{"example/programs", ""},
+	{"example/api", "exitcode middleware"},
+	{"example/live", "board middleware"},
+	{"example/order", "eof exitcode middleware"},
+	{"example/proxied", "middleware"},
+	{"example/shutdown", "eof middleware"},
+	{"example/streaming", "eof exitcode middleware"},
+	{"example/timeouts", "exitcode middleware"},
+	{"example/uploads", "exitcode middleware"},
+	{"example/webhook", "eof exitcode middleware"},
 	{"internal/bench/rows", "abort board eof exitcode internal/pipenet middleware thread"}, // and only benchmarks import it
 	{"board", "abort eof internal/request internal/route middleware"},
 	{"middleware", "abort eof exitcode thread " + core},
@@ -112,7 +120,7 @@ func TestImports_Dependencies(t *testing.T) {
 		"testing":                             "aborttest internal/pipenet internal/testkit",
 	}
 	for _, s := range sources(t) {
-		if s.nested || s.test() || s.pkg() == "example" || s.pkg() == "example/openresty" || s.pkg() == "internal/bench/rows" {
+		if s.nested || s.test() || strings.HasPrefix(s.pkg()+"/", "example/") || s.pkg() == "internal/bench/rows" {
 			continue
 		}
 		for _, p := range s.imports() {

@@ -31,7 +31,7 @@ func TestLinks_TargetsExist(t *testing.T) {
 		if err != nil {
 			return err
 		}
-		for _, m := range link.FindAllStringSubmatch(string(text), -1) {
+		for _, m := range link.FindAllStringSubmatch(withoutCode(string(text)), -1) {
 			if strings.Contains(m[1], "://") {
 				continue
 			}

@@ -7,7 +7,7 @@ import (
 )
 
 // teller is a connection that knows itself how the other end has left: one that is
-// made of memory, and has no socket that could be asked. docs/testing.md tells how to
+// made of memory, and has no socket that could be asked. docs/aborts.md tells how to
 // write one. The two methods together are no accident, and they are asked only where
 // no socket was found, so that no wrapper of a socket speaks for the kernel.
 type teller interface {

@@ -6,7 +6,7 @@ import (
 )
 
 // Teller is a Conn that says how its other end has left, as a socket does when the
-// kernel is asked. lastbyte takes its word, see docs/testing.md; of a bare Conn it
+// kernel is asked. lastbyte takes its word, see docs/aborts.md; of a bare Conn it
 // knows nothing, as of a net.Pipe.
 type Teller struct{ *Conn }
 

@@ -1,65 +1,16 @@
-package programs_test
+package main
 
 import (
-	"bufio"
 	"context"
 	"fmt"
-	"log/slog"
 	"net/http"
 	"strings"
-	"sync/atomic"
 	"testing"
 	"time"
 
 	"github.com/lastbyte-go/lastbyte/aborttest"
-	"github.com/lastbyte-go/lastbyte/eof"
 	"github.com/lastbyte-go/lastbyte/exitcode"
-	"github.com/lastbyte-go/lastbyte/middleware"
 )
-
-// proxy passes the events of a language model on to a reader, and bills those that
-// were sent, however the response has ended.
-type proxy struct {
-	client *http.Client
-	model  string
-	bill   func(ctx context.Context, tokens int64)
-}
-
-func (p *proxy) chat(w http.ResponseWriter, r *http.Request) error {
-	ctx := r.Context()
-	var tokens atomic.Int64
-	err := eof.Defer(ctx, func(ctx context.Context) { p.bill(ctx, tokens.Load()) })
-	if err != nil { // without a bill there are no tokens
-		return &exitcode.ExitError{Code: http.StatusServiceUnavailable, Detail: "Try again.", Err: err}
-	}
-	req, err := http.NewRequestWithContext(ctx, "GET", p.model, nil)
-	if err != nil {
-		return err
-	}
-	res, err := p.client.Do(req)
-	if err != nil {
-		return &exitcode.ExitError{Code: http.StatusBadGateway, Detail: "The model does not answer.", Err: err}
-	}
-	defer func() { _ = res.Body.Close() }()
-	w.Header().Set("Content-Type", "text/event-stream")
-	out, events := http.NewResponseController(w), bufio.NewScanner(res.Body)
-	for events.Scan() {
-		if events.Text() == "" {
-			continue
-		}
-		if _, err := fmt.Fprintf(w, "%s\n\n", events.Text()); err != nil {
-			return err
-		}
-		if err := out.Flush(); err != nil {
-			return err
-		}
-		middleware.SetAttrs(ctx, slog.Int64("tokens", tokens.Add(1)))
-	}
-	if err := events.Err(); err != nil { // what was broken off must not look complete
-		return &exitcode.ExitError{Code: exitcode.Error, Err: err}
-	}
-	return nil
-}
 
 // model says a token each second: as many as length, and then fails if it is broken.
 type model struct {

@@ -1,10 +1,8 @@
-package thirdparty_test
+package main
 
 import (
 	"context"
 	"errors"
-	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -13,93 +11,11 @@ import (
 	"testing/synctest"
 	"time"
 
-	"github.com/gin-gonic/gin"
-	"github.com/labstack/echo/v4"
-
 	"github.com/lastbyte-go/lastbyte/abort"
 	"github.com/lastbyte-go/lastbyte/aborttest"
-	"github.com/lastbyte-go/lastbyte/eof"
 	"github.com/lastbyte-go/lastbyte/exitcode"
 	"github.com/lastbyte-go/lastbyte/middleware"
 )
-
-// store is what the services below work with.
-type store struct {
-	query func(ctx context.Context) (string, error)    // takes a minute, or as long as ctx lives
-	index func(ctx context.Context, name string) error // the same
-}
-
-// newService is a service as a user of gin or echo writes it: GET /report stops when its
-// client leaves, POST /tasks/:name responds, and works on. Errors end requests by
-// lastbyte's rule, and lastbyte knows the framework's routes.
-type newService func(store) http.Handler
-
-func ginService(s store) http.Handler {
-	e := gin.New()
-	e.Use(gin.RecoveryWithWriter(io.Discard), func(c *gin.Context) {
-		c.Request.Pattern = c.FullPath()
-		c.Next()
-		if err := c.Errors.Last(); err != nil {
-			_ = exitcode.ExitWith(c.Request.Context(), err.Err)
-		}
-	})
-	e.GET("/report", func(c *gin.Context) {
-		text, err := s.query(c.Request.Context())
-		if err != nil {
-			_ = c.Error(err)
-			return
-		}
-		c.String(http.StatusOK, text)
-	})
-	e.POST("/tasks/:name", func(c *gin.Context) {
-		c.String(http.StatusAccepted, "got the task!")
-		err := eof.Send(c.Request.Context())
-		if err == nil {
-			err = s.index(c.Request.Context(), c.Param("name"))
-		}
-		if err != nil {
-			_ = c.Error(fmt.Errorf("index of %s: %w", c.Param("name"), err))
-		}
-	})
-	return e
-}
-
-func echoService(s store) http.Handler {
-	e := echo.New()
-	e.HTTPErrorHandler = func(err error, c echo.Context) {
-		if he, ok := errors.AsType[*echo.HTTPError](err); ok { // echo's own: 404, 405 and the like
-			err = &exitcode.ExitError{Code: exitcode.Code(he.Code), Err: err}
-		}
-		_ = exitcode.ExitWith(c.Request().Context(), err)
-	}
-	e.Use(func(next echo.HandlerFunc) echo.HandlerFunc {
-		return func(c echo.Context) error {
-			c.Request().Pattern = c.Path()
-			return next(c)
-		}
-	})
-	e.GET("/report", func(c echo.Context) error {
-		text, err := s.query(c.Request().Context())
-		if err != nil {
-			return err
-		}
-		return c.String(http.StatusOK, text)
-	})
-	e.POST("/tasks/:name", func(c echo.Context) error {
-		err := c.String(http.StatusAccepted, "got the task!")
-		if err == nil {
-			err = eof.Send(c.Request().Context())
-		}
-		if err == nil {
-			err = s.index(c.Request().Context(), c.Param("name"))
-		}
-		if err != nil {
-			return fmt.Errorf("index of %s: %w", c.Param("name"), err)
-		}
-		return nil
-	})
-	return e
-}
 
 // service is one at work in a bubble, and what its store was told.
 type service struct {
@@ -153,7 +69,7 @@ func eachService(t *testing.T, grace time.Duration, body func(t *testing.T, s *s
 						ended <- life.Serve(ctx, srv, ln)
 						return nil
 					}
-					// Around the engine, see docs/background.md.
+					// Around the engine, see docs/frameworks.md.
 					s.Client = aborttest.Start(t, aborttest.Options{Protocols: []aborttest.Protocol{p}, Lifecycle: life, Serve: serve}, life.Detach(h))
 					body(t, s)
 				})

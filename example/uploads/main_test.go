@@ -1,84 +1,15 @@
-package programs_test
+package main
 
 import (
-	"encoding/json"
-	"errors"
-	"fmt"
-	"io"
-	"log/slog"
 	"net/http"
 	"os"
-	"path/filepath"
 	"strings"
 	"testing"
 	"testing/synctest"
 
 	"github.com/lastbyte-go/lastbyte/aborttest"
-	"github.com/lastbyte-go/lastbyte/exitcode"
 	"github.com/lastbyte-go/lastbyte/middleware"
 )
-
-const largest = 4 << 20 // bytes of an upload
-
-// uploads keeps files in a directory, and says how far those are that still arrive.
-type uploads struct {
-	dir  string
-	life *middleware.Lifecycle
-}
-
-func (u *uploads) handler() http.Handler {
-	mux := http.NewServeMux()
-	mux.Handle("PUT /files/{name}", exitcode.Handler(u.put))
-	mux.Handle("GET /progress", exitcode.Handler(u.progress))
-	return mux
-}
-
-func (u *uploads) put(w http.ResponseWriter, r *http.Request) error {
-	part, err := os.CreateTemp(u.dir, "part-")
-	if err != nil {
-		return err
-	}
-	defer func() { _ = os.Remove(part.Name()) }() // half a file is no file
-	received := progress{r, 0}
-	_, err = io.Copy(io.MultiWriter(part, &received), http.MaxBytesReader(w, r.Body, largest))
-	err = errors.Join(err, part.Close())
-	if _, large := errors.AsType[*http.MaxBytesError](err); large {
-		return &exitcode.ExitError{Code: http.StatusRequestEntityTooLarge, Detail: fmt.Sprintf("At most %d bytes.", largest)}
-	}
-	if err != nil {
-		return err
-	}
-	if err := os.Rename(part.Name(), filepath.Join(u.dir, filepath.Base(r.PathValue("name")))); err != nil {
-		return err
-	}
-	w.WriteHeader(http.StatusCreated)
-	return nil
-}
-
-// progress counts what is written to it, for whoever asks and for the log.
-type progress struct {
-	r     *http.Request
-	bytes int64
-}
-
-func (p *progress) Write(b []byte) (int, error) {
-	p.bytes += int64(len(b))
-	middleware.SetAttrs(p.r.Context(), slog.Int64("received", p.bytes))
-	return len(b), nil
-}
-
-func (u *uploads) progress(w http.ResponseWriter, r *http.Request) error {
-	files := map[string]int64{}
-	for q := range u.life.Requests() {
-		for _, a := range q.Outcome.Attrs {
-			if a.Key == "received" {
-				files[filepath.Base(q.Path)] = a.Value.Int64()
-			}
-		}
-	}
-	w.Header().Set("Content-Type", "application/json")
-	return json.NewEncoder(w).Encode(files)
-}
 
 // eachUpload runs body inside of Handler and of Detach. files lists the directory.
 func eachUpload(t *testing.T, body func(t *testing.T, c *aborttest.Client, files func() []string)) {

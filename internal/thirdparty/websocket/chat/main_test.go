@@ -1,83 +1,21 @@
-package thirdparty_test
+package main
 
 import (
 	"context"
 	"fmt"
 	"net"
 	"net/http"
-	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
 
-	coder "github.com/coder/websocket"
-
-	"github.com/lastbyte-go/lastbyte/abort"
+	"github.com/coder/websocket"
 	"github.com/lastbyte-go/lastbyte/aborttest"
-	"github.com/lastbyte-go/lastbyte/eof"
 	"github.com/lastbyte-go/lastbyte/middleware"
 )
 
-// chat is a room, as a user of lastbyte and coder/websocket writes one: everybody hears
-// what the others say, who has left and how, and is told when the server shuts down.
-type chat struct {
-	mu      sync.Mutex
-	members map[*coder.Conn]bool
-}
-
-func (c *chat) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	ctx, name := r.Context(), r.URL.Query().Get("name")
-	conn, err := coder.Accept(w, r, nil)
-	if err != nil {
-		return // Accept has answered
-	}
-	defer func() { _ = conn.CloseNow() }()
-	stop := eof.OnDrain(ctx, func(context.Context) { _ = conn.Close(coder.StatusGoingAway, "") })
-	defer stop()
-	c.set(conn, true)
-	for {
-		_, text, err := conn.Read(ctx)
-		if err != nil {
-			c.set(conn, false)
-			how := "left"
-			if e, ok := abort.Cause(ctx); ok {
-				how = "was lost: " + string(e.Reason)
-			}
-			// Not with the request's context, which has ended if the client has left.
-			c.say(context.WithoutCancel(ctx), conn, name+" "+how)
-			return
-		}
-		c.say(ctx, conn, name+": "+string(text))
-	}
-}
-
-func (c *chat) set(conn *coder.Conn, here bool) {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if here {
-		c.members[conn] = true
-	} else {
-		delete(c.members, conn)
-	}
-}
-
-// say tells everybody but from. A member that cannot be written to has its own end.
-func (c *chat) say(ctx context.Context, from *coder.Conn, text string) {
-	c.mu.Lock()
-	var others []*coder.Conn
-	for m := range c.members {
-		if m != from {
-			others = append(others, m)
-		}
-	}
-	c.mu.Unlock()
-	for _, m := range others {
-		_ = m.Write(ctx, coder.MessageText, []byte(text))
-	}
-}
-
 // visitor is a member's end.
-type visitor struct{ *coder.Conn }
+type visitor struct{ *websocket.Conn }
 
 func (v visitor) hears(t *testing.T, want string) {
 	t.Helper()
@@ -96,9 +34,9 @@ func inChat(t *testing.T, body func(t *testing.T, c *aborttest.Client, ann, bob 
 		c := aborttest.Start(t, aborttest.Options{Lifecycle: life, Serve: func(srv *http.Server, ln net.Listener) error {
 			ended <- life.Serve(ctx, srv, ln)
 			return nil
-		}}, life.Handler(&chat{members: map[*coder.Conn]bool{}}))
+		}}, life.Handler(&chat{members: map[*websocket.Conn]bool{}}))
 		visit := func(name string) visitor {
-			v, _, err := coder.Dial(t.Context(), c.URL()+"/?name="+name, &coder.DialOptions{HTTPClient: c.HTTP()})
+			v, _, err := websocket.Dial(t.Context(), c.URL()+"/?name="+name, &websocket.DialOptions{HTTPClient: c.HTTP()})
 			if err != nil {
 				t.Fatalf("Dial = %v, want a WebSocket", err)
 			}
@@ -114,7 +52,7 @@ func inChat(t *testing.T, body func(t *testing.T, c *aborttest.Client, ann, bob 
 func TestChat_MemberIsLost(t *testing.T) {
 	t.Parallel()
 	inChat(t, func(t *testing.T, c *aborttest.Client, ann, bob visitor, _ func() error) {
-		if err := ann.Write(t.Context(), coder.MessageText, []byte("hello")); err != nil {
+		if err := ann.Write(t.Context(), websocket.MessageText, []byte("hello")); err != nil {
 			t.Error(err)
 		}
 		bob.hears(t, "ann: hello")
@@ -130,7 +68,7 @@ func TestChat_MemberIsLost(t *testing.T) {
 func TestChat_MemberLeaves(t *testing.T) {
 	t.Parallel()
 	inChat(t, func(t *testing.T, c *aborttest.Client, ann, bob visitor, _ func() error) {
-		if err := ann.Close(coder.StatusNormalClosure, ""); err != nil {
+		if err := ann.Close(websocket.StatusNormalClosure, ""); err != nil {
 			t.Errorf("Close() = %v, want nil", err)
 		}
 		bob.hears(t, "ann left")
@@ -151,7 +89,7 @@ func TestChat_Shutdown(t *testing.T) {
 				for err == nil { // the other one may be seen leaving first
 					_, _, err = v.Read(t.Context())
 				}
-				met <- fmt.Sprint(coder.CloseStatus(err))
+				met <- fmt.Sprint(websocket.CloseStatus(err))
 			}()
 		}
 		synctest.Wait()

@@ -1,14 +1,8 @@
-package programs_test
+package main
 
 import (
 	"context"
-	"crypto/hmac"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"errors"
-	"fmt"
-	"io"
 	"log/slog"
 	"net"
 	"net/http"
@@ -18,54 +12,9 @@ import (
 	"time"
 
 	"github.com/lastbyte-go/lastbyte/aborttest"
-	"github.com/lastbyte-go/lastbyte/eof"
 	"github.com/lastbyte-go/lastbyte/exitcode"
 	"github.com/lastbyte-go/lastbyte/middleware"
 )
-
-// webhook answers a sender that will not wait, and works on: it delivers the event, and
-// tries again for as long as the server runs.
-type webhook struct {
-	secret  string
-	deliver func(context.Context, event) error
-}
-
-type event struct{ Name string }
-
-func (h *webhook) receive(w http.ResponseWriter, r *http.Request) error {
-	ctx := r.Context()
-	body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, 1<<20))
-	if err != nil {
-		return err
-	}
-	if !hmac.Equal([]byte(sign(h.secret, body)), []byte(r.Header.Get("Signature"))) {
-		return exitcode.Code(http.StatusUnauthorized).Err()
-	}
-	var e event
-	if err := json.Unmarshal(body, &e); err != nil {
-		return &exitcode.ExitError{Code: http.StatusBadRequest, Detail: "The event is not JSON.", Err: err}
-	}
-	w.WriteHeader(http.StatusAccepted)
-	if err := eof.Send(ctx); err != nil {
-		return err // the sender does not know that we have it, and sends it again
-	}
-	for wait := time.Minute; ; wait *= 2 {
-		if err = h.deliver(ctx, e); err == nil {
-			return nil
-		}
-		select {
-		case <-time.After(wait):
-		case <-ctx.Done():
-			return fmt.Errorf("%s was not delivered: %w", e.Name, errors.Join(err, context.Cause(ctx)))
-		}
-	}
-}
-
-func sign(secret string, body []byte) string {
-	mac := hmac.New(sha256.New, []byte(secret))
-	mac.Write(body)
-	return hex.EncodeToString(mac.Sum(nil))
-}
 
 // hooked is a webhook at work in a bubble, whose deliveries fail so many times.
 type hooked struct {

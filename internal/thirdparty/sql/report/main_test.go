@@ -1,56 +1,22 @@
-package thirdparty_test
+package main
 
 import (
 	"context"
 	"database/sql"
+	"database/sql/driver"
 	"errors"
-	"fmt"
 	"log/slog"
-	"net/http"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"testing"
 
 	"github.com/lastbyte-go/lastbyte/abort"
 	"github.com/lastbyte-go/lastbyte/aborttest"
 	"github.com/lastbyte-go/lastbyte/exitcode"
 	"github.com/lastbyte-go/lastbyte/middleware"
+	"modernc.org/sqlite"
 )
-
-// reports makes reports of sales, as a user of lastbyte and database/sql writes it: each
-// sale is in one report. A client that leaves during the query costs nothing. Once the
-// report is being archived, it is kept whatever the client does.
-type reports struct {
-	db      *sql.DB
-	sum     string // the query
-	archive func(ctx context.Context, report string) error
-}
-
-func (rs *reports) create(w http.ResponseWriter, r *http.Request) error {
-	ctx := r.Context()
-	kept := abort.Shield(ctx)
-	tx, err := rs.db.BeginTx(kept, nil)
-	if err != nil {
-		return fmt.Errorf("begin: %w", err)
-	}
-	defer func() { _ = tx.Rollback() }() // after Commit it does nothing
-	if _, err := tx.ExecContext(ctx, "UPDATE sales SET reported = 1"); err != nil {
-		return fmt.Errorf("mark the sales: %w", err)
-	}
-	var sum int64
-	if err := tx.QueryRowContext(ctx, rs.sum).Scan(&sum); err != nil {
-		return fmt.Errorf("sum of the sales: %w", err)
-	}
-	report := fmt.Sprintf("%d sold\n", sum)
-	if err := rs.archive(kept, report); err != nil {
-		return fmt.Errorf("archive: %w", err)
-	}
-	if err := tx.Commit(); err != nil {
-		return fmt.Errorf("commit: %w", err)
-	}
-	_, err = fmt.Fprint(w, report)
-	return err
-}
 
 // made is a call of create. reported is how many sales are in a report in the end.
 type made struct {
@@ -92,10 +58,24 @@ func makeReport(t *testing.T, detach bool, rs *reports, body func(call *aborttes
 }
 
 func eachReport(t *testing.T, body func(t *testing.T, detach bool)) {
-	for _, w := range wraps {
-		t.Run(w.name, func(t *testing.T) { body(t, w.detach) })
-	}
+	t.Run("Handler", func(t *testing.T) { body(t, false) })
+	t.Run("Detach", func(t *testing.T) { body(t, true) })
 }
+
+// firstRow is closed at the first row of endless.
+var firstRow atomic.Pointer[chan struct{}]
+
+func init() {
+	sqlite.MustRegisterScalarFunction("row", 1, func(_ *sqlite.FunctionContext, args []driver.Value) (driver.Value, error) {
+		if began := firstRow.Swap(nil); began != nil {
+			close(*began)
+		}
+		return args[0], nil
+	})
+}
+
+// endless never ends by itself.
+const endless = `WITH RECURSIVE n(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM n) SELECT sum(row(x)) FROM n`
 
 const sumOfSales = "SELECT sum(n) FROM sales"
 
@@ -111,10 +91,10 @@ func TestReport_Whole(t *testing.T) {
 // The query is interrupted, all is as before, and nothing of it is an error.
 func TestReport_ClientLeavesDuringTheQuery(t *testing.T) {
 	eachReport(t, func(t *testing.T, detach bool) {
-		k := &work{begun: make(chan struct{})}
-		current.Store(k)
+		began := make(chan struct{})
+		firstRow.Store(&began)
 		m := makeReport(t, detach, &reports{sum: endless}, func(call *aborttest.Call) {
-			<-k.begun
+			<-began
 			call.Leave(aborttest.Close)
 		})
 		if o := m.call.Outcome(); o.Status != 499 || o.Abort == nil || m.reported != 0 {
