@@ -21,6 +21,7 @@ type logger struct {
 	zerolog zerolog.Logger
 	slog    *slog.Logger // nil: zerolog
 	silent  bool         // nobody would read it
+	json    bool         // zerolog writes JSON
 }
 
 func newLogger(o Options) logger {
@@ -28,7 +29,7 @@ func newLogger(o Options) logger {
 	if o.Slog != nil && !none {
 		panic("middleware.New: one logger, got both Logger and Slog")
 	}
-	return logger{zerolog: o.Logger, slog: o.Slog, silent: none && o.Slog == nil}
+	return logger{zerolog: o.Logger, slog: o.Slog, silent: none && o.Slog == nil, json: writesJSON()}
 }
 
 // line is a line of the log: its fields are listed here, whichever logger writes
@@ -72,6 +73,12 @@ func (l *line) append(attrs []slog.Attr) []slog.Attr {
 	return attrs
 }
 
+// addTo adds the fields to e.
+func (l *line) addTo(e *zerolog.Event) {
+	var room [maxFields]slog.Attr
+	addFields(e, l.append(room[:0]))
+}
+
 // write writes l, with the values of ctx for the handler of a slog.Logger.
 func (w *logger) write(ctx context.Context, l *line) {
 	if w.slog != nil {
@@ -85,8 +92,9 @@ func (w *logger) write(ctx context.Context, l *line) {
 	if e == nil {
 		return // of no interest at this level
 	}
-	var room [maxFields]slog.Attr
-	addFields(e, l.append(room[:0]))
+	if !w.json || !addResponse(e, l) {
+		l.addTo(e)
+	}
 	if l.stack != nil {
 		e.Bytes("stack", l.stack)
 	}

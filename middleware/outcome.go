@@ -65,9 +65,13 @@ func (o *Outcome) level() slog.Level {
 
 // append appends o's fields to attrs, under the names of the log line.
 func (o *Outcome) append(attrs []slog.Attr) []slog.Attr {
-	attrs = append(attrs,
+	return o.appendRare(append(attrs,
 		slog.Int("status", o.Status), slog.Int("sent", o.Sent),
-		slog.Int64("size", o.Bytes), slog.Float64("duration_ms", ms(o.Duration)))
+		slog.Int64("size", o.Bytes), slog.Float64("duration_ms", ms(o.Duration))))
+}
+
+// appendRare appends the fields that not every line has.
+func (o *Outcome) appendRare(attrs []slog.Attr) []slog.Attr {
 	if o.Exited {
 		attrs = append(attrs, slog.Int("exit", int(o.Exit)))
 	}
