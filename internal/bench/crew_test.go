@@ -3,6 +3,7 @@ package bench_test
 import (
 	"context"
 	"net/http"
+	"net/http/httptest"
 	"sync"
 	"testing"
 
@@ -23,7 +24,7 @@ func within(tb testing.TB, o eof.Options, f func(ctx context.Context, b *eof.Bac
 	}
 	ctx, cancel := context.WithCancel(tb.Context())
 	defer cancel()
-	h.ServeHTTP(&sink{header: make(http.Header)}, req.WithContext(ctx))
+	h.ServeHTTP(httptest.NewRecorder(), req.WithContext(ctx))
 	if err := life.Shutdown(tb.Context()); err != nil {
 		tb.Error(err)
 	}
