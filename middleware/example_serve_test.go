@@ -68,7 +68,7 @@ func ExampleLifecycle_Serve() {
 }
 
 func ExampleLifecycle_ListenAndServe() {
-	life := middleware.New(middleware.Options{Slog: slog.Default(), Lag: 5 * time.Second})
+	life := middleware.New(middleware.Options{})
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /ready", life.Ready)
 	mux.Handle("GET /report", life.Handler(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
@@ -76,11 +76,10 @@ func ExampleLifecycle_ListenAndServe() {
 	})))
 
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second signal ends the process at once
-	if err := life.ListenAndServe(ctx, &http.Server{Addr: ":8080", Handler: mux}); err != nil {
-		slog.Error("the drain gave something up", "error", err)
-		os.Exit(1)
-	}
+	context.AfterFunc(ctx, stop)              // a second signal ends the process at once
+	time.AfterFunc(10*time.Millisecond, stop) // stands for a signal
+	fmt.Println("nothing was given up:", life.ListenAndServe(ctx, &http.Server{Addr: "127.0.0.1:0", Handler: mux}) == nil)
+	// Output: nothing was given up: true
 }
 
 func ExampleLifecycle_Ready() {

@@ -93,7 +93,7 @@ var parsed = sync.OnceValues(func() (all []*source, err error) {
 		if err != nil {
 			return err
 		}
-		syntax, err := parser.ParseFile(positions, file, text, parser.SkipObjectResolution)
+		syntax, err := parser.ParseFile(positions, file, text, parser.ParseComments|parser.SkipObjectResolution)
 		if err != nil {
 			return err
 		}
