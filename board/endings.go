@@ -49,13 +49,15 @@ type ending struct {
 type gate struct{ word atomic.Uint64 } // the slot, and 16 bits with how many it has let through
 
 const (
-	slot    = 1 << 26 // nanoseconds, a fifteenth of a second
+	slot    = 1 << 28 // nanoseconds, about a quarter of a second
 	perSlot = 256
 )
 
-// pass reports whether the ending at that time after the board's beginning is let through.
+// pass reports whether the ending at that time is let through. The beginning of the clock is
+// the same for all calls.
 func (g *gate) pass(at time.Duration) bool {
-	now := uint64(max(at, 0)) / slot
+	const zero = 1 << 62 // so that times before the beginning are numbers, too
+	now := uint64(max(at, -zero)+zero) / slot
 	for {
 		w := g.word.Load()
 		next := w + 1
@@ -70,23 +72,23 @@ func (g *gate) pass(at time.Duration) bool {
 	}
 }
 
-func (b *board) onEnd(r *http.Request, o middleware.Outcome) {
-	k := kind(o.Ending())
+// want counts an ending, and reports whether it is kept.
+func (b *board) want(by middleware.Ending, at time.Duration) bool {
+	k := kind(by)
 	if k != handler { // Lifecycle.Stats counts all together
 		b.counts[k].Add(1)
 	}
-	if b.gates[k].pass(o.Start.Sub(b.began) + o.Duration) {
-		b.keepRequest(k, r, &o)
-	}
+	return b.gates[k].pass(at)
 }
 
-func (b *board) keepRequest(k kind, r *http.Request, o *middleware.Outcome) {
+// onEnd keeps an ending.
+func (b *board) onEnd(r *http.Request, o middleware.Outcome) {
 	ctx := r.Context()
 	e := &ending{
-		kind: k, at: o.Start.Add(o.Duration), took: o.Duration,
+		kind: kind(o.Ending()), at: o.Start.Add(o.Duration), took: o.Duration,
 		method: short(r.Method, 16), path: short(r.URL.Path, 256), route: short(route.Known(ctx, r.Pattern), 128),
 		proto: short(r.Proto, 16), client: short(r.RemoteAddr, 64),
-		out: *o,
+		out: o,
 	}
 	if req, ok := request.From(ctx); ok { // not from r.Header: a detached handler may be writing to it
 		e.requestID = short(req.ID(ctx), 64)

@@ -119,7 +119,7 @@ func New(life *middleware.Lifecycle, o Options) *Collector {
 	for i, name := range names {
 		c.endings[i] = c.ended.WithLabelValues(name.String())
 	}
-	c.stop = life.Observe(middleware.Observer{OnEnd: c.onEnd, OnDone: c.onDone, OnTask: c.onTask})
+	c.stop = life.Observe(middleware.Observer{Want: c.want, OnEnd: c.onEnd, OnDone: c.onDone, OnTask: c.onTask})
 	return c
 }
 
@@ -143,8 +143,14 @@ func seconds(buckets []time.Duration) (bounds []float64) {
 // unregister the Collector as well. Close may be called twice.
 func (c *Collector) Close() { c.stop() }
 
+// want counts an ending, before onEnd counts what else there is; see Collect. Whatever
+// has an exit or an abort is not the handler's.
+func (c *Collector) want(by middleware.Ending, _ time.Duration) bool {
+	c.endings[by].Inc()
+	return by != middleware.ByHandler
+}
+
 func (c *Collector) onEnd(r *http.Request, o middleware.Outcome) {
-	c.endings[o.Ending()].Inc() // before what follows, see Collect
 	if o.Abort == nil && !o.Exited {
 		return
 	}

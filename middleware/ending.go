@@ -3,6 +3,7 @@ package middleware
 import (
 	"net/http"
 
+	"github.com/lastbyte-go/lastbyte/internal/request"
 	"github.com/lastbyte-go/lastbyte/internal/route"
 )
 
@@ -40,14 +41,18 @@ func (e Ending) String() string {
 // Ending returns who brought the end of the response about. It is for the Outcome of
 // OnEnd and OnDone; that of a request at work says who did so far.
 func (o Outcome) Ending() Ending {
+	return endingOf(o.Panicked, o.EOF > 0, o.Abort != nil, o.Exited)
+}
+
+func endingOf(panicked, sent, aborted, exited bool) Ending {
 	switch {
-	case o.Panicked:
+	case panicked:
 		return ByPanic
-	case o.EOF > 0:
+	case sent:
 		return BySend
-	case o.Abort != nil:
+	case aborted:
 		return ByClient
-	case o.Exited:
+	case exited:
 		return ByExit
 	}
 	return ByHandler
@@ -58,3 +63,31 @@ func (o Outcome) Ending() Ending {
 // none. A program has only so many of them, whatever its clients ask for, so it suits
 // as a label of metrics and as a name of spans. It is the route of the log line.
 func Route(r *http.Request) string { return route.Known(r.Context(), r.Pattern) }
+
+// tellEnd tells all of them, in order, each whatever the others do. inside is the request
+// for all of them, nil before one has wanted it.
+func (l *Lifecycle) tellEnd(all []*Observer, r *request.Request, end *request.Outcome, inside **http.Request) {
+	switch len(all) {
+	case 0:
+	case 1:
+		l.tellEndTo(all[0], r, end, inside)
+	default:
+		defer l.tellEnd(all[1:], r, end, inside)
+		l.tellEndTo(all[0], r, end, inside)
+	}
+}
+
+func (l *Lifecycle) tellEndTo(one *Observer, r *request.Request, end *request.Outcome, inside **http.Request) {
+	if one.OnEnd == nil {
+		return
+	}
+	if one.Want != nil && !one.Want(endingOf(end.Panicked, end.EOF > 0, end.Abort != nil, end.Exit != nil), end.Ended()) {
+		return
+	}
+	if *inside == nil {
+		*inside = r.Inside()
+	}
+	out := known(end)
+	out.Start = l.observers.clock.Start(end)
+	one.OnEnd(*inside, out)
+}

@@ -4,7 +4,9 @@ import (
 	"fmt"
 	"net/http"
 	"net/http/httptest"
+	"slices"
 	"testing"
+	"time"
 
 	"github.com/lastbyte-go/lastbyte/abort"
 	"github.com/lastbyte-go/lastbyte/exitcode"
@@ -59,6 +61,47 @@ func TestRoute_OfObserver(t *testing.T) {
 			if got := <-routes; got != want {
 				t.Errorf("Route() of %s = %q, want %q", path, got, want)
 			}
+		}
+	})
+}
+
+// An observer that wants some endings only is asked about each, and told of those alone.
+// Others are told of all.
+func TestObserver_Want(t *testing.T) {
+	each(t, func(t *testing.T, p pipenet.Proto, m mount) {
+		life := newLife(t, middleware.Options{})
+		var asked []middleware.Ending
+		var times []time.Duration
+		var some, all []string
+		life.Observe(middleware.Observer{
+			Want: func(by middleware.Ending, at time.Duration) bool {
+				asked, times = append(asked, by), append(times, at)
+				return by == middleware.ByExit
+			},
+			OnEnd: func(r *http.Request, o middleware.Outcome) { some = append(some, r.URL.Path) },
+		})
+		life.Observe(middleware.Observer{OnEnd: func(r *http.Request, o middleware.Outcome) { all = append(all, r.URL.Path) }})
+		s := pipenet.Start(t, p, m.wrap(life, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/exit" {
+				_ = exitcode.Exit(r.Context(), http.StatusNotFound)
+			}
+		})), life.Attach)
+		for _, path := range []string{"/", "/exit", "/again"} {
+			res, err := s.Get(path)
+			if err != nil {
+				t.Fatal(err)
+			}
+			res.Body.Close()
+			time.Sleep(time.Second)
+		}
+		if want := []middleware.Ending{middleware.ByHandler, middleware.ByExit, middleware.ByHandler}; !slices.Equal(asked, want) {
+			t.Errorf("asked about %v, want %v", asked, want)
+		}
+		if len(times) != 3 || times[1]-times[0] != time.Second || times[2]-times[1] != time.Second {
+			t.Errorf("asked at %v, want a second between them", times)
+		}
+		if !slices.Equal(some, []string{"/exit"}) || !slices.Equal(all, []string{"/", "/exit", "/again"}) {
+			t.Errorf("told of %q and %q, want the exit, and all", some, all)
 		}
 	})
 }

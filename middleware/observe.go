@@ -26,6 +26,13 @@ type Observer struct {
 	// same URL, Header and Body: do not look at what handlers of yours change.
 	OnEnd func(*http.Request, Outcome)
 
+	// Want is asked at the end of each response whether OnEnd is to be called, on the
+	// same goroutine. It is for observers that look at some endings only, and costs a
+	// third of an OnEnd. at is the time of the end on a monotonic clock, to tell how long
+	// after others it came; it is no date. nil means that all endings are wanted. A panic
+	// of it is one of the handler's.
+	Want func(by Ending, at time.Duration) bool
+
 	// OnDone is called when a handler that outlived its response has ended, on the
 	// handler's goroutine; with Outcome.Worked. Tasks are not waited for. It comes
 	// after OnEnd unless the work was as quick as the end of the response. A panic of
@@ -119,32 +126,13 @@ func (o *observer) End(r *request.Request, end request.Outcome, last bool) {
 	l.count(end)
 	defer l.endings.broadcast()
 	came := l.ended(r, last)
-	all := l.observers.list()
+	var inside *http.Request // is made for the first who wants it
 	if l.log.silent {
-		l.tellEnd(all, r, &end)
+		l.tellEnd(l.observers.list(), r, &end, &inside)
 		return
 	}
-	defer l.tellEnd(all, r, &end) // deferred: whatever the logger does
+	defer l.tellEnd(l.observers.list(), r, &end, &inside) // deferred: whatever the logger does
 	guarded("the logger", func() { l.requestLine(r, end, came) })
-}
-
-// tellEnd tells all of them, in order, each whatever the others do.
-func (l *Lifecycle) tellEnd(all []*Observer, r *request.Request, end *request.Outcome) {
-	if len(all) == 0 {
-		return
-	}
-	out := known(end)
-	out.Start = l.observers.clock.Start(end)
-	onEnd(all, r.Inside(), &out)
-}
-
-func onEnd(all []*Observer, inside *http.Request, out *Outcome) {
-	if len(all) > 1 {
-		defer onEnd(all[1:], inside, out)
-	}
-	if f := all[0].OnEnd; f != nil {
-		f(inside, *out)
-	}
 }
 
 func (l *Lifecycle) requestLine(r *request.Request, end request.Outcome, came facts) {

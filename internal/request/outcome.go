@@ -29,6 +29,9 @@ type Outcome struct {
 // Start is when the outermost middleware got the request.
 func (o Outcome) Start() time.Time { return date(o.start) }
 
+// Ended is when the response ended, on this package's clock.
+func (o *Outcome) Ended() time.Duration { return o.start + o.Duration }
+
 // A Clock dates outcomes. To look at the system's clock for each of them would cost more
 // than all else that is done for an observer.
 type Clock struct{ seen atomic.Pointer[sighting] }
@@ -43,7 +46,7 @@ type sighting struct {
 // clock that was set in between within a second.
 func (c *Clock) Start(o *Outcome) time.Time {
 	s := c.seen.Load()
-	if ended := o.start + o.Duration; s == nil || ended < s.here || ended-s.here >= time.Second {
+	if ended := o.Ended(); s == nil || ended < s.here || ended-s.here >= time.Second {
 		at := time.Now()
 		s = &sighting{at, at.Sub(epoch)}
 		c.seen.Store(s)
