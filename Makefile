@@ -46,7 +46,7 @@ bench: ## the benchmarks into bench.txt, compared with OLD=file if given
 bench-abort: ; $(GO) test -run '^$$' -bench Abort_ -benchtime 2000x ./abort && LASTBYTE_ABORT=1 $(GO) test -count=1 -v -run 'Storm|MemoryPer' ./abort ## how soon an abort is known, and what it costs
 # With ARGS=-keep the next four keep their numbers for bench-document.
 PEERS = cd internal/bench/peers && $(GO) run .
-bench-peers: ; $(PEERS) handlers $(ARGS) ## every row beside the middlewares of others, without a server
+bench-peers: ; $(PEERS) peers $(ARGS) ## every row beside the middlewares of others, without a server
 bench-wire: ; $(PEERS) wire $(ARGS) ## the same as servers, under wrk and h2load
 bench-ngx: ; $(PEERS) ngx $(ARGS) ## beside nginx with ngx_lua
 bench-scale: ; $(PEERS) scale $(ARGS) ## by the number of connections, threads and tasks

@@ -13,43 +13,39 @@ import (
 	"golang.org/x/sync/errgroup"
 )
 
-// measureHandlers has all rows serve requests without a server, and do jobs.
-func measureHandlers(o options) ([]Table, error) {
-	table, err := compareHandlers(o)
-	if err != nil {
-		return nil, err
-	}
-	return []Table{table, compareJobs(o)}, nil
-}
-
-// compareHandlers measures them in rounds: in each, every row serves a few hundred
-// requests, and its time is divided by that of chi's Timeout and of http.TimeoutHandler in
-// the same round.
+// compareHandlers has every row take turns with chi's Timeout and http.TimeoutHandler, by
+// whose times its own is divided, and these three with the other rows.
 func compareHandlers(o options) (Table, error) {
-	t := newTable("handlers", "One request around a handler that writes 5 bytes, without a server", "make bench-peers",
+	t := newTable("One request around a handler that writes 5 bytes, without a server",
 		"row", "time / chi Timeout", "middle half of the rounds", "time / TimeoutHandler", "the same, 8 KB of stack", "ns", "allocations", "bytes")
 	shallow, drain := handlers(rows.Shallow, io.Discard)
 	deep, drainDeep := handlers(rows.Deep, io.Discard)
-	names, do := loops(o, shallow)
-	_, doDeep := loops(o, deep)
+	names, do := loops(shallow)
+	_, doDeep := loops(deep)
 	chi, handler := slices.Index(names, "chiTimeout"), slices.Index(names, "TimeoutHandler")
-	rounds := o.roundsOr(400)
-	took, tookDeep := rows.Rounds(rounds, 60, do...), rows.Rounds(rounds, 20, doDeep...)
+	toChi, toHandler, toHandlerDeep, ns := make([][]float64, len(do)), make([][]float64, len(do)), make([][]float64, len(do)), make([][]float64, len(do))
+	const together = 5
+	for range (o.roundsOr(100) + together - 1) / together {
+		for i := range do {
+			took := rows.Rounds(together, 60, do[i], do[chi], do[handler])
+			tookDeep := rows.Rounds(together, 20, doDeep[i], doDeep[handler])
+			toChi[i] = append(toChi[i], ratios(took[0], took[1])...)
+			toHandler[i] = append(toHandler[i], ratios(took[0], took[2])...)
+			toHandlerDeep[i] = append(toHandlerDeep[i], ratios(tookDeep[0], tookDeep[1])...)
+			ns[i] = append(ns[i], nanoseconds(took[0])...)
+		}
+	}
 	for i, name := range names {
-		toChi := ratios(took[i], took[chi])
 		allocs, bytes := rows.Cost(do[i])
-		t.add(name, median(toChi), spread(toChi), median(ratios(took[i], took[handler])), median(ratios(tookDeep[i], tookDeep[handler])),
-			median(nanoseconds(took[i])), whole(allocs), whole(bytes))
+		t.add(name, median(toChi[i]), spread(toChi[i]), median(toHandler[i]), median(toHandlerDeep[i]), median(ns[i]), whole(allocs), whole(bytes))
 	}
 	return t, errors.Join(drain(), drainDeep())
 }
 
-// loops gives what serves each row that is wanted, or that others are compared with.
-func loops(o options, list []rows.Row) (names []string, do []func(n int)) {
+// loops gives the names of the rows, and what serves each.
+func loops(list []rows.Row) (names []string, do []func(n int)) {
 	for _, row := range list {
-		if o.wants(row.Name) || row.Name == "chiTimeout" || row.Name == "TimeoutHandler" {
-			names, do = append(names, row.Name), append(do, rows.NewLoop(row).Serve)
-		}
+		names, do = append(names, row.Name), append(do, rows.NewLoop(row).Serve)
 	}
 	return names, do
 }
@@ -72,23 +68,24 @@ func ratios(of, by []time.Duration) (r []float64) {
 func whole(x float64) int { return int(math.Round(x)) }
 
 // compareJobs measures what a request has done beside itself: goroutines, threads, tasks.
-func compareJobs(o options) Table {
-	t := newTable("jobs", "What a request has done beside itself: one of it", "make bench-peers",
+func compareJobs(o options) (Table, error) {
+	t := newTable("What a request has done beside itself: one of it",
 		"job", "time / go, WaitGroup", "middle half of the rounds", "ns", "allocations", "bytes")
-	list := append(rows.Jobs(),
+	list := work()
+	for _, job := range list {
+		took := rows.Rounds(o.roundsOr(200), 20, job.Do, list[0].Do)
+		r := ratios(took[0], took[1])
+		allocs, bytes := rows.Cost(job.Do)
+		t.add(job.Name, median(r), spread(r), median(nanoseconds(took[0])), whole(allocs), whole(bytes))
+	}
+	return t, nil
+}
+
+// work gives all jobs.
+func work() []rows.Job {
+	return append(rows.Jobs(),
 		rows.Job{Name: "errgroup", Do: rows.Each(1, group)},
 		rows.Job{Name: "errgroup, 8", Do: rows.Each(8, group)})
-	var do []func(n int)
-	for _, job := range list {
-		do = append(do, job.Do)
-	}
-	took := rows.Rounds(o.roundsOr(200), 20, do...)
-	for i, job := range list {
-		r := ratios(took[i], took[0])
-		allocs, bytes := rows.Cost(job.Do)
-		t.add(job.Name, median(r), spread(r), median(nanoseconds(took[i])), whole(allocs), whole(bytes))
-	}
-	return t
 }
 
 // group is what Spawn and Wait are compared with.

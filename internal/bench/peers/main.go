@@ -10,23 +10,39 @@ import (
 	"slices"
 )
 
-// A command measures, and gives what it has measured.
+// A command measures tables, one after the other.
 type command struct {
 	name, what string
-	run        func(o options) ([]Table, error)
+	tables     []measurement
+}
+
+// A measurement makes the table of this name.
+type measurement struct {
+	name string
+	run  func(o options) (Table, error)
 }
 
 var commands = []command{
-	{"handlers", "each row without a server, in rounds that take turns", measureHandlers},
-	{"wire", "rows as servers of their own, under wrk and h2load", measureWire},
-	{"ngx", "nginx with ngx_lua beside rows of lastbyte", measureNginx},
-	{"scale", "cost by the number of connections, tasks and threads", measureScale},
+	{"peers", "each row without a server, in rounds that take turns", []measurement{
+		{"handlers", compareHandlers}, {"jobs", compareJobs},
+	}},
+	{"wire", "rows as servers of their own, under wrk and h2load", []measurement{
+		{"wire-keep-alive", wire(keepAlive, wired)}, {"wire-new", wire(newConnections, wiredNew)}, {"wire-h2c", wire(streams, wired)},
+		{"wire-log", wire(keepAlive, logged)},
+	}},
+	{"ngx", "nginx with ngx_lua beside rows of lastbyte", []measurement{
+		{"ngx-keep-alive", ngx(keepAlive)}, {"ngx-new", ngx(newConnections)}, {"ngx-h2c", ngx(streams)}, {"aborts", compareAborts},
+	}},
+	{"scale", "cost by the number of connections, tasks and threads", []measurement{
+		{"scale-connections", byConnections}, {"scale-held", byHeld}, {"scale-threads", byThreads},
+		{"scale-tasks", byTasks}, {"scale-pending", byPending},
+	}},
 }
 
-// options are what the commands take.
+// options are what the measurements take.
 type options struct {
-	rounds int      // 0: as many as the command finds fit
-	only   []string // rows; none: all
+	table  string // its name; empty: all of the command
+	rounds int    // 0: as many as the table needs
 }
 
 func (o options) roundsOr(n int) int {
@@ -34,11 +50,6 @@ func (o options) roundsOr(n int) int {
 		return o.rounds
 	}
 	return n
-}
-
-// wants tells whether a row is to be measured.
-func (o options) wants(name string) bool {
-	return len(o.only) == 0 || slices.Contains(o.only, name)
 }
 
 func main() {
@@ -69,9 +80,13 @@ func run(args []string) error {
 }
 
 func usage() error {
-	fmt.Fprintln(os.Stderr, "usage: go run . COMMAND [-rounds N] [-keep] [ROW...]")
+	fmt.Fprintln(os.Stderr, "usage: go run . COMMAND [-table NAME] [-rounds N] [-keep]")
 	for _, c := range commands {
-		fmt.Fprintf(os.Stderr, "  %-9s %s\n", c.name, c.what)
+		fmt.Fprintf(os.Stderr, "  %-9s %s:", c.name, c.what)
+		for _, m := range c.tables {
+			fmt.Fprintf(os.Stderr, " %s", m.name)
+		}
+		fmt.Fprintln(os.Stderr)
 	}
 	fmt.Fprintf(os.Stderr, "  %-9s %s\n", "document", "docs/performance.md's tables and plots from what -keep has kept")
 	return fmt.Errorf("no such command")
@@ -80,24 +95,27 @@ func usage() error {
 func measure(c command, args []string) error {
 	var o options
 	flags := flag.NewFlagSet(c.name, flag.ContinueOnError)
-	flags.IntVar(&o.rounds, "rounds", 0, "how many `rounds`; 0: as many as fit the command")
+	flags.StringVar(&o.table, "table", "", "the `name` of the only table to measure")
+	flags.IntVar(&o.rounds, "rounds", 0, "how many `rounds`; 0: as many as the table needs")
 	keep := flags.Bool("keep", false, "keep the numbers in measured/, for docs/performance.md")
 	if err := flags.Parse(args); err != nil {
 		return err
 	}
-	o.only = flags.Args()
-	tables, err := c.run(o)
-	if err != nil {
-		return err
-	}
-	for _, t := range tables {
-		fmt.Printf("\n%s\n\n%s", t.Title, t.markdown())
+	for _, m := range c.tables {
+		if o.table != "" && o.table != m.name {
+			continue
+		}
+		t, err := m.run(o)
+		if err != nil {
+			return err
+		}
+		t.Name, t.Machine, t.Command = m.name, machine(), "make bench-"+c.name
+		fmt.Printf("\n%s\n%s\n\n%s", t.Title, t.Machine, t.markdown())
 		if *keep {
 			if err := t.save(); err != nil {
 				return err
 			}
 		}
 	}
-	fmt.Printf("\n%s\n", machine())
 	return nil
 }

@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"os"
 	"os/exec"
@@ -85,9 +86,14 @@ location = /times {
 type nginx struct {
 	dir       string
 	cmd       *exec.Cmd
+	alive     io.Closer
 	http1, h2 int // ports
 	worker    int // its pid
 }
+
+// guard is a shell that ends nginx when its standard input ends, which it does also if
+// this process is killed.
+const guard = `trap '' INT; nginx -p "$1" -c "$1/nginx.conf" & cat >/dev/null; kill $!; wait`
 
 const modules = "/usr/lib/nginx/modules" // where Debian has them
 
@@ -113,9 +119,12 @@ func startNginx() (*nginx, error) {
 	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
-	n.cmd = exec.Command("nginx", "-p", dir, "-c", filepath.Join(dir, "nginx.conf"))
+	n.cmd = exec.Command("sh", "-c", guard, "guard", dir)
 	n.cmd.Stdout, n.cmd.Stderr = os.Stderr, os.Stderr
-	if err := n.cmd.Start(); err != nil {
+	if n.alive, err = n.cmd.StdinPipe(); err == nil {
+		err = n.cmd.Start()
+	}
+	if err != nil {
 		return nil, errors.Join(err, os.RemoveAll(dir))
 	}
 	if err := n.ready(); err != nil {
@@ -138,7 +147,9 @@ func free(port *int) error {
 func (n *nginx) ready() (err error) {
 	for range 200 {
 		time.Sleep(20 * time.Millisecond)
-		text, _ := os.ReadFile(fmt.Sprintf("/proc/%[1]d/task/%[1]d/children", n.cmd.Process.Pid))
+		master, _ := os.ReadFile(filepath.Join(n.dir, "nginx.pid"))
+		pid := strings.TrimSpace(string(master))
+		text, _ := os.ReadFile(filepath.Join("/proc", pid, "task", pid, "children"))
 		children := strings.Fields(string(text))
 		if len(children) != 1 {
 			err = fmt.Errorf("nginx has the children %q, want one worker", children)
@@ -156,10 +167,8 @@ func (n *nginx) ready() (err error) {
 }
 
 func (n *nginx) stop() error {
-	err := n.cmd.Process.Signal(os.Interrupt) // the fast shutdown
-	if wait := n.cmd.Wait(); n.worker == 0 {
-		err = errors.Join(err, wait)
-	}
+	err := n.alive.Close()
+	_ = n.cmd.Wait() // the shell gives the status of the kill
 	return errors.Join(err, os.RemoveAll(n.dir))
 }
 

@@ -7,53 +7,48 @@ import (
 	"slices"
 )
 
-// measureNginx has nginx and lastbyte do the same: one worker here, GOMAXPROCS=1 there,
-// so that each has one processor at a time.
-func measureNginx(o options) (tables []Table, err error) {
-	if err := installed(generators); err != nil {
-		return nil, err
-	}
-	n, err := startNginx()
-	if err != nil {
-		return nil, err
-	}
-	defer func() { err = errors.Join(err, n.stop()) }()
-	one := []string{"GOMAXPROCS=1"}
-	var names []string
-	for _, l := range locations {
-		names = append(names, l.row)
-	}
-	targets, stop, err := startAll(o, names, one)
-	defer func() { err = errors.Join(err, stop()) }()
-	if err != nil {
-		return nil, err
-	}
-	for _, j := range jobs {
+// ngx has nginx and lastbyte do the same: one worker there, GOMAXPROCS=1 here, so that
+// each has one processor at a time.
+func ngx(j job) func(o options) (Table, error) {
+	return func(o options) (t Table, err error) {
+		if err := installed(generators); err != nil {
+			return t, err
+		}
+		n, err := startNginx()
+		if err != nil {
+			return t, err
+		}
+		defer func() { err = errors.Join(err, n.stop()) }()
+		var names []string
+		for _, l := range locations {
+			names = append(names, l.row)
+		}
+		targets, stop, err := startAll(names, "GOMAXPROCS=1")
+		defer func() { err = errors.Join(err, stop()) }()
+		if err != nil {
+			return t, err
+		}
 		port := n.http1
-		if j.name == "h2c" {
+		if slices.Equal(j.args, streams.args) {
 			port = n.h2
 		}
-		all := slices.Clone(targets)
 		for _, l := range locations {
-			if o.wants(l.row) {
-				all = append(all, n.target(l.name, l.path, port))
-			}
+			targets = append(targets, n.target(l.name, l.path, port))
 		}
-		t, err := comparison("ngx-"+j.name, j.what+": lastbyte with GOMAXPROCS=1, nginx with one worker", "make bench-ngx", j, all, o.roundsOr(j.rounds()))
-		if err != nil {
-			return nil, err
-		}
-		tables = append(tables, t)
+		return comparison(j.what+": lastbyte with GOMAXPROCS=1, nginx with one worker", j, targets, o)
 	}
-	t, err := compareAborts(o, n)
-	return append(tables, t), err
 }
 
 // compareAborts measures how soon the end of a client is known, and of 5,000 at once.
-func compareAborts(o options, n *nginx) (t Table, err error) {
-	t = newTable("aborts", "From the client's close to the first line of the callback, in µs; 5,000 clients at once, in ms, to the last callback", "make bench-ngx",
+func compareAborts(o options) (t Table, err error) {
+	t = newTable("From the client's close to the first line of the callback, in µs; 5,000 clients at once, in ms, to the last callback",
 		"server", "FIN p50", "FIN p99", "RST p50", "RST p99", "5,000 at once")
-	targets, stop, err := startAll(options{}, []string{"hold:contextAfterFunc", "hold:CheckOn"}, nil)
+	n, err := startNginx()
+	if err != nil {
+		return t, err
+	}
+	defer func() { err = errors.Join(err, n.stop()) }()
+	targets, stop, err := startAll([]string{"hold:contextAfterFunc", "hold:CheckOn"})
 	defer func() { err = errors.Join(err, stop()) }()
 	if err != nil {
 		return t, err

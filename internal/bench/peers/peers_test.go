@@ -52,16 +52,16 @@ func TestJob_ReadsWhatIsPrinted(t *testing.T) {
 		out            string
 		count, perSecs float64
 	}{
-		{jobs[1], "  9382 requests in 1.10s, 1.10MB read\nRequests/sec:   8529.09\n", 9382, 8529.09},
-		{jobs[2], "finished in 341.85ms, 23401.86 req/s, 1.10MB/s\nrequests: 8000 total, 8000 started, 8000 done, 0 succeeded, 8000 failed, 0 errored, 0 timeout\n", 8000, 23401.86},
+		{newConnections, "  9382 requests in 1.10s, 1.10MB read\nRequests/sec:   8529.09\n", 9382, 8529.09},
+		{streams, "finished in 341.85ms, 23401.86 req/s, 1.10MB/s\nrequests: 8000 total, 8000 started, 8000 done, 0 succeeded, 8000 failed, 0 errored, 0 timeout\n", 8000, 23401.86},
 	} {
 		count, err := find(tt.job.count, []byte(tt.out))
 		if err != nil || count != tt.count {
-			t.Errorf("%s: requests = %v, %v, want %v", tt.job.name, count, err, tt.count)
+			t.Errorf("%s: requests = %v, %v, want %v", tt.job.tool, count, err, tt.count)
 		}
 		per, err := find(tt.job.per, []byte(tt.out))
 		if err != nil || per != tt.perSecs {
-			t.Errorf("%s: per second = %v, %v, want %v", tt.job.name, per, err, tt.perSecs)
+			t.Errorf("%s: per second = %v, %v, want %v", tt.job.tool, per, err, tt.perSecs)
 		}
 	}
 }

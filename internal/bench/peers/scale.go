@@ -11,19 +11,6 @@ import (
 	"github.com/lastbyte-go/lastbyte/internal/bench/rows"
 )
 
-const makeScale = "make bench-scale"
-
-// measureScale measures what grows: connections, held requests, threads, tasks.
-func measureScale(o options) ([]Table, error) {
-	if err := installed(generators); err != nil {
-		return nil, err
-	}
-	connections, err1 := byConnections(o)
-	held, err2 := byHeld()
-	pending, err3 := byPending(o)
-	return []Table{connections, held, byThreads(o), byTasks(o), pending}, errors.Join(err1, err2, err3)
-}
-
 // grow runs do for 1, step, step² and so on up to limit.
 func grow(step, limit int, do func(n int) error) error {
 	for n := 1; n <= limit; n *= step {
@@ -37,15 +24,18 @@ func grow(step, limit int, do func(n int) error) error {
 // byConnections has wrk ask over more and more connections.
 func byConnections(o options) (t Table, err error) {
 	names := []string{"bare", "Lifecycle", "LifecycleOn", "LifecycleDetachSend"}
-	t = newTable("scale-connections", "Processor time of the server, µs per request, HTTP/1.1 keep-alive", makeScale, append([]string{"connections"}, names...)...)
+	t = newTable("Processor time of the server, µs per request, HTTP/1.1 keep-alive", append([]string{"connections"}, names...)...)
 	t.Chart = &Chart{X: "connections that ask at once", Y: "µs per request"}
-	targets, stop, err := startAll(options{}, names, nil)
+	if err := installed(generators); err != nil {
+		return t, err
+	}
+	targets, stop, err := startAll(names)
 	defer func() { err = errors.Join(err, stop()) }()
 	if err != nil {
 		return t, err
 	}
 	err = grow(4, 1024, func(n int) error {
-		j := h2load("", "", "--h1", "-n10000", fmt.Sprintf("-c%d", n))
+		j := h2load("", "--h1", "-n4000", fmt.Sprintf("-c%d", n))
 		micros := make([][]float64, len(targets))
 		for range o.roundsOr(7) {
 			for i, target := range targets {
@@ -70,8 +60,8 @@ func medians(of [][]float64) (m []any) {
 }
 
 // byHeld measures the memory of requests that are held at work.
-func byHeld() (Table, error) {
-	t := newTable("scale-held", "Memory of a request at work, KB of heap and stack above net/http's", makeScale, "requests at work")
+func byHeld(options) (Table, error) {
+	t := newTable("Memory of a request at work, KB of heap and stack above net/http's", "requests at work")
 	t.Chart = &Chart{X: "requests at work at once", Y: "KB above net/http"}
 	for _, row := range rows.Held()[1:] {
 		t.Columns = append(t.Columns, row().Name)
@@ -103,16 +93,14 @@ func byHeld() (Table, error) {
 }
 
 // byThreads has a request start n goroutines and wait for all.
-func byThreads(o options) Table {
-	t := newTable("scale-threads", "Goroutines of a request, started and waited for: ns for one", makeScale,
-		"goroutines", "go, WaitGroup", "errgroup", "Spawn, Wait")
+func byThreads(o options) (Table, error) {
+	t := newTable("Goroutines of a request, started and waited for: ns for one", "goroutines", "go, WaitGroup", "errgroup", "Spawn, Wait")
 	t.Chart = &Chart{X: "goroutines in one request", Y: "ns each"}
-	_ = grow(4, 4096, func(n int) error {
+	return t, grow(4, 4096, func(n int) error {
 		took := rows.Rounds(o.roundsOr(100), max(1, 256/n), rows.Each(n, rows.Go), rows.Each(n, group), rows.Each(n, rows.Spawn))
 		t.add(grouped(n), each(took, n)...)
 		return nil
 	})
-	return t
 }
 
 // each gives the medians, divided by n.
@@ -124,8 +112,8 @@ func each(took [][]time.Duration, n int) (cells []any) {
 }
 
 // byTasks has a request defer n tasks.
-func byTasks(o options) Table {
-	t := newTable("scale-tasks", "Tasks of one request, deferred and done: ns for one", makeScale, "tasks", "go, WaitGroup", "Defer")
+func byTasks(o options) (Table, error) {
+	t := newTable("Tasks of one request, deferred and done: ns for one", "tasks", "go, WaitGroup", "Defer")
 	t.Chart = &Chart{X: "tasks of one request", Y: "ns each"}
 	goroutines := func(n int) {
 		var all sync.WaitGroup
@@ -135,7 +123,7 @@ func byTasks(o options) Table {
 		all.Wait()
 	}
 	tasks := rows.Tasks()
-	_ = grow(10, 100_000, func(n int) error {
+	return t, grow(10, 100_000, func(n int) error {
 		took := make([][]time.Duration, 2)
 		for range max(3, min(o.roundsOr(100), 1_000_000/n)) {
 			for i, do := range []func(int){goroutines, tasks} {
@@ -147,14 +135,12 @@ func byTasks(o options) Table {
 		t.add(grouped(n), each(took, n)...)
 		return nil
 	})
-	return t
 }
 
 // byPending measures one more call of After while n tasks wait, and what a shutdown takes
 // that gives up all of them.
 func byPending(o options) (Table, error) {
-	t := newTable("scale-pending", "Tasks of After that wait: ns for one more, ns of a forced shutdown for each", makeScale,
-		"tasks that wait", "After", "Shutdown")
+	t := newTable("Tasks of After that wait: ns for one more, ns of a forced shutdown for each", "tasks that wait", "After", "Shutdown")
 	t.Chart = &Chart{X: "tasks that wait", Y: "ns each"}
 	return t, grow(10, 1_000_000, func(n int) error {
 		var after, shutdown []float64

@@ -25,9 +25,7 @@ type Table struct {
 	Chart   *Chart     `json:",omitempty"`
 }
 
-func newTable(name, title, command string, columns ...string) Table {
-	return Table{Name: name, Title: title, Command: command, Machine: machine(), Columns: columns}
-}
+func newTable(title string, columns ...string) Table { return Table{Title: title, Columns: columns} }
 
 // add adds a row. Numbers are written with the digits that say something.
 func (t *Table) add(name string, cells ...any) {

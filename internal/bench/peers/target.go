@@ -74,26 +74,26 @@ func (t *target) cpu() (time.Duration, error) {
 
 // A job is how a load generator asks.
 type job struct {
-	name, what string
+	what       string
 	tool       string
 	args       []string
 	count, per *regexp.Regexp // of requests that were answered, and how many in a second
 }
 
-// jobs are what bench-wire and bench-ngx have the targets do.
-var jobs = []job{
-	h2load("keep-alive", "HTTP/1.1, 64 connections", "--h1", "-n8000", "-c64"),
-	wrk("new", "HTTP/1.1, a new connection for each request, 64 at a time", "-c64", "-HConnection: close"),
-	h2load("h2c", "HTTP/2 without TLS, one connection with 100 streams at a time", "-n8000", "-c1", "-m100"),
-}
+// What bench-wire and bench-ngx have the targets do.
+var (
+	keepAlive      = h2load("HTTP/1.1, 64 connections", "--h1", "-n3000", "-c64")
+	newConnections = wrk("HTTP/1.1, a new connection for each request, 64 at a time", "-c64", "-HConnection: close")
+	streams        = h2load("HTTP/2 without TLS, one connection with 100 streams at a time", "-n3000", "-c1", "-m100")
+)
 
-func h2load(name, what string, args ...string) job {
-	return job{name, what, "h2load", args,
+func h2load(what string, args ...string) job {
+	return job{what, "h2load", args,
 		regexp.MustCompile(`requests: .* (\d+) done`), regexp.MustCompile(`finished in .*, ([0-9.]+) req/s`)}
 }
 
-func wrk(name, what string, args ...string) job {
-	return job{name, what, "wrk", append([]string{"-t1", "-d1s"}, args...),
+func wrk(what string, args ...string) job {
+	return job{what, "wrk", append([]string{"-t1", "-d1s"}, args...),
 		regexp.MustCompile(`(\d+) requests in`), regexp.MustCompile(`Requests/sec: +([0-9.]+)`)}
 }
 
@@ -102,7 +102,7 @@ func (j job) rounds() int {
 	if j.tool == "wrk" {
 		return 5
 	}
-	return 15
+	return 10
 }
 
 // installed says which of the programs are missing, and where they come from.

@@ -8,44 +8,33 @@ import (
 
 // wired are the rows of bench-wire.
 var wired = []string{
-	"bare", "chiTimeout", "TimeoutHandler", "httpError", "contextAfterFunc", "chiLogger", "hlog", "httplog", "promhttp", "otelhttp",
-	"Check", "CheckOn", "Lifecycle", "LifecycleBoard", "LifecycleLog", "LifecycleOn", "LifecycleExit", "LifecycleExitLog",
-	"LifecycleDefer", "Detach", "DetachSend", "LifecycleDetachSend", "Timeout",
+	"bare", "chiTimeout", "TimeoutHandler", "httpError", "hlog", "httplog", "promhttp", "otelhttp", "Check", "Timeout",
+	"Lifecycle", "LifecycleLog", "LifecycleOn", "LifecycleExit", "LifecycleDefer", "LifecycleDetachSend",
 }
 
 // logged compares where the lines go.
 var logged = []string{"bare", "LifecycleLog", "LifecycleLog@file", "LifecycleLog@buffer", "LifecycleSlog", "LifecycleSlog@file", "LifecycleSlog@buffer"}
 
-// measureWire has the load generators ask each row, in rounds that take turns.
-func measureWire(o options) ([]Table, error) {
-	if err := installed(generators); err != nil {
-		return nil, err
-	}
-	targets, stop, err := startAll(o, wired, nil)
-	if err != nil {
-		return nil, errors.Join(err, stop())
-	}
-	var tables []Table
-	for _, j := range jobs {
-		t, err := comparison("wire-"+j.name, j.what+": a server of its own for each row", "make bench-wire", j, targets, o.roundsOr(j.rounds()))
-		if err != nil {
-			return nil, errors.Join(err, stop())
+// wiredNew are those for which a connection is much of the cost.
+var wiredNew = []string{"bare", "TimeoutHandler", "hlog", "Check", "CheckOn", "Lifecycle", "LifecycleLog", "LifecycleExit", "LifecycleDetachSend"}
+
+// wire has a load generator ask a server of each row, in rounds that take turns.
+func wire(j job, names []string) func(o options) (Table, error) {
+	return func(o options) (t Table, err error) {
+		if err := installed(generators); err != nil {
+			return t, err
 		}
-		tables = append(tables, t)
+		targets, stop, err := startAll(names)
+		defer func() { err = errors.Join(err, stop()) }()
+		if err != nil {
+			return t, err
+		}
+		return comparison(j.what, j, targets, o)
 	}
-	if err := stop(); err != nil {
-		return nil, err
-	}
-	targets, stop, err = startAll(o, logged, nil)
-	if err != nil {
-		return nil, errors.Join(err, stop())
-	}
-	t, err := comparison("wire-log", jobs[0].what+": where the lines of the log go", "make bench-wire", jobs[0], targets, o.roundsOr(jobs[0].rounds()))
-	return append(tables, t), errors.Join(err, stop())
 }
 
 // startAll starts a server for each row. Stop is never nil.
-func startAll(o options, names, env []string) (all []*target, stop func() error, err error) {
+func startAll(names []string, env ...string) (all []*target, stop func() error, err error) {
 	stop = func() (err error) {
 		for _, t := range all {
 			err = errors.Join(err, t.stop())
@@ -53,9 +42,6 @@ func startAll(o options, names, env []string) (all []*target, stop func() error,
 		return err
 	}
 	for _, name := range names {
-		if !o.wants(name) && name != "bare" {
-			continue
-		}
 		t, err := start(name, env)
 		if err != nil {
 			return all, stop, err
@@ -65,30 +51,28 @@ func startAll(o options, names, env []string) (all []*target, stop func() error,
 	return all, stop, nil
 }
 
-// comparison has each target do the job in each round, and compares it with the first.
-func comparison(name, title, command string, j job, targets []*target, rounds int) (Table, error) {
-	t := newTable(name, title, command,
-		"row", "requests/s / bare", "middle half of the rounds", "CPU / bare", "CPU µs per request", "requests/s")
-	samples := make([][]sample, len(targets))
-	for n := range rounds {
+// comparison has each target do the job in each round, and the first just before it, with
+// which it is compared.
+func comparison(title string, j job, targets []*target, o options) (Table, error) {
+	rounds := o.roundsOr(j.rounds())
+	t := newTable(title, "row", "requests/s / bare", "middle half of the rounds", "CPU / bare", "middle half of the rounds", "CPU µs per request", "requests/s")
+	n := len(targets)
+	rate, work, micros, perSecond := make([][]float64, n), make([][]float64, n), make([][]float64, n), make([][]float64, n)
+	for round := range rounds {
 		for i, target := range targets {
-			s, err := j.run(target)
-			if err != nil {
+			base, err1 := j.run(targets[0])
+			s, err2 := j.run(target)
+			if err := errors.Join(err1, err2); err != nil {
 				return t, err
 			}
-			samples[i] = append(samples[i], s)
+			rate[i], work[i] = append(rate[i], s.perSecond/base.perSecond), append(work[i], s.cpu/base.cpu)
+			micros[i], perSecond[i] = append(micros[i], s.cpu), append(perSecond[i], s.perSecond)
 		}
-		fmt.Fprintf(os.Stderr, "\r%s: round %d of %d ", name, n+1, rounds)
+		fmt.Fprintf(os.Stderr, "\rround %d of %d ", round+1, rounds)
 	}
 	fmt.Fprintln(os.Stderr)
 	for i, target := range targets {
-		var rate, work, micros, perSecond []float64
-		for n, s := range samples[i] {
-			base := samples[0][n]
-			rate, work = append(rate, s.perSecond/base.perSecond), append(work, s.cpu/base.cpu)
-			micros, perSecond = append(micros, s.cpu), append(perSecond, s.perSecond)
-		}
-		t.add(target.name, median(rate), spread(rate), median(work), median(micros), median(perSecond))
+		t.add(target.name, median(rate[i]), spread(rate[i]), median(work[i]), spread(work[i]), median(micros[i]), median(perSecond[i]))
 	}
 	return t, nil
 }

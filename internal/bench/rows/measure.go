@@ -70,20 +70,25 @@ func Cost(do func(n int)) (allocs, bytes float64) {
 	return float64(after.Mallocs-before.Mallocs) / runs, float64(after.TotalAlloc-before.TotalAlloc) / runs
 }
 
-// Rounds gives the time that do(1) takes of each in each round. They take turns, so that
-// other work on the machine slows all of them or none. In a round each is called five
-// times with n, and the quickest call counts: what else the machine does only adds.
+// Rounds gives the time that do(1) takes of each in each round. In a round they take turns
+// five times, each with n, and the quickest turn counts: what else the machine does only
+// adds, and is the same for those who take turns.
 func Rounds(rounds, n int, do ...func(n int)) [][]time.Duration {
 	took := make([][]time.Duration, len(do))
+	quickest := make([]time.Duration, len(do))
 	for range rounds {
-		for i, do := range do {
-			quickest := time.Duration(math.MaxInt64)
-			for range 5 {
+		for i := range quickest {
+			quickest[i] = math.MaxInt64
+		}
+		for range 5 {
+			for i, do := range do {
 				begin := time.Now()
 				do(n)
-				quickest = min(quickest, time.Since(begin))
+				quickest[i] = min(quickest[i], time.Since(begin))
 			}
-			took[i] = append(took[i], quickest/time.Duration(n))
+		}
+		for i, d := range quickest {
+			took[i] = append(took[i], d/time.Duration(n))
 		}
 	}
 	return took

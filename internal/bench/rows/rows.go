@@ -64,7 +64,16 @@ func Handlers(h http.HandlerFunc, out io.Writer) (list []Row, drain func() error
 	}
 }
 
-// plain is what there is without lastbyte.
+// copied is what any middleware takes that gives its handler a context, a writer and so a
+// request of its own, in one allocation.
+type copied struct {
+	context.Context
+	http.ResponseWriter
+	r http.Request
+}
+
+// plain is what there is without lastbyte. The floors are what lastbyte cannot do without:
+// a copy of the request, and for Detach a goroutine of the handler's own.
 func plain(h http.HandlerFunc) []Row {
 	return []Row{
 		{Name: "bare", Handler: h},
@@ -74,6 +83,19 @@ func plain(h http.HandlerFunc) []Row {
 			stop := context.AfterFunc(r.Context(), func() {})
 			defer stop()
 			h(w, r)
+		})},
+		{Name: "floorCopy", Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			c := &copied{Context: r.Context(), ResponseWriter: w}
+			c.r = *r.WithContext(c)
+			h(c, &c.r)
+		})},
+		{Name: "floorHandover", Handler: http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+			done := make(chan struct{})
+			go func() {
+				defer close(done)
+				h(w, r)
+			}()
+			<-done
 		})},
 		{Name: "httpError", Handler: http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
 			http.Error(w, "Forbidden", http.StatusForbidden)
