@@ -51,12 +51,3 @@ func BenchmarkStack8KB(b *testing.B) {
 		b.Run(row.Name, serving(row))
 	}
 }
-
-func BenchmarkJobs(b *testing.B) {
-	for _, job := range rows.Jobs() {
-		b.Run(job.Name, func(b *testing.B) {
-			b.ReportAllocs()
-			job.Do(b.N)
-		})
-	}
-}
