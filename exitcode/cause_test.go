@@ -3,6 +3,7 @@ package exitcode_test
 import (
 	"context"
 	"fmt"
+	"io"
 	"net/http"
 	"testing"
 	"time"
@@ -113,5 +114,30 @@ func TestCause_Refused(t *testing.T) {
 		})
 		s.get("/").is(t, "the first", 200, "")
 		s.get("/").is(t, "the second", 503, "true 503 true")
+	})
+}
+
+// What one request does to its ExitError is not seen by another that exits with the code.
+func TestX2_CauseIsTheRequestsOwn(t *testing.T) {
+	pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
+		s := pipenet.Start(t, p, exitcode.New(exitcode.Options{})(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			_ = exitcode.Exit(r.Context(), 418)
+			e, ok := exitcode.Cause(r.Context())
+			if !ok || *e != (exitcode.ExitError{Code: 418}) {
+				t.Errorf("Cause = %v, %v, want 418 and nothing else", e, ok)
+				return
+			}
+			e.Detail = "a secret of the first request"
+		})))
+		for range 2 {
+			res, err := s.Client.Get(s.URL() + "/")
+			if err != nil {
+				t.Fatal(err)
+			}
+			body, err := io.ReadAll(res.Body)
+			if want := "418 I'm a teapot\n"; err != nil || res.StatusCode != 418 || string(body) != want {
+				t.Errorf("GET / = %d %q, %v, want 418 %q", res.StatusCode, body, err, want)
+			}
+		}
 	})
 }

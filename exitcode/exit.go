@@ -98,8 +98,8 @@ func ExitWith(ctx context.Context, err error) error {
 }
 
 // shared has the exits that are a code and nothing else, each since it was first asked
-// for: requests share them, since nobody changes an ExitError that they are given. The
-// first place is that of -1.
+// for. Requests share them, so [Cause] gives a copy of the error. That of context.Cause is
+// shared, as errors are that somebody returns. The first place is that of -1.
 var shared [1000]atomic.Pointer[request.Exit]
 
 // exit is the exit with code, which is valid and not OK.
@@ -159,10 +159,9 @@ func From(ctx context.Context) (Code, bool) {
 
 // Cause returns the exit of the request, as abort.Cause returns its abort. The result
 // is false where that of [From] is. The error is the one that [ExitWith] or [Handler]
-// was given, or has that as its Err; requests that exit with a code alone have the same
-// one. It is shared, and must not be changed. Cause may be called from any goroutine at
-// any time, also after the request has ended, and by an error page with the context of
-// the page's request.
+// was given, or has that as its Err: it is shared, and must not be changed. Cause may be
+// called from any goroutine at any time, also after the request has ended, and by an error
+// page with the context of the page's request.
 func Cause(ctx context.Context) (e *ExitError, ok bool) {
 	r, ok := request.From(ctx)
 	if !ok {
@@ -172,8 +171,10 @@ func Cause(ctx context.Context) (e *ExitError, ok bool) {
 	if x == nil {
 		return nil, false
 	}
-	if e, ok := x.Cause.(*ExitError); ok {
+	if e, ok := x.Cause.(*ExitError); ok && x != shared[max(Code(x.Code), 0)].Load() {
 		return e, true
+	} else if ok { // other requests have the same one
+		return &ExitError{Code: Code(x.Code)}, true
 	}
 	return &ExitError{Code: Code(x.Code), Err: x.Cause}, true // lastbyte's own, of Detach at its limit
 }
