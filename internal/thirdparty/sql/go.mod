@@ -5,8 +5,17 @@ go 1.26.0
 replace github.com/lastbyte-go/lastbyte => ../../..
 
 require (
+	github.com/jackc/pgx/v5 v5.12.0
 	github.com/lastbyte-go/lastbyte v0.0.0-00010101000000-000000000000
 	modernc.org/sqlite v1.62.0
+)
+
+require (
+	github.com/jackc/pgpassfile v1.0.0 // indirect
+	github.com/jackc/pgservicefile v0.0.0-20240606120523-5a60cdf6a761 // indirect
+	github.com/jackc/puddle/v2 v2.2.3 // indirect
+	golang.org/x/sync v0.24.0 // indirect
+	golang.org/x/text v0.41.0 // indirect
 )
 
 require (
