@@ -50,7 +50,7 @@ func (c *Conn) Read(b []byte) (int, error) {
 
 // Close ends both directions with a FIN.
 func (c *Conn) Close() error {
-	c.end()
+	defer c.end()
 	return c.Conn.Close()
 }
 
@@ -70,7 +70,9 @@ func (c *Conn) Leave(way Way) error {
 	case Close:
 		return c.Close()
 	case Reset:
-		c.end()
+		// First the RST. Whoever end wakes closes the connection, as Go's client does when
+		// its request body fails, and over TLS the server would read a close_notify.
+		defer c.end()
 		switch r := c.Conn.(type) {
 		case interface{ SetLinger(sec int) error }: // a socket
 			return errors.Join(r.SetLinger(0), c.Conn.Close())
