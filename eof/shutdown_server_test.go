@@ -2,7 +2,6 @@ package eof_test
 
 import (
 	"context"
-	"errors"
 	"io"
 	"net/http"
 	"runtime"
@@ -12,86 +11,84 @@ import (
 	"time"
 
 	"github.com/lastbyte-go/lastbyte/abort"
+	"github.com/lastbyte-go/lastbyte/aborttest"
 	"github.com/lastbyte-go/lastbyte/eof"
 	"github.com/lastbyte-go/lastbyte/internal/pipenet"
-	"github.com/lastbyte-go/lastbyte/middleware"
 	"github.com/lastbyte-go/lastbyte/thread"
 )
 
 func TestB8_ServerShutdownReturnsFirst(t *testing.T) {
-	pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
-		life := middleware.New(middleware.Options{})
-		done := make(chan error, 1)
-		h := life.Handler(life.Detach(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			io.WriteString(w, answer)
-			eof.Send(r.Context())
-			time.Sleep(time.Hour)
-			done <- r.Context().Err()
-		})))
-		s := pipenet.Start(t, p, h, life.Attach)
-		start := time.Now()
-		get(t, s, "/").want(t, 200, answer)
-		if err := s.Config.Shutdown(t.Context()); err != nil {
-			t.Errorf("Server.Shutdown() = %v, want nil", err)
+	h := func(w http.ResponseWriter, r *http.Request) {
+		io.WriteString(w, answer)
+		eof.Send(r.Context())
+		time.Sleep(time.Hour)
+		wantErr(t, "ctx.Err() after Send", r.Context().Err(), nil)
+	}
+	aborttest.RunWith(t, aborttest.Options{Detach: true}, http.HandlerFunc(h), func(t *testing.T, c *aborttest.Client) {
+		start, call := time.Now(), c.Get("/")
+		if r := call.Response(); r.Body != answer || r.Err != nil {
+			t.Errorf("Response = %+v, want the answer", r)
 		}
-		if d := time.Since(start); d > time.Minute || len(done) > 0 {
+		wantErr(t, "Server.Shutdown()", c.Server().Shutdown(t.Context()), nil)
+		if d := time.Since(start); d > time.Minute {
 			t.Errorf("Server.Shutdown returns at +%v, want it before the work ends", d)
 		}
-		shutdown(t, life)
+		shutdown(t, c.Lifecycle())
 		at(t, "Lifecycle.Shutdown's return", start, time.Hour)
-		wantErr(t, "ctx.Err() after Send", <-done, nil)
+		if o := call.Done(); o.Worked != time.Hour {
+			t.Errorf("Done = %+v, want an hour of work", o)
+		}
 	})
 }
 
 func TestB8_ServerShutdownBeginsDraining(t *testing.T) {
-	pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
-		life := middleware.New(middleware.Options{})
-		t.Cleanup(func() { shutdown(t, life) })
-		got := make(chan error, 3)
-		h := life.Detach(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			ctx := r.Context()
-			eof.After(ctx, time.Hour, func(ctx context.Context) {
-				if !eof.Premature(ctx) {
-					got <- errors.New("an After task ran, and not early")
-				}
-			})
-			eof.Send(ctx)
-			time.Sleep(time.Minute)
-			got <- eof.After(ctx, time.Second, func(context.Context) {})
-			got <- eof.Defer(ctx, func(context.Context) {})
-		}))
-		s := pipenet.Start(t, p, h, life.Attach)
-		get(t, s, "/").want(t, 200, "")
+	h := func(w http.ResponseWriter, r *http.Request) {
+		ctx := r.Context()
+		eof.After(ctx, time.Hour, func(ctx context.Context) {
+			if !eof.Premature(ctx) {
+				t.Error("an After task ran, and not early")
+			}
+		})
+		eof.Send(ctx)
+		time.Sleep(time.Minute)
+		wantErr(t, "After during Server.Shutdown", eof.After(ctx, time.Second, func(context.Context) {}), eof.ErrShuttingDown)
+		wantErr(t, "Defer during Server.Shutdown", eof.Defer(ctx, func(context.Context) {}), nil)
+	}
+	aborttest.RunWith(t, aborttest.Options{Detach: true}, http.HandlerFunc(h), func(t *testing.T, c *aborttest.Client) {
+		call := c.Get("/")
+		call.Response()
 		synctest.Wait()
-		s.Config.Shutdown(t.Context())
-		wantErr(t, "After during Server.Shutdown", <-got, eof.ErrShuttingDown)
-		wantErr(t, "Defer during Server.Shutdown", <-got, nil)
+		c.Server().Shutdown(t.Context())
+		if o := call.Done(); o.Worked != time.Minute {
+			t.Errorf("Done = %+v, want a minute of work", o)
+		}
 	})
 }
 
 // Every kind of goroutine has been at work when Shutdown returns; then none is
 // left. A bubble that ends with one of them would panic, too.
 func TestB10_NoGoroutineLeft(t *testing.T) {
-	pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
-		life := middleware.New(middleware.Options{})
-		s := pipenet.Start(t, p, life.Handler(life.Detach(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-			ctx := r.Context()
-			abort.On(ctx, func(context.Context) {})
-			for range 300 { // more than run at once
-				eof.Defer(ctx, func(context.Context) { time.Sleep(time.Second) })
-			}
-			eof.After(ctx, time.Hour, func(context.Context) {})
-			th, _ := thread.Spawn(ctx, func(ctx context.Context) error { <-ctx.Done(); return nil })
-			child, cancel := context.WithTimeout(ctx, time.Second)
-			defer cancel()
-			eof.Send(ctx)
-			<-child.Done()
-			th.Kill()
-		}))), life.Attach)
-		for range 3 {
-			get(t, s, "/").want(t, 200, "")
+	h := func(w http.ResponseWriter, r *http.Request) {
+		ctx := r.Context()
+		abort.On(ctx, func(context.Context) {})
+		for range 300 { // more than run at once
+			eof.Defer(ctx, func(context.Context) { time.Sleep(time.Second) })
 		}
-		shutdown(t, life)
+		eof.After(ctx, time.Hour, func(context.Context) {})
+		th, _ := thread.Spawn(ctx, func(ctx context.Context) error { <-ctx.Done(); return nil })
+		child, cancel := context.WithTimeout(ctx, time.Second)
+		defer cancel()
+		eof.Send(ctx)
+		<-child.Done()
+		th.Kill()
+	}
+	aborttest.RunWith(t, aborttest.Options{Detach: true}, http.HandlerFunc(h), func(t *testing.T, c *aborttest.Client) {
+		for range 3 {
+			if r := c.Get("/").Response(); r.Status != 200 || r.Err != nil {
+				t.Errorf("Response = %+v, want 200", r)
+			}
+		}
+		shutdown(t, c.Lifecycle())
 		synctest.Wait()
 		wantNoneLeft(t)
 	})

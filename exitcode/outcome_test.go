@@ -10,6 +10,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"github.com/lastbyte-go/lastbyte/aborttest"
 	"github.com/lastbyte-go/lastbyte/exitcode"
 	"github.com/lastbyte-go/lastbyte/internal/pipenet"
 	"github.com/lastbyte-go/lastbyte/internal/testkit"
@@ -18,27 +19,19 @@ import (
 
 // A Lifecycle's Outcome says what was recorded and what was sent.
 func TestX5_X6_X7_Outcome(t *testing.T) {
-	pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
-		outcomes := make(chan middleware.Outcome, 1)
-		life := middleware.New(middleware.Options{OnEnd: func(_ *http.Request, o middleware.Outcome) { outcomes <- o }})
-		drains(t, life)
-		s := start(t, p, life.Handler, func(w http.ResponseWriter, r *http.Request) {
-			exitcode.Exit(r.Context(), pathCode(r))
-		})
-		for _, c := range recordedCodes {
-			s.get(fmt.Sprintf("/%d", int(c.code)))
-			o := <-outcomes
-			sent := c.status
-			if c.dropped {
+	h := func(w http.ResponseWriter, r *http.Request) { exitcode.Exit(r.Context(), pathCode(r)) }
+	aborttest.Run(t, http.HandlerFunc(h), func(t *testing.T, c *aborttest.Client) {
+		for _, rec := range recordedCodes {
+			sent := rec.status
+			if rec.dropped {
 				sent = 0
 			}
-			if o.Status != c.status || o.Sent != sent || !o.Exited || o.Exit != c.code || o.Abort != nil || o.Panicked {
-				t.Errorf("Exit(%d): outcome %+v, want status %d, sent %d, that exit, no abort or panic", int(c.code), o, c.status, sent)
+			o := c.Post(fmt.Sprintf("/%d", int(rec.code)), "text/plain", nil).Outcome() // a GET would be sent again
+			if o.Status != rec.status || o.Sent != sent || !o.Exited || o.Exit != rec.code || o.Abort != nil || o.Panicked {
+				t.Errorf("Exit(%d): outcome %+v, want status %d, sent %d, that exit, no abort or panic", int(rec.code), o, rec.status, sent)
 			}
 		}
-		if got, want := life.Stats().Exits, uint64(len(recordedCodes)); got != want {
-			t.Errorf("Stats().Exits = %d, want %d", got, want)
-		}
+		check(t, "Stats().Exits", c.Lifecycle().Stats().Exits, uint64(len(recordedCodes)))
 	})
 }
 

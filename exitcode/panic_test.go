@@ -10,9 +10,9 @@ import (
 	"testing"
 	"testing/synctest"
 
+	"github.com/lastbyte-go/lastbyte/aborttest"
 	"github.com/lastbyte-go/lastbyte/exitcode"
 	"github.com/lastbyte-go/lastbyte/internal/pipenet"
-	"github.com/lastbyte-go/lastbyte/middleware"
 )
 
 // burst panics; its name is what to look for in a stack.
@@ -184,21 +184,17 @@ func TestX16_FilterPanics(t *testing.T) {
 
 // A Lifecycle knows of it: 500 if nothing was sent, else what was.
 func TestX16_Outcome(t *testing.T) {
-	pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
-		outcomes := make(chan middleware.Outcome, 1)
-		life := middleware.New(middleware.Options{OnEnd: func(_ *http.Request, o middleware.Outcome) { outcomes <- o }})
-		drains(t, life)
-		for _, in := range []wrap{life.Handler, life.Detach} {
-			s := start(t, p, in, func(w http.ResponseWriter, r *http.Request) {
-				sends(w, r)
-				burst(errBurst)
-			})
+	h := func(w http.ResponseWriter, r *http.Request) {
+		sends(w, r)
+		burst(errBurst)
+	}
+	for _, detach := range []bool{false, true} {
+		aborttest.RunWith(t, aborttest.Options{Detach: detach}, http.HandlerFunc(h), func(t *testing.T, c *aborttest.Client) {
 			for path, want := range map[string][2]int{"/": {500, 0}, "/sent": {200, 200}} {
-				s.get(path)
-				if o := <-outcomes; o.Status != want[0] || o.Sent != want[1] || !o.Panicked || o.Exited || o.Abort != nil {
+				if o := c.Post(path, "text/plain", nil).Outcome(); o.Status != want[0] || o.Sent != want[1] || !o.Panicked || o.Exited || o.Abort != nil {
 					t.Errorf("%s: outcome %+v, want status %d, sent %d, panicked alone", path, o, want[0], want[1])
 				}
 			}
-		}
-	})
+		})
+	}
 }

@@ -2,46 +2,36 @@ package exitcode_test
 
 import (
 	"context"
-	"errors"
-	"io"
 	"net/http"
 	"testing"
 
+	"github.com/lastbyte-go/lastbyte/aborttest"
 	"github.com/lastbyte-go/lastbyte/eof"
 	"github.com/lastbyte-go/lastbyte/exitcode"
 	"github.com/lastbyte-go/lastbyte/internal/pipenet"
-	"github.com/lastbyte-go/lastbyte/middleware"
 	"github.com/lastbyte-go/lastbyte/thread"
 )
 
 // The panic of a handler comes first: a thread that exits when it is called back for
 // that makes no success of it, with and without Detach.
 func TestX16_ExitAfterPanic(t *testing.T) {
-	for name, wrap := range map[string]func(*middleware.Lifecycle, http.Handler) http.Handler{
-		"handler": (*middleware.Lifecycle).Handler, "detach": (*middleware.Lifecycle).Detach,
-	} {
-		t.Run(name, func(t *testing.T) {
-			pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
-				exit := make(chan error, 1)
-				life := middleware.New(middleware.Options{})
-				t.Cleanup(func() { _ = life.Shutdown(context.Background()) })
-				s := pipenet.Start(t, p, wrap(life, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-					_, _ = thread.Spawn(r.Context(), func(ctx context.Context) error {
-						<-ctx.Done()
-						exit <- exitcode.Exit(ctx, http.StatusOK)
-						return nil
-					})
-					panic("of the handler")
-				})), life.Attach)
-				if res, err := s.Get("/"); err == nil {
-					_, err = io.Copy(io.Discard, res.Body)
-					res.Body.Close()
-					t.Errorf("Get() = %d, %v, want the connection dropped", res.StatusCode, err)
-				}
-				if err := <-exit; !errors.Is(err, exitcode.ErrEnded) {
-					t.Errorf("Exit() after the panic = %v, want %v", err, exitcode.ErrEnded)
-				}
-			})
+	h := func(_ http.ResponseWriter, r *http.Request) {
+		_, _ = thread.Spawn(r.Context(), func(ctx context.Context) error {
+			<-ctx.Done()
+			isErr(t, "Exit() after the panic", exitcode.Exit(ctx, http.StatusOK), exitcode.ErrEnded)
+			return nil
+		})
+		panic("of the handler")
+	}
+	for _, detach := range []bool{false, true} {
+		aborttest.RunWith(t, aborttest.Options{Detach: detach}, http.HandlerFunc(h), func(t *testing.T, c *aborttest.Client) {
+			call := c.Get("/")
+			if r := call.Response(); r.Err == nil {
+				t.Errorf("detach %t: Response() = %+v, want the connection dropped", detach, r)
+			}
+			if o := call.Done(); !o.Panicked || o.Exited {
+				t.Errorf("detach %t: Outcome = %+v, want a panic and no exit", detach, o)
+			}
 		})
 	}
 }
