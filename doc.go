@@ -1,15 +1,13 @@
-// Package lastbyte controls how an HTTP request ends: when the client leaves
-// early, when the handler decides to end it, and when the response is complete
-// but the work is not.
+// Package lastbyte controls how an HTTP request ends: when the client leaves early, when
+// the handler decides to end it, and when the response is complete but the work is not.
 //
 // In net/http a request ends when ServeHTTP returns. A handler that needs
 // another ending, or must be told of one, has to combine contexts, panics,
 // hijacked connections and its own goroutines. lastbyte offers three packages
 // instead, for plain net/http and its routers, over HTTP/1 and HTTP/2:
 //
-//   - [github.com/lastbyte-go/lastbyte/abort]: the client left. abort.On
-//     registers a callback for that, and abort.Cause reports whether, why and
-//     when.
+//   - [github.com/lastbyte-go/lastbyte/abort]: the client left. abort.On registers a
+//     callback for that, and abort.Cause reports whether, why and when.
 //   - [github.com/lastbyte-go/lastbyte/exitcode]: the handler decides.
 //     exitcode.Exit ends the request with a code: a status with its page, or a
 //     connection that is dropped without a byte.
@@ -27,40 +25,37 @@
 //	r.Use(life.Handler)
 //	r.With(life.Detach).Post("/tasks", func(w http.ResponseWriter, r *http.Request) {
 //		fmt.Fprintln(w, "got the task!")
-//		eof.Send(r.Context())
-//		index(r.Context())
+//		if err := eof.Send(r.Context()); err != nil {
+//			return // nobody has the response
+//		}
+//		index(r.Context()) // a shutdown waits for this
 //	})
 //
-//	srv := &http.Server{Addr: ":8080", Handler: r}
-//	life.Attach(srv)
+//	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+//	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+//	err := life.ListenAndServe(ctx, &http.Server{Addr: ":8080", Handler: r})
 //
 // # How they work together
 //
-// A request has one ending. The first of abort, exit, Send and return decides
-// it. Later ones are recorded and do not change the response, and the error of
-// the call says what decided before: a Send after the client left fails with
-// abort.ErrClientAborted. An Exit after Send fails with ErrEnded and cancels
-// the work that is left. docs/lifecycle.md describes all states and
-// transitions.
+// A request has one ending. The first of abort, exit, Send and return decides it. Later
+// ones are recorded and do not change the response, and the error of the call says what
+// decided before. An abort cancels the request's context, or runs the callback that is
+// registered, which decides instead. After Send a client that leaves is no abort.
+// docs/lifecycle.md describes all states and transitions.
 //
-// An abort cancels the request's context. If a callback is registered, the
-// callback decides instead: it can end the request with exitcode.Exit, or let
-// the handler finish. After Send a client that leaves is no abort.
-//
-// The functions of lastbyte take the request's context and may be called
-// anywhere inside a lastbyte middleware. Outside they do nothing, and those
-// that return an error return ErrNoRequest.
+// The functions of lastbyte take the request's context and may be called anywhere inside a
+// lastbyte middleware. Outside they do nothing, and those that return an error return
+// ErrNoRequest.
 //
 // # Limits
 //
-// gin and echo reuse their context objects, and take the object of a request
-// back when a middleware around its handler returns. Detach may return before
-// the handler does, so with these frameworks it must be around the whole
-// engine, see eof.Background.Detach.
+// gin and echo take the context object of a request back when a middleware around its
+// handler returns, as Detach does before the handler: with these, Detach must be around
+// the whole engine, see eof.Background.Detach.
 //
-// Without ConnContext, which middleware.Lifecycle.Attach installs, an abort is
-// noticed only when net/http notices it: not while the request body is unread,
-// while bytes of a next request wait, or after the connection was hijacked.
+// Without ConnContext, which middleware.Lifecycle.Serve and Attach install, an abort is
+// noticed only when net/http notices it: not while the request body is unread, while bytes
+// of a next request wait, or after the connection was hijacked.
 //
-// This package itself has no API.
+// This package has no API. docs/README.md leads to guides with whole programs.
 package lastbyte

@@ -11,7 +11,9 @@
 //
 //	r.With(background.Detach).Post("/tasks", func(w http.ResponseWriter, r *http.Request) {
 //		fmt.Fprintln(w, "got the task!")
-//		eof.Send(r.Context())
+//		if err := eof.Send(r.Context()); err != nil {
+//			return // nobody has the response
+//		}
 //		index(r.Context())
 //	})
 //

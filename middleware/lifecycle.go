@@ -1,6 +1,10 @@
 // Package middleware combines abort, exitcode, eof and thread in one
 // middleware, with a controller, an outcome and a log line for each request.
 //
+// Each of these packages has its own middleware. A server needs them in one order, one
+// Background to shut down, hooks of its http.Server, and a log line that knows all of the
+// endings. A [Lifecycle] has all of that, and [Lifecycle.Serve] drains it:
+//
 //	life := middleware.New(middleware.Options{Logger: log})
 //
 //	r := chi.NewRouter()

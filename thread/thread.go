@@ -5,9 +5,17 @@
 // returned. The threads of this package are managed by the request, which ends
 // after its last thread:
 //
-//	t, err := thread.Spawn(ctx, func(ctx context.Context) error { return fetch(ctx) })
+//	price, err := thread.Spawn(ctx, func(ctx context.Context) error { return askPrice(ctx, &p) })
 //	...
-//	err = t.Wait(ctx)
+//	stock, err := thread.Spawn(ctx, func(ctx context.Context) error { return askStock(ctx, &s) })
+//	...
+//	err = errors.Join(price.Wait(ctx), stock.Wait(ctx))
+//
+// # Limits
+//
+// A thread is not stopped: its context ends, and it has to look at that. A thread that
+// waits for nothing else keeps its request open, until [Thread.Kill]. How many threads a
+// request has is not limited. A thread must not write the response while the handler does.
 package thread
 
 import (
