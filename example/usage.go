@@ -41,6 +41,8 @@ How requests end; the same is a page for browsers.
   curl URL/debug/requests.json
 The probe of a load balancer.
   curl -i URL/ready
+Metrics for Prometheus are a module of their own, and so is a program with them:
+  cd metrics && go run ./example
 
 Each also works with curl --http2-prior-knowledge; a curl before 8.0 then fails
 at the second request of a command (curl/curl#10643). The log is on stderr.
