@@ -4,6 +4,7 @@ package durable_test
 
 import (
 	"bufio"
+	"context"
 	"encoding/json"
 	"io"
 	"net/http"
@@ -29,7 +30,9 @@ type process struct {
 // newChild starts a child on the database at url, and returns when it serves.
 func newChild(t *testing.T, url string, env ...string) *process {
 	t.Helper()
-	cmd := exec.Command(os.Args[0])
+	ctx, cancel := context.WithTimeout(context.Background(), 5*time.Minute) // the longest that a test waits for one
+	t.Cleanup(cancel)
+	cmd := exec.CommandContext(ctx, os.Args[0])
 	cmd.Env = append(os.Environ(), append(env, childEnv+"="+url)...)
 	p := &process{t: t, cmd: cmd, log: &strings.Builder{}}
 	cmd.Stderr = p.log
