@@ -61,7 +61,9 @@ func stream(w http.ResponseWriter, r *http.Request) {
 // upload reads what its client sends.
 func upload(w http.ResponseWriter, r *http.Request) {
 	n, err := io.Copy(io.Discard, r.Body)
-	if err == nil {
-		_, _ = fmt.Fprintln(w, n, "bytes")
+	if err != nil { // nobody gets this if the client has left
+		http.Error(w, "the upload is not whole", http.StatusBadRequest)
+		return
 	}
+	_, _ = fmt.Fprintln(w, n, "bytes")
 }
