@@ -22,7 +22,7 @@ func TestBudget(t *testing.T) {
 		"LifecycleObserved":   {1, 600},
 		"LifecycleBoard":      {2, 700}, // it keeps so many endings a second, which a slow machine has for fewer requests
 		"LifecycleLog":        {1, 600},
-		"LifecycleExit":       {5, 1100},
+		"LifecycleExit":       {3, 1120},
 		"Detach":              {1, 1000},
 		"DetachSend":          {1, 1000},
 		"LifecycleDetachSend": {1, 1000},

@@ -113,6 +113,9 @@ func (r *Request) heldMove(w *Writer, status int, h, entry http.Header) bool {
 // endsAt reports whether there is an exit with a response, and the handler's
 // calls end at w.
 func (r *Request) endsAt(w *Writer) bool {
+	if r.winner() != lifecycle.Exited {
+		return false
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.state.Load().AnswersExit() && r.rare.last == w

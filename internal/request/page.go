@@ -15,18 +15,17 @@ import (
 // render sends the exit's own response, unless one is on its way. flush: the
 // handler is still at work, or a panic goes on, so net/http would not.
 func (r *Request) render(flush bool) {
-	if !r.renderMove() || !r.w.gate.Enter() {
+	e := r.renderMove()
+	if e == nil || !r.w.gate.Enter() {
 		return
 	}
 	defer r.w.gate.Leave(r)
-	status, body := r.page(&r.w, r.Exited())
+	status, body := r.page(&r.w, e)
 	h := r.w.wrapped.Header()
 	if status == http.StatusRequestEntityTooLarge {
 		r.tooLarge(h)
 	}
-	if r.state.Load().PassesFilters(status) {
-		r.runFilters(status, h)
-	}
+	r.filterStatus(status)
 	if !r.state.Load().PassesFilters(status) {
 		return // respond drops it
 	}
@@ -49,11 +48,12 @@ func (r *Request) render(flush bool) {
 func (r *Request) page(w *Writer, e *Exit) (status int, body []byte) {
 	h := w.wrapped.Header()
 	entry := w.entryOf(h)
+	p := new(pageParts)
 	status = e.Code
 	whole := lifecycle.ClassOf(e.Code) == lifecycle.Page && e.Code != http.StatusNotModified
 	header.DropBody(h, whole, entry)
 	if whole {
-		status, body = r.writePage(e, h)
+		status, body = r.writePage(e, h, p)
 	}
 	delete(h, "Transfer-Encoding") // the page's, too: what it wrote is in memory
 	switch {
@@ -62,32 +62,44 @@ func (r *Request) page(w *Writer, e *Exit) (status int, body []byte) {
 	case entry["Content-Encoding"] != nil || entry["Trailer"] != nil:
 		delete(h, "Content-Length") // a layer outside encodes the body, or sends something after it
 	default:
-		h["Content-Length"] = []string{strconv.Itoa(len(body))}
+		p.length[0] = strconv.Itoa(len(body))
+		h["Content-Length"] = p.length[:]
 	}
 	return status, body
 }
 
-// renderMove: the exit's page is written once, and only where no header is out.
-func (r *Request) renderMove() bool {
+// renderMove: the page of the exit, which it gives, is written once, and only where no
+// header is out.
+func (r *Request) renderMove() *Exit {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	next, ok := r.state.Load().Render()
 	r.state.Store(next)
-	return ok
+	if !ok {
+		return nil
+	}
+	return r.rare.exit
 }
 
-// writePage gives the page of e, and sets its headers in h. Where a setting names none,
+// pageParts is what a page of text is made of, in one allocation. None of it is shared
+// with another page, since handlers outside may change what they are given.
+type pageParts struct {
+	length, kind, nosniff [1]string
+	body                  [64]byte // a longer Text has one of its own
+}
+
+// writePage gives the page of e, and sets its headers in h; p is for its parts. Where a setting names none,
 // nothing of the user's runs.
-func (r *Request) writePage(e *Exit, h http.Header) (status int, body []byte) {
+func (r *Request) writePage(e *Exit, h http.Header, p *pageParts) (status int, body []byte) {
 	r.mu.Lock()
 	set := r.rare.page // rare has e
 	r.mu.Unlock()
 	if set != nil && set.page.Write != nil {
 		return r.callPage(set, e, h)
 	}
-	values := []string{"text/plain; charset=utf-8", "nosniff"}
-	h["Content-Type"], h["X-Content-Type-Options"] = values[:1:1], values[1:]
-	return e.Code, []byte(e.Text)
+	p.kind[0], p.nosniff[0] = "text/plain; charset=utf-8", "nosniff"
+	h["Content-Type"], h["X-Content-Type-Options"] = p.kind[:], p.nosniff[:]
+	return e.Code, append(p.body[:0], e.Text...)
 }
 
 // callPage lets the page of a setting be written into memory. If it does not return, h

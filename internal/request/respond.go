@@ -19,10 +19,9 @@ func (r *Request) respond(panicked bool) (stop bool) {
 	}
 	switch s.Winner() {
 	case lifecycle.Exited:
-		e := r.Exited()
 		switch {
 		case s&lifecycle.Dropping != 0:
-			return r.drop(e.Code)
+			return r.drop(r.Exited().Code)
 		case s&lifecycle.Stands == 0:
 			r.render(panicked)
 			return !panicked && r.failClosed()

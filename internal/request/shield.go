@@ -21,9 +21,13 @@ func (r *Request) cancelAs(e *node.End, cause error) {
 	if d := r.det.Load(); d != nil {
 		d.node.Cancel(e)
 	}
-	if cause != r.abortError() {
-		r.endShields(e)
+	r.mu.Lock()
+	var shields []*node.Node
+	if r.rare != nil && r.rare.abort != cause {
+		shields = r.shieldsLocked()
 	}
+	r.mu.Unlock()
+	endAll(shields, e)
 }
 
 // Shield gives a context for abort.Shield: it ends as ctx does, but not by an
@@ -88,6 +92,10 @@ func (r *Request) endShields(e *node.End) {
 	r.mu.Lock()
 	shields := r.shieldsLocked()
 	r.mu.Unlock()
+	endAll(shields, e)
+}
+
+func endAll(shields []*node.Node, e *node.End) {
 	for _, n := range shields {
 		n.Cancel(e)
 	}
