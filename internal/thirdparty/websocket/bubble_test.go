@@ -7,6 +7,9 @@ import (
 	"testing/synctest"
 	"time"
 
+	coder "github.com/coder/websocket"
+	gorilla "github.com/gorilla/websocket"
+
 	"github.com/lastbyte-go/lastbyte/abort"
 	"github.com/lastbyte-go/lastbyte/aborttest"
 )
@@ -72,4 +75,49 @@ func leaveInBubble(t *testing.T, l library, detach bool, way aborttest.Way, reas
 		}
 		s.drop()
 	})
+}
+
+// A library may dial by the client of the kit: the Call of coder's Dial leaves with its
+// WebSocket, and so does the connection that gorilla has dialed.
+func TestA18_DialedByTheLibrary(t *testing.T) {
+	t.Parallel()
+	waits := func(w http.ResponseWriter, r *http.Request) {
+		s, err := coderAccept(w, r)
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer s.drop()
+		_, err = s.read(r.Context())
+		if err = abort.Wrap(r.Context(), err); !errors.Is(err, abort.ErrClientAborted) {
+			t.Errorf("Wrap = %v, want %v", err, abort.ErrClientAborted)
+		}
+	}
+	o := aborttest.Options{Protocols: []aborttest.Protocol{aborttest.HTTP1}}
+	for way, reason := range map[aborttest.Way]string{aborttest.Close: "closed", aborttest.Reset: "reset"} {
+		aborttest.RunWith(t, o, http.HandlerFunc(waits), func(t *testing.T, c *aborttest.Client) {
+			one, _, err := coder.Dial(t.Context(), c.URL()+"/coder", &coder.DialOptions{HTTPClient: c.HTTP()})
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer one.CloseNow()
+			d := gorilla.Dialer{NetDialContext: c.DialContext}
+			other, _, err := d.DialContext(t.Context(), "ws://example.com/gorilla", nil)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer other.Close()
+			time.Sleep(time.Minute)
+			calls := c.Calls()
+			calls[0].Leave(way)
+			if err := other.NetConn().(*aborttest.Conn).Leave(way); err != nil {
+				t.Errorf("Leave(%s) = %v, want nil", way, err)
+			}
+			for _, call := range calls {
+				if o := call.Done(); o.Abort == nil || string(o.Abort.Reason) != reason || o.Abort.After != time.Minute {
+					t.Errorf("%s: Outcome = %+v, want an abort after 1m, %s", call, o, reason)
+				}
+			}
+		})
+	}
 }
