@@ -47,7 +47,7 @@ bench-abort: ; $(GO) test -run '^$$' -bench Abort_ -benchtime 2000x ./abort && L
 # With ARGS=-keep the next four keep their numbers for bench-document.
 PEERS = cd internal/bench/peers && $(GO) run .
 bench-peers: ; $(PEERS) peers $(ARGS) ## every row beside the middlewares of others, without a server
-bench-wire: ; $(PEERS) wire $(ARGS) ## the same as servers, under wrk and h2load
+bench-wire: ; $(PEERS) wire $(ARGS) ## the same as servers, under h2load
 bench-ngx: ; $(PEERS) ngx $(ARGS) ## beside nginx with ngx_lua
 bench-scale: ; $(PEERS) scale $(ARGS) ## by the number of connections, threads and tasks
 bench-document: ; $(PEERS) document ## the tables and plots of docs/performance.md

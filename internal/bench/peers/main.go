@@ -26,7 +26,7 @@ var commands = []command{
 	{"peers", "each row without a server, in rounds that take turns", []measurement{
 		{"handlers", compareHandlers}, {"jobs", compareJobs},
 	}},
-	{"wire", "rows as servers of their own, under wrk and h2load", []measurement{
+	{"wire", "rows as servers of their own, under h2load", []measurement{
 		{"wire-keep-alive", wire(keepAlive, wired)}, {"wire-new", wire(newConnections, wiredNew)}, {"wire-h2c", wire(streams, wired)},
 		{"wire-log", wire(keepAlive, logged)},
 	}},

@@ -29,7 +29,7 @@ func ngx(j job) func(o options) (Table, error) {
 			return t, err
 		}
 		port := n.http1
-		if slices.Equal(j.args, streams.args) {
+		if j.what == streams.what {
 			port = n.h2
 		}
 		for _, l := range locations {

@@ -4,6 +4,7 @@ import (
 	"net/http"
 	"net/http/httptest"
 	"testing"
+	"time"
 
 	"github.com/lastbyte-go/lastbyte/internal/bench/rows"
 )
@@ -46,23 +47,13 @@ func TestRows_OfTheWire(t *testing.T) {
 	}
 }
 
-func TestJob_ReadsWhatIsPrinted(t *testing.T) {
-	for _, tt := range []struct {
-		job            job
-		out            string
-		count, perSecs float64
-	}{
-		{newConnections, "  9382 requests in 1.10s, 1.10MB read\nRequests/sec:   8529.09\n", 9382, 8529.09},
-		{streams, "finished in 341.85ms, 23401.86 req/s, 1.10MB/s\nrequests: 8000 total, 8000 started, 8000 done, 0 succeeded, 8000 failed, 0 errored, 0 timeout\n", 8000, 23401.86},
-	} {
-		count, err := find(tt.job.count, []byte(tt.out))
-		if err != nil || count != tt.count {
-			t.Errorf("%s: requests = %v, %v, want %v", tt.job.tool, count, err, tt.count)
-		}
-		per, err := find(tt.job.per, []byte(tt.out))
-		if err != nil || per != tt.perSecs {
-			t.Errorf("%s: per second = %v, %v, want %v", tt.job.tool, per, err, tt.perSecs)
-		}
+func TestRead(t *testing.T) {
+	const out = "\nfinished in 341.85ms, 23401.86 req/s, 1.10MB/s\nrequests: 8000 total, 8000 started, 7999 done, 0 succeeded, 8000 failed, 0 errored, 0 timeout\n"
+	if n, took, err := read([]byte(out)); n != 7999 || took != 341850*time.Microsecond || err != nil {
+		t.Errorf("read() = %d, %v, %v, want 7999, 341.85ms, nil", n, took, err)
+	}
+	if _, _, err := read([]byte("h2load: no such option")); err == nil {
+		t.Error("read() of something else = nil, want an error")
 	}
 }
 

@@ -21,7 +21,7 @@ func grow(step, limit int, do func(n int) error) error {
 	return nil
 }
 
-// byConnections has wrk ask over more and more connections.
+// byConnections has h2load ask over more and more connections.
 func byConnections(o options) (t Table, err error) {
 	names := []string{"bare", "Lifecycle", "LifecycleOn", "LifecycleDetachSend"}
 	t = newTable("Processor time of the server, µs per request, HTTP/1.1 keep-alive", append([]string{"connections"}, names...)...)
@@ -35,7 +35,7 @@ func byConnections(o options) (t Table, err error) {
 		return t, err
 	}
 	err = grow(4, 1024, func(n int) error {
-		j := h2load("", "--h1", "-n4000", fmt.Sprintf("-c%d", n))
+		j := job{"", h2load(8000, "--h1", fmt.Sprintf("-c%d", n))}
 		micros := make([][]float64, len(targets))
 		for range o.roundsOr(7) {
 			for i, target := range targets {

@@ -4,13 +4,18 @@ import (
 	"bufio"
 	"errors"
 	"fmt"
+	"io"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
 	"strings"
+	"sync/atomic"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 )
 
 // A target is a server in a process of its own.
@@ -72,37 +77,93 @@ func (t *target) cpu() (time.Duration, error) {
 	return sum, nil
 }
 
-// A job is how a load generator asks.
+// A job is how a target is asked.
 type job struct {
-	what       string
-	tool       string
-	args       []string
-	count, per *regexp.Regexp // of requests that were answered, and how many in a second
+	what string
+	ask  func(t *target) (requests int, took time.Duration, err error)
 }
 
 // What bench-wire and bench-ngx have the targets do.
 var (
-	keepAlive      = h2load("HTTP/1.1, 64 connections", "--h1", "-n3000", "-c64")
-	newConnections = wrk("HTTP/1.1, a new connection for each request, 64 at a time", "-c64", "-HConnection: close")
-	streams        = h2load("HTTP/2 without TLS, one connection with 100 streams at a time", "-n3000", "-c1", "-m100")
+	keepAlive      = job{"HTTP/1.1, 64 connections", h2load(8000, "--h1", "-c64")}
+	newConnections = job{"HTTP/1.1, a new connection for each request, 64 at a time", dialEach(2000, 64)}
+	streams        = job{"HTTP/2 without TLS, one connection with 100 streams at a time", h2load(8000, "-c1", "-m100")}
 )
 
-func h2load(what string, args ...string) job {
-	return job{what, "h2load", args,
-		regexp.MustCompile(`requests: .* (\d+) done`), regexp.MustCompile(`finished in .*, ([0-9.]+) req/s`)}
-}
+var (
+	answered = regexp.MustCompile(`requests: .* (\d+) done`)
+	finished = regexp.MustCompile(`finished in ([0-9.]+m?s),`)
+)
 
-func wrk(what string, args ...string) job {
-	return job{what, "wrk", append([]string{"-t1", "-d1s"}, args...),
-		regexp.MustCompile(`(\d+) requests in`), regexp.MustCompile(`Requests/sec: +([0-9.]+)`)}
-}
-
-// rounds is how often the job is done if nobody says. A run of wrk takes a second.
-func (j job) rounds() int {
-	if j.tool == "wrk" {
-		return 5
+// h2load asks n times.
+func h2load(n int, args ...string) func(t *target) (int, time.Duration, error) {
+	args = append(args, fmt.Sprintf("-n%d", n))
+	return func(t *target) (int, time.Duration, error) {
+		out, err := exec.Command("h2load", append(args, t.url())...).CombinedOutput()
+		if err != nil {
+			return 0, 0, fmt.Errorf("h2load: %w\n%s", err, out)
+		}
+		requests, took, err := read(out)
+		if err == nil && requests != n {
+			err = fmt.Errorf("%d of %d requests were answered", requests, n)
+		}
+		if err != nil {
+			return 0, 0, fmt.Errorf("h2load: %w\n%s", err, out)
+		}
+		return requests, took, nil
 	}
-	return 10
+}
+
+// read reads what h2load has printed.
+func read(out []byte) (requests int, took time.Duration, err error) {
+	n, in := answered.FindSubmatch(out), finished.FindSubmatch(out)
+	if n == nil || in == nil {
+		return 0, 0, errors.New("it has printed something else")
+	}
+	requests, err1 := strconv.Atoi(string(n[1]))
+	took, err2 := time.ParseDuration(string(in[1]))
+	return requests, took, errors.Join(err1, err2)
+}
+
+// dialEach asks n times, on connections of their own, so many at a time. h2load cannot.
+func dialEach(n, together int) func(t *target) (int, time.Duration, error) {
+	return func(t *target) (int, time.Duration, error) {
+		begin := time.Now()
+		var left atomic.Int64
+		left.Store(int64(n))
+		var all errgroup.Group
+		for range together {
+			all.Go(func() error {
+				for left.Add(-1) >= 0 {
+					if err := dialAndAsk(t); err != nil {
+						return err
+					}
+				}
+				return nil
+			})
+		}
+		err := all.Wait()
+		return n, time.Since(begin), err
+	}
+}
+
+func dialAndAsk(t *target) error {
+	c, err := net.Dial("tcp", t.addr)
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	if err := c.(*net.TCPConn).SetLinger(0); err != nil { // no TIME-WAIT, of which there would be too many
+		return err
+	}
+	if _, err := fmt.Fprintf(c, "GET %s HTTP/1.1\r\nHost: %s\r\nConnection: close\r\n\r\n", t.path, t.addr); err != nil {
+		return err
+	}
+	response, err := io.ReadAll(c)
+	if err == nil && !strings.HasPrefix(string(response), "HTTP/1.1 ") {
+		err = fmt.Errorf("no response from %s: %q", t.name, response)
+	}
+	return err
 }
 
 // installed says which of the programs are missing, and where they come from.
@@ -116,43 +177,28 @@ func installed(programs map[string]string) error {
 	return errors.Join(missing...)
 }
 
-var generators = map[string]string{"wrk": "wrk", "h2load": "nghttp2-client"}
+var generators = map[string]string{"h2load": "nghttp2-client"}
 
-// sample is what one run of a job has measured.
+// sample is what a job has measured.
 type sample struct {
 	perSecond float64
 	cpu       float64 // of the server, microseconds per request
 }
 
-// run has the job's tool ask the target.
+// run has the target asked, and measures its processor time.
 func (j job) run(t *target) (s sample, err error) {
 	before, err := t.cpu()
 	if err != nil {
 		return s, err
 	}
-	out, err := exec.Command(j.tool, append(j.args, t.url())...).CombinedOutput()
+	requests, took, err := j.ask(t)
 	if err != nil {
-		return s, fmt.Errorf("%s of %s: %w\n%s", j.tool, t.name, err, out)
+		return s, fmt.Errorf("%s: %w", t.name, err)
 	}
 	after, err := t.cpu()
 	if err != nil {
 		return s, err
 	}
-	count, err1 := find(j.count, out)
-	perSecond, err2 := find(j.per, out)
-	if err := errors.Join(err1, err2); err != nil {
-		return s, fmt.Errorf("%s of %s: %w\n%s", j.tool, t.name, err, out)
-	}
-	if count == 0 {
-		return s, fmt.Errorf("%s has had no request answered by %s:\n%s", j.tool, t.name, out)
-	}
-	return sample{perSecond, float64((after - before).Nanoseconds()) / 1000 / count}, nil
-}
-
-func find(what *regexp.Regexp, in []byte) (float64, error) {
-	m := what.FindSubmatch(in)
-	if m == nil {
-		return 0, fmt.Errorf("no %v in what it printed", what)
-	}
-	return strconv.ParseFloat(string(m[1]), 64)
+	n := float64(requests)
+	return sample{n / took.Seconds(), float64((after - before).Nanoseconds()) / 1000 / n}, nil
 }

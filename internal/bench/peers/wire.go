@@ -51,18 +51,21 @@ func startAll(names []string, env ...string) (all []*target, stop func() error, 
 	return all, stop, nil
 }
 
-// comparison has each target do the job in each round, and the first just before it, with
-// which it is compared.
+// comparison has each target do the job in each round, in turns with the first, with which
+// it is compared. Both do it twice, and the second time counts: a server that has had
+// nothing to do for a while has given memory back.
 func comparison(title string, j job, targets []*target, o options) (Table, error) {
-	rounds := o.roundsOr(j.rounds())
+	rounds := o.roundsOr(10)
 	t := newTable(title, "row", "requests/s / bare", "middle half of the rounds", "CPU / bare", "middle half of the rounds", "CPU µs per request", "requests/s")
 	n := len(targets)
 	rate, work, micros, perSecond := make([][]float64, n), make([][]float64, n), make([][]float64, n), make([][]float64, n)
 	for round := range rounds {
 		for i, target := range targets {
-			base, err1 := j.run(targets[0])
-			s, err2 := j.run(target)
-			if err := errors.Join(err1, err2); err != nil {
+			_, err1 := j.run(targets[0])
+			_, err2 := j.run(target)
+			base, err3 := j.run(targets[0])
+			s, err4 := j.run(target)
+			if err := errors.Join(err1, err2, err3, err4); err != nil {
 				return t, err
 			}
 			rate[i], work[i] = append(rate[i], s.perSecond/base.perSecond), append(work[i], s.cpu/base.cpu)
