@@ -54,9 +54,10 @@ func router(life *middleware.Lifecycle, work func(context.Context) error) http.H
 	return r
 }
 
-func authenticate(_ http.ResponseWriter, r *http.Request) (*http.Request, error) {
+func authenticate(w http.ResponseWriter, r *http.Request) (*http.Request, error) {
 	user, _, ok := r.BasicAuth()
 	if !ok {
+		w.Header().Set("WWW-Authenticate", "Basic")
 		return nil, &exitcode.ExitError{Code: http.StatusUnauthorized, Err: errors.New("no credentials")}
 	}
 	middleware.SetAttrs(r.Context(), slog.String("user", user))

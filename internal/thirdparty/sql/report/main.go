@@ -23,8 +23,11 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
+	if _, err := db.Exec("CREATE TABLE IF NOT EXISTS sales (n INTEGER, reported INTEGER)"); err != nil {
+		log.Fatal(err)
+	}
 	archive := func(context.Context, string) error { return nil }
-	rs := &reports{db: db, sum: "SELECT sum(n) FROM sales", archive: archive}
+	rs := &reports{db: db, sum: "SELECT coalesce(sum(n), 0) FROM sales", archive: archive}
 	life := middleware.New(middleware.Options{Slog: slog.Default(), Last: func(context.Context) error { return db.Close() }})
 	http.Handle("POST /reports", life.Handler(exitcode.Handler(rs.create)))
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
