@@ -23,13 +23,13 @@ func ngx(j job) func(o options) (Table, error) {
 		for _, l := range locations {
 			names = append(names, l.row)
 		}
-		targets, stop, err := startAll(names, "GOMAXPROCS=1")
+		targets, stop, err := startAll(names, j.h2c, "GOMAXPROCS=1")
 		defer func() { err = errors.Join(err, stop()) }()
 		if err != nil {
 			return t, err
 		}
 		port := n.http1
-		if j.what == streams.what {
+		if j.h2c {
 			port = n.h2
 		}
 		for _, l := range locations {
@@ -48,7 +48,7 @@ func compareAborts(o options) (t Table, err error) {
 		return t, err
 	}
 	defer func() { err = errors.Join(err, n.stop()) }()
-	targets, stop, err := startAll([]string{"hold:contextAfterFunc", "hold:CheckOn"})
+	targets, stop, err := startAll([]string{"hold:contextAfterFunc", "hold:CheckOn"}, false)
 	defer func() { err = errors.Join(err, stop()) }()
 	if err != nil {
 		return t, err

@@ -29,13 +29,13 @@ func byConnections(o options) (t Table, err error) {
 	if err := installed(generators); err != nil {
 		return t, err
 	}
-	targets, stop, err := startAll(names)
+	targets, stop, err := startAll(names, false)
 	defer func() { err = errors.Join(err, stop()) }()
 	if err != nil {
 		return t, err
 	}
 	err = grow(4, 1024, func(n int) error {
-		j := job{"", h2load(8000, "--h1", fmt.Sprintf("-c%d", n))}
+		j := job{"", false, h2load(8000, "--h1", fmt.Sprintf("-c%d", n))}
 		micros := make([][]float64, len(targets))
 		for range o.roundsOr(7) {
 			for i, target := range targets {

@@ -17,7 +17,8 @@ import (
 )
 
 // serve is a process of its own that serves a row until its standard input ends. It prints
-// its address. The row's name may have a writer of the log behind an @.
+// its address. The row's name may have a writer of the log behind an @. With a second
+// argument it speaks HTTP/2, else HTTP/1.1, each alone, as servers without TLS do.
 func serve(args []string) error {
 	if len(args) == 0 {
 		return fmt.Errorf("serve needs the name of a row")
@@ -31,8 +32,8 @@ func serve(args []string) error {
 		return err
 	}
 	srv := &http.Server{Handler: row, Protocols: new(http.Protocols)}
-	srv.Protocols.SetHTTP1(true)
-	srv.Protocols.SetUnencryptedHTTP2(true)
+	srv.Protocols.SetHTTP1(len(args) == 1)
+	srv.Protocols.SetUnencryptedHTTP2(len(args) > 1)
 	if row.Attach != nil {
 		row.Attach(srv)
 	}

@@ -30,12 +30,16 @@ type target struct {
 func (t *target) url() string { return "http://" + t.addr + t.path }
 
 // start starts this program as a server of a row, see serve.
-func start(name string, env []string, args ...string) (*target, error) {
+func start(name string, h2c bool, env ...string) (*target, error) {
 	self, err := os.Executable()
 	if err != nil {
 		return nil, err
 	}
-	cmd := exec.Command(self, append([]string{"serve", name}, args...)...)
+	args := []string{"serve", name}
+	if h2c {
+		args = append(args, "h2c")
+	}
+	cmd := exec.Command(self, args...)
 	cmd.Env, cmd.Stderr = append(os.Environ(), env...), os.Stderr
 	in, err := cmd.StdinPipe() // the server ends with it, so also if this process is killed
 	if err != nil {
@@ -80,14 +84,15 @@ func (t *target) cpu() (time.Duration, error) {
 // A job is how a target is asked.
 type job struct {
 	what string
+	h2c  bool
 	ask  func(t *target) (requests int, took time.Duration, err error)
 }
 
 // What bench-wire and bench-ngx have the targets do.
 var (
-	keepAlive      = job{"HTTP/1.1, 64 connections", h2load(8000, "--h1", "-c64")}
-	newConnections = job{"HTTP/1.1, a new connection for each request, 64 at a time", dialEach(2000, 64)}
-	streams        = job{"HTTP/2 without TLS, one connection with 100 streams at a time", h2load(8000, "-c1", "-m100")}
+	keepAlive      = job{"HTTP/1.1, 64 connections", false, h2load(8000, "--h1", "-c64")}
+	newConnections = job{"HTTP/1.1, a new connection for each request, 64 at a time", false, dialEach(2000, 64)}
+	streams        = job{"HTTP/2 without TLS, one connection with 100 streams at a time", true, h2load(8000, "-c1", "-m100")}
 )
 
 var (

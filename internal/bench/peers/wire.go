@@ -24,7 +24,7 @@ func wire(j job, names []string) func(o options) (Table, error) {
 		if err := installed(generators); err != nil {
 			return t, err
 		}
-		targets, stop, err := startAll(names)
+		targets, stop, err := startAll(names, j.h2c)
 		defer func() { err = errors.Join(err, stop()) }()
 		if err != nil {
 			return t, err
@@ -34,7 +34,7 @@ func wire(j job, names []string) func(o options) (Table, error) {
 }
 
 // startAll starts a server for each row. Stop is never nil.
-func startAll(names []string, env ...string) (all []*target, stop func() error, err error) {
+func startAll(names []string, h2c bool, env ...string) (all []*target, stop func() error, err error) {
 	stop = func() (err error) {
 		for _, t := range all {
 			err = errors.Join(err, t.stop())
@@ -42,7 +42,7 @@ func startAll(names []string, env ...string) (all []*target, stop func() error, 
 		return err
 	}
 	for _, name := range names {
-		t, err := start(name, env)
+		t, err := start(name, h2c, env...)
 		if err != nil {
 			return all, stop, err
 		}
