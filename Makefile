@@ -42,6 +42,7 @@ fuzz: ## every fuzz target for FUZZTIME
 bench: ## the benchmarks into bench.txt, compared with OLD=file if given
 	set -o pipefail; $(GO) test -run '^$$' -bench . -benchmem -count $(COUNT) ./internal/bench | tee bench.txt
 	$(TOOL) benchstat $(OLD) bench.txt
+	cd durable && $(GO) test -run '^$$' -bench . -benchtime 500x .
 
 bench-abort: ; $(GO) test -run '^$$' -bench Abort_ -benchtime 2000x ./abort && LASTBYTE_ABORT=1 $(GO) test -count=1 -v -run 'Storm|MemoryPer' ./abort ## how soon an abort is known, and what it costs
 # With ARGS=-keep the next four keep their numbers for bench-document.

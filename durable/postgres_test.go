@@ -28,8 +28,13 @@ import (
 type server struct {
 	dir string
 	cmd *exec.Cmd
+	in  io.Closer     // closed: the server is to end
 	log *bufio.Reader // of what the server says
 }
+
+// untilTold runs a command until its input ends, as it does when the tests are killed. A
+// fast shutdown cuts all connections.
+const untilTold = `"$@" & cat >/dev/null; kill -INT $!; wait $!`
 
 // newServer starts a server that stop ends, or says why there is none.
 func newServer() (*server, error) {
@@ -51,7 +56,7 @@ func newServer() (*server, error) {
 		}
 	}
 	if err == nil {
-		s.cmd = run(exec.Command(filepath.Join(bin, "postgres"), "-D", dir+"/data", "-k", dir, "-c", "listen_addresses=", "-c", "fsync=on", "-c", "max_connections=200"))
+		s.cmd = run(exec.Command("/bin/sh", "-c", untilTold, "sh", filepath.Join(bin, "postgres"), "-D", dir+"/data", "-k", dir, "-c", "listen_addresses=", "-c", "fsync=on", "-c", "max_connections=200"))
 		err = s.start()
 	}
 	if err != nil {
@@ -103,6 +108,9 @@ func (s *server) start() error {
 	if err != nil {
 		return err
 	}
+	if s.in, err = s.cmd.StdinPipe(); err != nil {
+		return err
+	}
 	if err := s.cmd.Start(); err != nil {
 		return err
 	}
@@ -116,14 +124,15 @@ func (s *server) start() error {
 			return nil
 		}
 		if err != nil {
+			_ = s.in.Close()
 			return fmt.Errorf("postgres: %w: %s", errors.Join(err, s.cmd.Wait()), said.String())
 		}
 	}
 }
 
-// halt ends the server as a fast shutdown does: it cuts all connections.
+// halt ends the server, and waits for that.
 func (s *server) halt() {
-	_ = s.cmd.Process.Signal(syscall.SIGINT)
+	_ = s.in.Close()
 	_ = s.cmd.Wait()
 }
 
@@ -145,7 +154,7 @@ func (s *server) url(database string) string {
 }
 
 // database makes an empty database, and gives its URL.
-func (s *server) database(t *testing.T) string {
+func (s *server) database(t testing.TB) string {
 	t.Helper()
 	name := fmt.Sprintf("t%d", databases.Add(1))
 	db, err := sql.Open("pgx", s.url("postgres"))
