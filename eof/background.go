@@ -50,22 +50,20 @@ type Options struct {
 // methods may be called from any goroutine. Make one with [New]; the zero value
 // is not usable.
 //
-// A Background starts no goroutine before there is work. The goroutines of
-// detached handlers are reused. They end when they have been idle for 10 to 20
-// seconds, or with [Background.Shutdown].
+// A Background starts no goroutine before there is work: one for each detached
+// handler and each task, which ends with it.
 //
-// A testing/synctest bubble that makes its own Background and uses Detach must call
-// Shutdown before it ends. A Background that was made outside of all bubbles, in a
-// package variable for instance, may be used in bubbles and outside, and leaves no
-// goroutine in a bubble. The work of a bubble must end before the bubble does, and
-// Shutdown must then be called outside of bubbles.
+// A Background that was made outside of all testing/synctest bubbles, in a package
+// variable for instance, may be used in bubbles and outside. The work of a bubble must
+// end before the bubble does, and Shutdown must then be called outside of bubbles.
 type Background struct {
 	o      Options
 	config *request.Config
 
 	mu       sync.Mutex // guards what follows
 	stats    Stats
-	workers  workers       // all goroutines
+	workers  goroutines    // their number needs no lock
+	bubble   bool          // the Background was made in a testing/synctest bubble
 	waits    work.List     // tasks: all that Pending counts
 	queue    list.List     // of *task: those that are due, while all Running are taken
 	runs     work.List     // what runs
@@ -104,7 +102,8 @@ func New(o Options) *Background {
 	o.Pending = cmp.Or(o.Pending, 1024)
 	o.Detached = cmp.Or(o.Detached, 4096)
 	b := &Background{o: o, drained: make(chan struct{})}
-	b.workers = workers{mu: &b.mu, over: b.endedLocked, bubble: work.InBubble()}
+	b.bubble = work.InBubble()
+	b.workers.mu, b.workers.over = &b.mu, b.endedLocked
 	b.config = &request.Config{Owner: (*owner)(b)}
 	return b
 }
@@ -162,8 +161,9 @@ func (b *Background) countLocked(w work.Work, panicked bool) {
 
 // endedLocked wakes Shutdown if there is no work and no goroutine is left.
 func (b *Background) endedLocked() {
-	if b.idle != nil && b.stats.Pending == 0 && b.runs.Empty() && b.workers.closedLocked() {
+	if b.idle != nil && b.stats.Pending == 0 && b.runs.Empty() && b.workers.n.Load() == 0 {
 		close(b.idle)
 		b.idle = nil
+		b.workers.awaited.Store(false)
 	}
 }

@@ -27,7 +27,9 @@ func (o *owner) Admit() error {
 	return errTooMany
 }
 
-func (o *owner) Go(j work.Job) { o.workers.run(j) }
+func (o *owner) Go(g work.Goroutine) { o.workers.run(g) }
+
+func (o *owner) Left() { o.workers.left() }
 
 func (o *owner) Sent(w work.Work, a work.About) error {
 	b := (*Background)(o)
@@ -101,7 +103,7 @@ func (o *owner) Resume() {
 	if o.draining {
 		o.drained = make(chan struct{})
 	}
-	o.draining, o.forced, o.workers.closed = false, false, false
+	o.draining, o.forced = false, false
 }
 
 func (o *owner) Listen(l work.Listener) {

@@ -51,7 +51,7 @@ func (b *Background) drain() (calls []work.Call) {
 // testing/synctest bubble may not be closed outside of it; the bubble has ended then,
 // and all that could wait there with it.
 func (b *Background) closeLocked() {
-	if b.workers.bubble && !work.InBubble() {
+	if b.bubble && !work.InBubble() {
 		b.drained = make(chan struct{})
 	}
 	close(b.drained)
@@ -83,6 +83,7 @@ func (b *Background) Shutdown(ctx context.Context) error {
 	b.mu.Lock()
 	if b.idle == nil {
 		b.idle = make(chan struct{})
+		b.workers.awaited.Store(true)
 	}
 	idle := b.idle
 	b.endedLocked()

@@ -17,10 +17,10 @@ var budgets = map[string]struct{ allocs, bytes, time float64 }{
 	"CheckOn":             {7, 1024, 0.9},
 	"CheckExit":           {3, 1104, 0.7},
 	"Timeout":             {4, 1120, 0.7},
-	"Detach":              {1, 896, 2.5},
-	"DetachSend":          {1, 896, 2.8},
-	"DetachTimeout":       {4, 1504, 2.8},
-	"TimeoutDetach":       {4, 1504, 2.8},
+	"Detach":              {2, 920, 1.9},
+	"DetachSend":          {2, 920, 2.1},
+	"DetachTimeout":       {5, 1528, 2.2},
+	"TimeoutDetach":       {5, 1528, 2.1},
 	"Lifecycle":           {1, 512, 0.6},
 	"LifecycleObserved":   {1, 512, 0.65},
 	"LifecycleBoard":      {2, 600, 0.65}, // it keeps so many endings a second, which a slow machine has for fewer requests
@@ -30,7 +30,7 @@ var budgets = map[string]struct{ allocs, bytes, time float64 }{
 	"LifecycleExit":       {3, 1104, 0.9},
 	"LifecycleExitLog":    {4, 1200, 1.3},
 	"LifecycleDefer":      {26, 2100, 2}, // the tasks of many requests share what they run on
-	"LifecycleDetachSend": {1, 896, 3},
+	"LifecycleDetachSend": {2, 920, 2.4},
 }
 
 // others are the rows without lastbyte.

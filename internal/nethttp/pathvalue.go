@@ -12,17 +12,27 @@ import (
 // What has not changed is not written.
 func CarryPathValues(to, from *http.Request) {
 	if from.Pattern != "" {
-		carryPathValues(to, from, wildcards(from.Pattern))
+		carryWildcards(to, from)
 	}
 	if m := otherValues(from); m.IsValid() && m.Len() > 0 && m.UnsafePointer() != otherValues(to).UnsafePointer() {
-		carryPathValues(to, from, func(yield func(string) bool) {
-			for _, name := range m.MapKeys() {
-				if !yield(name.String()) {
-					return
-				}
-			}
-		})
+		carryOthers(to, from, m)
 	}
+}
+
+// These two are not inlined: most requests have no use for the space on the stack.
+
+//go:noinline
+func carryWildcards(to, from *http.Request) { carryPathValues(to, from, wildcards(from.Pattern)) }
+
+//go:noinline
+func carryOthers(to, from *http.Request, m reflect.Value) {
+	carryPathValues(to, from, func(yield func(string) bool) {
+		for _, name := range m.MapKeys() {
+			if !yield(name.String()) {
+				return
+			}
+		}
+	})
 }
 
 func carryPathValues(to, from *http.Request, names iter.Seq[string]) {

@@ -14,6 +14,7 @@ import (
 	"github.com/lastbyte-go/lastbyte/internal/node"
 	"github.com/lastbyte-go/lastbyte/internal/route"
 	"github.com/lastbyte-go/lastbyte/internal/scope"
+	"github.com/lastbyte-go/lastbyte/internal/usercall"
 	"github.com/lastbyte-go/lastbyte/internal/work"
 )
 
@@ -50,6 +51,7 @@ type Detached struct {
 
 	entry           work.Entry // the owner's
 	handlerReturned bool       // under Request.mu
+	wakes           bool       // see Left. The handler's goroutine
 	counted         bool       // under Request.mu: the handler runs without a client, and the owner knows
 
 	synced bool // header has reached the map below. Of who owns the writer
@@ -99,7 +101,9 @@ func (d *Detached) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	}
 	d.keepFiles()
 	if around := d.req.direct(w); around == nil {
-		d.req.answer(&d.w, false)
+		if d.req.Replaced() {
+			d.req.answer(&d.w, false)
+		}
 	} else if d.synced {
 		around.setStood(d.w.stood()) // it may answer for what d has put into its map
 	}
@@ -126,15 +130,45 @@ func (d *Detached) closeGates() {
 	})
 }
 
-// Context is the handler's.
-func (d *Detached) Context() context.Context { return &d.node }
-
 // Run is the handler's part, on a goroutine of its owner's.
 func (d *Detached) Run() {
-	d.req.run(scope.OnHandler, func() {
-		// An exit or a Timeout may have answered already: then the writer below is net/http's again.
-		d.h.next.ServeHTTP(d.w.shape(nethttp.Of(d.w.wrapped)), d.out)
-	}, d.finish)
+	returned := false
+	defer func() {
+		if !returned {
+			d.finish(usercall.Recovered(recover(), d.thrown))
+		}
+	}()
+	if d.h.moved.Load() == deep {
+		work.GrowStack()
+	}
+	stack := work.Address()
+	// An exit or a Timeout may have answered already: then the writer below is net/http's again.
+	d.h.next.ServeHTTP(d.w.shape(nethttp.Of(d.w.wrapped)), d.out)
+	returned = true
+	d.finish(usercall.Left{})
+	d.h.noteStack(work.Address() != stack)
+}
+
+// noteStack is told of each goroutine on which the handler inside Detach has returned:
+// whether its stack has moved. Mostly that is because it has grown; a garbage collection
+// may have made it smaller, which does not happen again and again.
+func (h *handler) noteStack(moved bool) {
+	switch n := h.moved.Load(); {
+	case n == deep:
+	case moved:
+		h.moved.Store(n + 1)
+	case n > 0:
+		h.moved.Store(0)
+	}
+}
+
+// deep is after how many stacks in a row the next one is made larger at once.
+const deep = 2
+
+// thrown is usercall.Thrown for the handler.
+func (d *Detached) thrown() (exits, thrown bool) {
+	e, thrown := d.req.takeThrow(scope.OnHandler)
+	return e != nil, thrown
 }
 
 // about says which request the handler serves. It runs where d.in is not being written

@@ -114,7 +114,7 @@ func (d *Detached) begin(status int) {
 	case n >= 0 && header.HasBody(status) && d.in.Method != http.MethodHead:
 		d.declared = n + 1
 	}
-	coded := header.Encoded(d.header, d.w.stood())
+	coded := d.header != nil && header.Encoded(d.header, d.w.stood())
 	r := d.req
 	r.mu.Lock()
 	d.startLocked(status, coded)

@@ -35,16 +35,27 @@ func (d *Detached) finish(l usercall.Left) {
 	case r.winner() == lifecycle.Exited:
 		d.handOverAfterExit(l)
 	}
-	if !r.hasAny(lifecycle.Woken) && d.wake(true) && d.form != nil {
-		_ = d.form.RemoveAll() // ServeHTTP had returned ahead of this goroutine
+	defer d.finished(l.Panicked()) // deferred: OnPanic may call runtime.Goexit
+	if ending && !l.Broken() {
+		return
+	}
+	if !r.hasAny(lifecycle.Woken) && d.wake(true) {
+		d.removeLate()
 	}
 	if l.Broken() {
 		d.drainPanicked(ending)
 	}
-	defer d.finished(l.Panicked()) // deferred: OnPanic may call runtime.Goexit
 	defer d.tellDropped()
 	if !ending {
 		d.unheard(l)
+	}
+}
+
+// removeLate removes the uploaded files where ServeHTTP has returned ahead of the
+// handler.
+func (d *Detached) removeLate() {
+	if d.form != nil {
+		_ = d.form.RemoveAll() // net/http has no use for the error either
 	}
 }
 
@@ -138,23 +149,29 @@ func (d *Detached) returnedAfterExit() {
 	}
 }
 
-// finished says that nothing of the handler is left; runtime.Goexit is no panic.
+// finished says that nothing of the handler is left; runtime.Goexit is no panic. If
+// nobody has woken the serving goroutine, that is left for Left.
 func (d *Detached) finished(panicked bool) {
 	r := d.req
 	d.node.Unhook()
 	d.node.Cancel(node.HandlerReturned)
 	r.mu.Lock()
-	r.state.Store(r.state.Load().Finish())
-	d.handlerReturned = true
+	s, wakes := r.state.Load().Wake(false)
+	r.state.Store(s.Finish())
+	d.handlerReturned, d.wakes = true, wakes
 	shields, calls := r.shieldsLocked(), r.callsLocked()
 	counted, obs := d.counted, r.cfg.Load().Observer
 	if counted {
 		d.worked = max(r.Age(), 1) // 0: none
 	}
-	if !r.hasAny(lifecycle.Ended) {
+	late := s.HasAny(lifecycle.Ended)
+	if !late {
 		obs = nil // nothing outlived the response; after a Send, its end says so
 	}
 	r.mu.Unlock()
+	if late && wakes {
+		d.removeLate()
+	}
 	for _, n := range shields {
 		n.Cancel(node.HandlerReturned)
 	}
@@ -164,5 +181,14 @@ func (d *Detached) finished(panicked bool) {
 	}
 	if obs != nil {
 		obs.Done(&d.node, r, counted)
+	}
+}
+
+// Left wakes the serving goroutine if it sleeps still. That is the last step of this one:
+// awake, the other would have to wait for the locks that are taken here.
+func (d *Detached) Left() {
+	d.owner().Left()
+	if d.wakes {
+		d.decided.Done()
 	}
 }

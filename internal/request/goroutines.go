@@ -20,6 +20,9 @@ func (r *Request) hold() bool {
 
 // alone reports whether no goroutine of the request is at work.
 func (r *Request) alone() bool {
+	if r.hasAny(lifecycle.Drained) {
+		return true
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	return r.goroutines == 0

@@ -16,6 +16,7 @@ type handler struct {
 	next   http.Handler
 	detach bool
 	nested atomic.Pointer[nested] // the last that configInside came to
+	moved  atomic.Int32           // under Detach, see noteStack
 }
 
 type nested struct{ outer, both *Config }

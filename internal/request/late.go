@@ -96,11 +96,15 @@ func (d *Detached) lateNow() *late {
 // follow is called when the status is said: where the header may go out later than
 // that, or has trailers, the map below goes on to follow the handler's.
 func (d *Detached) follow() {
+	each := d.holdsBack()
 	h := d.header
-	if h == nil {
-		h = d.w.wrapped.Header()
+	switch {
+	case h != nil || each:
+	case d.req.w.gate.Enter(): // not by headerMap: no handler gets the map
+		h = d.req.w.wrapped.Header()
+		defer d.req.w.gate.Leave(d.req)
 	}
-	if each := d.holdsBack(); each || header.HasTrailers(h) {
+	if each || header.HasTrailers(h) {
 		l := d.lateNow()
 		l.follows, l.each = true, each
 	}

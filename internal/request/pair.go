@@ -117,10 +117,16 @@ func (p *pair) carryFields() {
 // it was given, by *r = *r.WithContext(ctx), as gorilla's sessions do. Outside it
 // counts for its values alone: it ends with the handler.
 func (p *pair) carryContext(given context.Context) {
-	ctx := p.out.Context()
-	if ctx == given {
-		return
+	if ctx := p.out.Context(); ctx != given {
+		p.replaceContext(ctx)
 	}
+}
+
+// replaceContext is apart, since the copy that WithContext makes on the way takes space
+// on the stack, as in clone.
+//
+//go:noinline
+func (p *pair) replaceContext(ctx context.Context) {
 	outer := p.in.Context()
 	if c, ok := outer.(*carried); ok {
 		outer = c.Context

@@ -25,10 +25,13 @@ func (r *Request) uploaded(d *Detached) *multipart.Form {
 // files, and the handler has had one of its own from the start. It runs on the
 // serving goroutine, as do those who know that form.
 func (d *Detached) keepFiles() {
+	form := d.in.MultipartForm
+	if form == nil {
+		return
+	}
 	d.req.mu.Lock()
-	returned := d.handlerReturned
-	d.req.mu.Unlock()
-	if form := d.in.MultipartForm; form != nil && !returned {
+	defer d.req.mu.Unlock()
+	if !d.handlerReturned {
 		form.File = nil
 	}
 }

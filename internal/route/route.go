@@ -45,8 +45,11 @@ func (r Route) Value() any { return r.chi }
 
 // CarryTo shows r, which is a copy, to handlers outside, whose context is ctx.
 func (r Route) CarryTo(ctx context.Context) {
+	if r.chi == nil {
+		return
+	}
 	to := chi.RouteContext(ctx)
-	if to == nil || r.chi == nil {
+	if to == nil {
 		return
 	}
 	to.Routes, to.RoutePath, to.RouteMethod = r.chi.Routes, r.chi.RoutePath, r.chi.RouteMethod

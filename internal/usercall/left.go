@@ -49,7 +49,7 @@ func Run(f func(), thrown Thrown, over func(Left)) {
 	returned := false
 	defer func() {
 		if !returned {
-			over(broken(recover(), thrown))
+			over(Recovered(recover(), thrown))
 		}
 	}()
 	f()
@@ -57,7 +57,8 @@ func Run(f func(), thrown Thrown, over func(Left)) {
 	over(Left{}) // here, where it needs the least of a new goroutine's small stack
 }
 
-func broken(v any, thrown Thrown) Left {
+// Recovered is [Tell] where the panic does not pass on: with its stack.
+func Recovered(v any, thrown Thrown) Left {
 	l := Tell(v, thrown)
 	if l.Value != nil && l.How != ByThrow {
 		l.Stack = debug.Stack()

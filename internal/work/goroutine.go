@@ -19,8 +19,8 @@ type Goroutine interface {
 	Left()
 }
 
-// Start runs g on a goroutine of lastbyte; all of them are started here or by [Loop], but
-// those of internal/peer. It must not be inlined, since [Gone] looks for its name in
+// Start runs g on a goroutine of lastbyte; all of them are started here, but those
+// of internal/peer. It must not be inlined, since [Gone] looks for its name in
 // stack traces.
 //
 //go:noinline
@@ -30,8 +30,10 @@ func Start(g Goroutine) {
 }
 
 func run(g Goroutine) {
-	defer g.Left()
-	defer goroutines.Add(-1) // first, so that who is told does not count it
+	defer func() {
+		goroutines.Add(-1) // first, so that who is told does not count it
+		g.Left()
+	}()
 	g.Run()
 }
 
@@ -43,52 +45,13 @@ type functions struct{ run, left func() }
 func (f *functions) Run()  { f.run() }
 func (f *functions) Left() { f.left() }
 
-// Loop runs turn again and again on a goroutine of lastbyte, as long as it says so, and
-// last as Go does. turn is told whether the turn before has left the goroutine
-// unlocked, see isUnlocked; the first one is told that it is.
-//
-// The goroutine's own function asks, and neither turn nor a function that it calls:
-// package runtime writes the whole of a trace even if there is space for the first line
-// alone, and each function that was called takes as long again as that line.
-//
-//go:noinline
-func Loop(turn func(unlocked bool) (again bool), last func()) {
-	goroutines.Add(1)
-	go func() {
-		defer last()
-		defer goroutines.Add(-1)
-		trace := make([]byte, 96) // space for the header
-		for unlocked := true; turn(unlocked); {
-			unlocked = isUnlocked(trace[:runtime.Stack(trace, false)])
-		}
-	}()
-}
-
-// isUnlocked reports whether the goroutine with this stack trace is not locked to its
-// thread. A handler that called runtime.LockOSThread without UnlockOSThread may have
-// changed the thread (its namespaces, its credentials, its signal mask), and
-// expects the thread to end with the goroutine. Package runtime shows the lock
-// only in the header of a stack trace (goroutineheader in traceback.go of Go
-// 1.26.8 and 1.27.3): "goroutine 7 [running, locked to thread]:". For any
-// header but the two that are known the result is false.
-func isUnlocked(trace []byte) bool {
-	_, head, _ := bytes.Cut(trace, []byte(" ["))
-	head, _, ended := bytes.Cut(head, []byte("]:"))
-	state, bubble, _ := bytes.Cut(head, []byte(", "))
-	return ended && string(state) == "running" &&
-		(len(bubble) == 0 || bytes.HasPrefix(bubble, []byte("synctest bubble ")) && !bytes.Contains(bubble, []byte(",")))
-}
-
-// startedBy is what the trace of a goroutine ends with that Start or Loop has started.
-var startedBy = [][]byte{
-	[]byte("\ncreated by github.com/lastbyte-go/lastbyte/internal/work.Start in goroutine "),
-	[]byte("\ncreated by github.com/lastbyte-go/lastbyte/internal/work.Loop in goroutine "),
-}
+// startedBy is what the trace of a goroutine ends with that Start has started.
+var startedBy = []byte("\ncreated by github.com/lastbyte-go/lastbyte/internal/work.Start in goroutine ")
 
 // Gone returns when no goroutine is left whose last function has been called. Such a
 // goroutine still has to return from that function, and nothing that it does before
 // can say that it has. So Gone looks at the stack traces: if they show as many
-// goroutines of [Start] and [Loop] as have something left to do, all others have ended.
+// goroutines of [Start] as have something left to do, all others have ended.
 //
 // It is for the end of a program. A look stops the world for as long as writing
 // the traces of all goroutines takes; mostly, one is enough. A process that goes on
@@ -110,10 +73,7 @@ func Gone() {
 			buf = make([]byte, 2*n)
 			n = runtime.Stack(buf, true)
 		}
-		shown := 0
-		for _, by := range startedBy {
-			shown += bytes.Count(buf[:n], by)
-		}
+		shown := bytes.Count(buf[:n], startedBy)
 		if int64(shown) == before && goroutines.Load() == before {
 			return
 		}

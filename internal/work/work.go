@@ -2,8 +2,8 @@
 // to each other: the handlers that run detached, the work that a shutdown can give
 // up, what is told when a drain begins, and the goroutines that all of it runs on.
 //
-// The Background is package eof's. Its policy, which goroutine runs a handler and
-// how long that goroutine is kept, is in eof/workers.go and here, and nowhere else.
+// The Background is package eof's. Its policy, which goroutine runs what, is
+// in eof/goroutines.go and here, and nowhere else.
 //
 // The lock of a List and its entries is the Background's. The package imports nothing
 // of this module.
@@ -20,8 +20,10 @@ type Owner interface {
 	// Admit gives nil for a handler that may run detached, else the cause of the exit
 	// that refuses its request.
 	Admit() error
-	// Go runs j on a goroutine that a shutdown waits for.
-	Go(j Job)
+	// Go runs a detached handler on a goroutine that a shutdown waits for, until that
+	// calls Left, which is its last call.
+	Go(g Goroutine)
+	Left()
 	// Sent says that the handler of w goes on without a client; Over, that it has
 	// returned. An error is the cause to cancel w with: it is too late.
 	Sent(w Work, a About) error
@@ -54,12 +56,6 @@ type Listener interface {
 	// Log logs what went wrong in a task of no request, and the stack of a panic if it
 	// was one. False: there is no logger.
 	Log(ctx context.Context, text string, stack []byte) bool
-}
-
-// Job is a detached handler as what runs it sees it.
-type Job interface {
-	Run()                     // it does not panic, but may call runtime.Goexit
-	Context() context.Context // whose pprof labels apply
 }
 
 // Work is something that an Owner can give up.
