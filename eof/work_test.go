@@ -82,7 +82,7 @@ func TestB7_Names(t *testing.T) {
 					ctx := r.Context()
 					time.Sleep(time.Second)
 					_ = eof.Defer(ctx, func(context.Context) { <-release })
-					_ = eof.After(ctx, time.Hour, func(context.Context) {})
+					_ = eof.After(ctx, time.Hour, func(context.Context) { <-release }) // a drain begins it
 					io.WriteString(w, answer)
 					wantErr(t, "Send", eof.Send(ctx), nil)
 					time.Sleep(time.Second)
