@@ -32,6 +32,7 @@ package board
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"net/http"
 	"sync"
@@ -57,6 +58,11 @@ type Options struct {
 	// Viewers is how many pages may look at the same time; one more is answered 503. 0
 	// means 10.
 	Viewers int
+
+	// Queues is asked for the queues of a job engine, once a second at most and only while
+	// somebody looks, on the serving goroutine of a viewer. Its context ends after a
+	// second. Engine.Depths of module durable is one. nil means that none are shown.
+	Queues func(context.Context) ([]Queue, error)
 }
 
 // New returns the board of life, for clients on the same machine. It observes life from
@@ -81,6 +87,7 @@ func NewWith(life *middleware.Lifecycle, o Options) http.Handler {
 		began: time.Now(),
 	}
 	b.before = ended(life.Stats())
+	b.queues.ask = o.Queues
 	b.kept.size = cmp.Or(o.Endings, 200)
 	life.Observe(middleware.Observer{Want: b.want, OnEnd: b.onEnd, OnDone: b.onDone, OnTask: b.onTask})
 	return life.Handler(b)
@@ -97,6 +104,7 @@ type board struct {
 	counts [kinds]atomic.Uint64 // of all kinds but handler
 	gates  [kinds]gate
 	kept   kept
+	queues queues
 
 	looking sync.Mutex // held while the requests at work are looked at; guards the rest
 
@@ -130,9 +138,9 @@ func (b *board) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	case asEvents:
 		b.stream(w, r)
 	case asJSON:
-		b.writeJSON(w)
+		b.writeJSON(w, r)
 	default:
-		b.writeText(w)
+		b.writeText(w, r)
 	}
 }
 

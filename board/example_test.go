@@ -1,6 +1,7 @@
 package board_test
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"net/http"
@@ -56,4 +57,25 @@ func ExampleNewWith() {
 	h.ServeHTTP(w, httptest.NewRequest("GET", "/debug/requests", nil))
 	fmt.Println(w.Code)
 	// Output: 403
+}
+
+// What a job engine has to do is shown beside the tasks.
+func ExampleNewWith_queues() {
+	life := middleware.New(middleware.Options{})
+	h := board.NewWith(life, board.Options{
+		Allow: func(*http.Request) bool { return true },
+		Queues: func(context.Context) ([]board.Queue, error) { // Engine.Depths of module durable is one
+			return []board.Queue{{Name: "mail", Waiting: 3, Running: 1}}, nil
+		},
+	})
+	w := httptest.NewRecorder()
+	h.ServeHTTP(w, httptest.NewRequest("GET", "/debug/requests?format=text", nil))
+	for line := range strings.Lines(w.Body.String()) {
+		if f := strings.Fields(line); len(f) == 4 && (f[0] == "QUEUE" || f[0] == "mail") {
+			fmt.Println(f)
+		}
+	}
+	// Output:
+	// [QUEUE WAITING RUNNING LATER]
+	// [mail 3 1 0]
 }

@@ -12,6 +12,7 @@ import (
 type state struct {
 	Now float64 `json:"now"`
 	*sight
+	Depths *depths `json:"depths,omitempty"` // of the queues of a job engine
 
 	Totals  map[string]uint64 `json:"totals"` // endings of each kind since the board was made
 	Rates   rates             `json:"rates"`
@@ -76,7 +77,7 @@ type result struct {
 
 // state gives what there is to see, with the endings after the version, limit at most, of
 // which those that were no good come first.
-func (b *board) state(version uint64, limit int) (s *state, now uint64) {
+func (b *board) state(ctx context.Context, version uint64, limit int) (s *state, now uint64) {
 	t := time.Now()
 	list, now := b.kept.since(version)
 	if len(list) > limit {
@@ -90,7 +91,7 @@ func (b *board) state(version uint64, limit int) (s *state, now uint64) {
 		}
 		list = chosen
 	}
-	s = &state{Now: unixMS(t), sight: b.look(), Totals: make(map[string]uint64), Endings: make([]row, 0, len(list))}
+	s = &state{Now: unixMS(t), sight: b.look(), Depths: b.queues.look(ctx), Totals: make(map[string]uint64), Endings: make([]row, 0, len(list))}
 	for _, e := range list {
 		s.Endings = append(s.Endings, rowOf(e))
 	}

@@ -2,6 +2,7 @@ package board
 
 import (
 	"bytes"
+	"context"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -34,7 +35,7 @@ func (b *board) stream(w http.ResponseWriter, r *http.Request) {
 	if r.Method == http.MethodHead {
 		return
 	}
-	v := &view{b: b, w: w, out: http.NewResponseController(w)}
+	v := &view{ctx: r.Context(), b: b, w: w, out: http.NewResponseController(w)}
 	defer v.out.SetWriteDeadline(time.Time{}) // the connection may serve another request
 	if v.send(fmt.Sprintf("retry: %d\n\n", reconnect.Milliseconds())) != nil || v.tell() != nil {
 		return
@@ -59,6 +60,7 @@ func (b *board) stream(w http.ResponseWriter, r *http.Request) {
 
 // view is what one viewer has seen. Its goroutine is that of the stream.
 type view struct {
+	ctx context.Context // of the stream
 	b   *board
 	w   http.ResponseWriter
 	out *http.ResponseController
@@ -76,7 +78,7 @@ func (v *view) tell() error {
 	if first {
 		limit = v.b.kept.size
 	}
-	s, version := v.b.state(v.version, limit)
+	s, version := v.b.state(v.ctx, v.version, limit)
 	s.Reset = first
 	if ended := s.Ended; first {
 		v.ended = ended

@@ -11,8 +11,8 @@ import (
 	"time"
 )
 
-func (b *board) writeJSON(w http.ResponseWriter) {
-	s, _ := b.state(0, b.kept.size)
+func (b *board) writeJSON(w http.ResponseWriter, r *http.Request) {
+	s, _ := b.state(r.Context(), 0, b.kept.size)
 	w.Header().Set("Content-Type", "application/json")
 	e := json.NewEncoder(w)
 	e.SetIndent("", "  ")
@@ -20,8 +20,8 @@ func (b *board) writeJSON(w http.ResponseWriter) {
 }
 
 // writeText writes the state as tables.
-func (b *board) writeText(w http.ResponseWriter) {
-	s, _ := b.state(0, b.kept.size)
+func (b *board) writeText(w http.ResponseWriter, r *http.Request) {
+	s, _ := b.state(r.Context(), 0, b.kept.size)
 	w.Header().Set("Content-Type", "text/plain; charset=utf-8")
 	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	textOfState(t, s)
@@ -68,6 +68,9 @@ func textOfState(w io.Writer, s *state) {
 		fmt.Fprintf(w, "and %d more\n", s.MoreTasks)
 	}
 
+	if s.Depths != nil {
+		textOfDepths(w, s.Depths)
+	}
 	fmt.Fprintf(w, "\nENDED\tBY\tSTATUS\tTOOK\tHOW\tMETHOD\tROUTE\tPATH\tCLIENT\n")
 	for _, r := range s.Endings {
 		status := "-"
@@ -133,4 +136,14 @@ func plain(s string) string {
 		return q
 	}
 	return s
+}
+
+func textOfDepths(w io.Writer, d *depths) {
+	fmt.Fprintf(w, "\nQUEUE\tWAITING\tRUNNING\tLATER\n")
+	for _, q := range d.Queues {
+		fmt.Fprintf(w, "%s\t%d\t%d\t%d\n", plain(q.Name), q.Waiting, q.Running, q.Later)
+	}
+	if d.Error != "" {
+		fmt.Fprintf(w, "the queues cannot be read: %s\n", plain(d.Error))
+	}
 }

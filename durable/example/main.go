@@ -86,7 +86,7 @@ func run(ctx context.Context, addr, url string, to int) error {
 	life := middleware.New(middleware.Options{Slog: slog.Default(), Last: engine.Shutdown})
 	r := chi.NewRouter()
 	r.Use(chimiddleware.RequestID)
-	r.Handle("/debug/requests*", board.New(life))
+	r.Handle("/debug/requests*", board.NewWith(life, board.Options{Queues: engine.Depths}))
 	s := &server{engine, to}
 	r.With(life.Handler).Method("POST", "/durable", exitcode.Handler(s.post))
 	fmt.Printf(`the tasks are in %s; process %d
