@@ -60,7 +60,7 @@ func (r *Request) Server() *http.Server { return r.server() }
 // Attached reports whether the server of the request has ConnContext; true also
 // where there is no http.Server.
 func (r *Request) Attached() (srv *http.Server, ok bool) {
-	if r.conn() != nil {
+	if r.body.turn != 0 || r.conn() != nil { // a turn is that of a connection, whose lookup has to go through the context
 		return nil, true
 	}
 	srv = r.server()
