@@ -11,7 +11,7 @@ import (
 // It is for board.Options.Queues.
 func (e *Engine) Depths(ctx context.Context) ([]board.Queue, error) {
 	table := "river_job"
-	if e.schema != "" { // letters, digits and underscores: River has looked
+	if e.schema != "" {
 		table = `"` + strings.ReplaceAll(e.schema, `"`, `""`) + `".river_job`
 	}
 	rows, err := e.DB.QueryContext(ctx, `SELECT queue,
