@@ -90,9 +90,9 @@ type job struct {
 
 // What bench-wire and bench-ngx have the targets do.
 var (
-	keepAlive      = job{"HTTP/1.1, 64 connections", false, h2load(8000, "--h1", "-c64")}
+	keepAlive      = job{"HTTP/1.1, 64 connections", false, h2load(5000, "--h1", "-c64")}
 	newConnections = job{"HTTP/1.1, a new connection for each request, 64 at a time", false, dialEach(2000, 64)}
-	streams        = job{"HTTP/2 without TLS, one connection with 100 streams at a time", true, h2load(8000, "-c1", "-m100")}
+	streams        = job{"HTTP/2 without TLS, one connection with 100 streams at a time", true, h2load(5000, "-c1", "-m100")}
 )
 
 var (
