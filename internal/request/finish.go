@@ -63,8 +63,9 @@ func (d *Detached) removeLate() {
 // ending. A panic does not wait for the request's goroutines.
 func (d *Detached) returned(l usercall.Left) (ending bool) {
 	if l.Broken() {
+		ending = d.req.returnMove() // first: a thread that is called back may exit
 		d.node.Cancel(node.HandlerReturned)
-		return d.req.returnMove()
+		return ending
 	}
 	if d.req.winner() == lifecycle.Exited {
 		d.returnedAfterExit()
