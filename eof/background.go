@@ -2,10 +2,10 @@ package eof
 
 import (
 	"cmp"
-	"container/list"
 	"fmt"
 	"net/http"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/lastbyte-go/lastbyte/internal/request"
@@ -57,21 +57,22 @@ type Options struct {
 // variable for instance, may be used in bubbles and outside. The work of a bubble must
 // end before the bubble does, and Shutdown must then be called outside of bubbles.
 type Background struct {
-	o      Options
-	config *request.Config
+	o        Options
+	config   *request.Config
+	listener atomic.Pointer[work.Listener] // nil: no Lifecycle is around
 
 	mu       sync.Mutex // guards what follows
 	stats    Stats
 	workers  goroutines    // their number needs no lock
 	bubble   bool          // the Background was made in a testing/synctest bubble
-	waits    work.List     // tasks: all that Pending counts
-	queue    list.List     // of *task: those that are due, while all Running are taken
+	waits    work.List     // tasks whose response has not ended
+	timed    work.List     // tasks that wait for their time
+	queue    work.List     // tasks that are due, while all Running are taken
 	runs     work.List     // what runs
 	calls    work.List     // of OnDrain
 	draining bool          // Drain or Shutdown was called
 	drained  chan struct{} // closed when draining is set; another after Resume
 	forced   bool          // a Shutdown has given up
-	listener work.Listener // nil: no Lifecycle is around
 	idle     chan struct{} // closed when there is no work; made by Shutdown
 	free     *work.Handler // to be used again, see owner.Sent
 	freed    int           // how many these are
@@ -161,7 +162,7 @@ func (b *Background) countLocked(w work.Work, panicked bool) {
 
 // endedLocked wakes Shutdown if there is no work and no goroutine is left.
 func (b *Background) endedLocked() {
-	if b.idle != nil && b.stats.Pending == 0 && b.runs.Empty() && b.workers.n.Load() == 0 {
+	if b.idle != nil && b.stats.Pending == 0 && b.runs.Len() == 0 && b.workers.n.Load() == 0 {
 		close(b.idle)
 		b.idle = nil
 		b.workers.awaited.Store(false)

@@ -104,7 +104,14 @@ func after(ctx context.Context, d time.Duration, fn func(context.Context), name 
 	if !ok {
 		return ErrOff
 	}
-	return (*Background)(o).add(ctx, &task{req: r, fn: fn, delay: d}, r.Defer)
+	b := (*Background)(o)
+	t := &task{req: r, fn: fn, delay: d}
+	t.init(b, ctx)
+	if err := b.reserve(t); err != nil {
+		return err
+	}
+	r.Defer(t.due)
+	return nil
 }
 
 // Premature reports whether the task of [After] that ctx belongs to runs early

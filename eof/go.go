@@ -70,5 +70,12 @@ func (b *Background) start(ctx context.Context, call, name string, t *task) erro
 	}
 	t.name = name
 	t.req, _ = request.From(ctx)
-	return b.add(ctx, t, func(due func()) { due() })
+	t.init(b, ctx)
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if err := b.reserveLocked(t); err != nil {
+		return err
+	}
+	b.dueLocked(t)
+	return nil
 }

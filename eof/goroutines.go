@@ -21,16 +21,10 @@ type goroutines struct {
 	awaited atomic.Bool  // somebody waits for n to be 0. Written under mu
 }
 
-// run runs one, a detached handler, which calls left at its end.
+// run runs one, a task or a detached handler, which calls left at its end.
 func (g *goroutines) run(one work.Goroutine) {
 	g.n.Add(1)
 	work.Start(one)
-}
-
-// goLocked runs f on a goroutine of its own.
-func (g *goroutines) goLocked(f func()) {
-	g.n.Add(1)
-	work.Go(f, g.left)
 }
 
 // left is the last call on a goroutine of the Background. Who waits has said so before

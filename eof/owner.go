@@ -106,11 +106,7 @@ func (o *owner) Resume() {
 	o.draining, o.forced = false, false
 }
 
-func (o *owner) Listen(l work.Listener) {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	o.listener = l
-}
+func (o *owner) Listen(l work.Listener) { o.listener.Store(&l) }
 
 func (o *owner) Track(w work.Work, h *work.Handler) {
 	o.mu.Lock()

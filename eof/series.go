@@ -1,10 +1,6 @@
 package eof
 
-import (
-	"time"
-
-	"github.com/lastbyte-go/lastbyte/internal/scope"
-)
+import "time"
 
 // series is a function of Every: one task after the other, each of which makes the
 // next when it has run. Background.mu guards it.
@@ -20,7 +16,7 @@ type series struct {
 func (s *series) stop() {
 	s.b.mu.Lock()
 	defer s.b.mu.Unlock()
-	if t := s.waits; t != nil && !t.overLocked() {
+	if t := s.waits; t != nil && t.in != nil {
 		s.b.endLocked(t)
 	}
 	s.stopped = true
@@ -29,17 +25,18 @@ func (s *series) stop() {
 // endLocked ends the series of t, which waits.
 func (b *Background) endLocked(t *task) {
 	t.series.stopped, t.series.waits = true, nil
+	b.dropLocked(t)
+	b.endedLocked()
+}
+
+// dropLocked has t, which waits, never run.
+func (b *Background) dropLocked(t *task) {
 	if t.timer != nil {
-		t.timer.Stop() // if it has fired, startLocked looks
+		t.timer.Stop() // if it has fired, fire finds that it is nil
 		t.timer = nil
 	}
-	if t.place != nil {
-		b.queue.Remove(t.place)
-		t.place = nil
-	}
 	b.stats.Pending--
-	b.waits.Remove(t)
-	b.endedLocked()
+	b.moveLocked(t, nil)
 }
 
 // nextLocked has the task come that follows t, which has run. Its place is not asked
@@ -50,10 +47,9 @@ func (s *series) nextLocked(t *task) {
 	}
 	n := &task{b: s.b, req: t.req, fn: t.fn, name: t.name, series: s}
 	n.crew.idle.L = &n.crew.mu
-	own := scope.Of(t.ctx).Sibling().ForTask(n)
-	n.ctx = &own
+	n.ctx.Scope = t.ctx.Sibling().ForTask(n)
 	n.delay = s.every - time.Since(s.began)%s.every
 	s.b.waitLocked(n)
 	s.waits = n
-	n.timer = time.AfterFunc(n.delay, n.fire)
+	s.b.timeLocked(n)
 }

@@ -3,6 +3,7 @@ package eof
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/lastbyte-go/lastbyte/internal/work"
 )
@@ -19,32 +20,71 @@ func (b *Background) Drain() {
 }
 
 // drain is Drain up to what is not to be done under the lock: to begin the functions of
-// OnDrain, which it tracks already, so that a Shutdown waits for them.
+// OnDrain, which it tracks already, so that a Shutdown waits for them. It takes the lock
+// for a part of them and of the tasks at a time, since there may be a million: what
+// comes in between finds that a drain has begun.
 func (b *Background) drain() (calls []work.Call) {
 	b.mu.Lock()
-	defer b.mu.Unlock()
 	if !b.draining {
 		b.draining = true
 		b.closeLocked()
 	}
-	for e := range b.calls.All() {
+	b.mu.Unlock()
+	b.inParts(func() bool {
+		e := b.calls.First()
+		if e == nil || !b.draining {
+			return false
+		}
 		c := e.Work().(work.Call)
 		b.calls.Remove(c)
 		e.Waiting = false
 		b.trackLocked(c, nil)
 		calls = append(calls, c)
-	}
-	for e := range b.waits.All() {
-		switch t := e.Work().(*task); {
-		case t.series != nil:
-			b.endLocked(t)
-		case t.timer != nil && t.timer.Stop():
-			t.timer = nil
-			t.premature = true
-			b.startLocked(t)
+		return true
+	})
+	var timers []*time.Timer
+	b.inParts(func() bool {
+		e := b.timed.First()
+		if e == nil || !b.draining {
+			return false
 		}
+		t := e.Work().(*task)
+		timers = append(timers, t.timer) // to stop many may take package time long
+		t.timer, t.premature = nil, true // fire finds that this was quicker
+		b.startLocked(t)
+		return true
+	})
+	for _, t := range timers {
+		t.Stop()
 	}
+	var next *work.Entry
+	b.inParts(func() bool { // the series that wait for their turn
+		if next == nil || next.Work().(*task).in != &b.queue { // those ahead of it have begun, too
+			next = b.queue.First()
+		}
+		if next == nil {
+			return false
+		}
+		t := next.Work().(*task)
+		if next = next.Next(); t.series != nil {
+			b.endLocked(t)
+		}
+		return next != nil
+	})
 	return calls
+}
+
+// inParts calls more with the lock held until it gives false, and lets others have the
+// lock from time to time.
+func (b *Background) inParts(more func() bool) {
+	const part = 500 // some 0.2 ms
+	for again := true; again; {
+		b.mu.Lock()
+		for n := 0; again && n < part; n++ {
+			again = more()
+		}
+		b.mu.Unlock()
+	}
 }
 
 // closeLocked closes drained. That of a Background which was made in a
@@ -104,20 +144,32 @@ func (b *Background) Shutdown(ctx context.Context) error {
 	}
 }
 
+// giveUpLocked gives up the first of l, which waits. False: there is none.
+func (b *Background) giveUpLocked(l *work.List, gone *gone) bool {
+	e := l.First()
+	if e == nil {
+		return false
+	}
+	gone.add(pieceOf(e, false))
+	e.Lost = true
+	b.stats.Lost++
+	b.dropLocked(e.Work().(*task))
+	return true
+}
+
 // giveUp cancels what runs and drops what waits.
 func (b *Background) giveUp(ctx context.Context) error {
 	b.mu.Lock()
 	b.forced = true
-	items, callbacks := b.itemsLocked()
-	for e := range b.waits.All() {
-		e.Lost = true
-		b.waits.Remove(e.Work())
+	b.mu.Unlock()
+	var gone gone
+	for _, l := range []*work.List{&b.waits, &b.timed, &b.queue} { // in the order in which a task is in them
+		b.inParts(func() bool { return b.giveUpLocked(l, &gone) })
 	}
-	b.stats.Lost += uint64(b.stats.Pending)
-	b.stats.Pending = 0
-	b.queue.Init()
 	var given []work.Work
-	for e := range b.runs.All() {
+	b.mu.Lock()
+	for e := range b.runs.All() { // what comes from now on is cancelled by who adds it
+		gone.add(pieceOf(e, true))
 		if !e.Lost {
 			e.Lost = true
 			given = append(given, e.Work())
@@ -131,5 +183,5 @@ func (b *Background) giveUp(ctx context.Context) error {
 	for _, w := range given {
 		w.Cancel(context.Canceled, ErrShuttingDown)
 	}
-	return fmt.Errorf("eof: shutdown gave up %s: %w", gaveUp(items, callbacks), ctx.Err())
+	return fmt.Errorf("eof: shutdown gave up %s: %w", &gone, ctx.Err())
 }

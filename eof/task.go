@@ -1,7 +1,6 @@
 package eof
 
 import (
-	"container/list"
 	"context"
 	"fmt"
 	"runtime/pprof"
@@ -14,7 +13,8 @@ import (
 )
 
 // task is a function of Defer, After, Go, or one run of Every's. Its way is reserve,
-// due, start, run; it counts as pending up to start.
+// due, start, run; it counts as pending up to start. It is a goroutine of the Background,
+// too, and has what its context is made of: so it takes few allocations.
 type task struct {
 	b      *Background
 	req    *request.Request // whose values it has; nil: no request's
@@ -22,51 +22,52 @@ type task struct {
 	name   string        // what Go and the like were given; "": it is named after req
 	delay  time.Duration // to when it is due
 	series *series       // of Every; nil: it is none of it
-	ctx    context.Context
-	cancel context.CancelCauseFunc // written before run
+	ctx    scope.Own     // written before due; Options.Timeout makes a child of it
 	crew   crew
 
-	// Background.mu guards what follows.
+	// Background.mu guards what follows. What is written before start may be read by
+	// the task's goroutine, since nobody writes it after that.
 
 	entry         work.Entry
-	since         time.Time // it has waited, or run
-	method, route string    // of req; method is known when the response has ended
-	premature     bool      // written before start
-	timer         *time.Timer
-	place         *list.Element // in the queue; nil: it is not there
+	in            *work.List  // one of Background's; nil: it has not run, and never will
+	since         time.Time   // it has waited, or run; written before start
+	method, route string      // of req; written before start, when the response has ended
+	premature     bool        // written before start
+	timer         *time.Timer // nil: it does not wait for its time
+
+	panicked bool // of its goroutine alone
+	counted  bool // that it has ended; likewise
 }
 
 // Entry is the Background's, see work.Work.
 func (t *task) Entry() *work.Entry { return &t.entry }
 
 // Cancel gives t up, see work.Work.
-func (t *task) Cancel(_, cause error) { t.cancel(cause) }
+func (t *task) Cancel(_, cause error) { t.ctx.Cancel(cause) }
 
-func (t *task) nameLocked() string {
+// known gives the name of t. For its goroutine, or under Background.mu.
+func (t *task) known() string {
 	if t.name != "" {
 		return t.name
 	}
 	return work.RequestName(t.method, t.route)
 }
 
-// add takes a place for t, whose context has the values of ctx. It is due when after
-// calls the function that it is given.
-func (b *Background) add(ctx context.Context, t *task, after func(due func())) error {
+// init is called before anybody else knows t, whose context has the values of ctx.
+func (t *task) init(b *Background, ctx context.Context) {
 	t.b = b
 	t.crew.idle.L = &t.crew.mu
-	if err := b.reserve(t); err != nil {
-		return err
-	}
-	own := request.TaskScope(t.req, ctx, t)
-	t.ctx = &own
-	after(t.due)
-	return nil
+	t.ctx.Scope = request.TaskScope(t.req, ctx, t)
 }
 
 // reserve takes a place for t among those that wait.
 func (b *Background) reserve(t *task) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
+	return b.reserveLocked(t)
+}
+
+func (b *Background) reserveLocked(t *task) error {
 	switch {
 	case b.forced, b.draining && t.delay > 0:
 		b.stats.Rejected++
@@ -81,46 +82,64 @@ func (b *Background) reserve(t *task) error {
 
 func (b *Background) waitLocked(t *task) {
 	b.stats.Pending++
-	b.waits.Add(t)
+	b.moveLocked(t, &b.waits)
 	t.since = time.Now()
+}
+
+// moveLocked has t in to, and in no other list.
+func (b *Background) moveLocked(t *task, to *work.List) {
+	if t.in != nil {
+		t.in.Remove(t)
+	}
+	if t.in = to; to != nil {
+		to.Add(t)
+	}
 }
 
 // due is called when the response has ended, if t is for after one: nobody writes to
 // its request any more.
 func (t *task) due() {
-	b := t.b
-	b.mu.Lock()
-	defer b.mu.Unlock()
+	t.b.mu.Lock()
+	defer t.b.mu.Unlock()
+	t.b.dueLocked(t)
+}
+
+func (b *Background) dueLocked(t *task) {
 	if t.name == "" {
-		t.method, t.route = t.req.TaskName(t.ctx)
+		t.method, t.route = t.req.TaskName(&t.ctx)
 	}
 	switch {
-	case t.overLocked():
+	case t.in == nil:
 	case t.delay > 0 && !b.draining:
-		t.timer = time.AfterFunc(t.delay, t.fire)
+		b.timeLocked(t)
 	default:
 		t.premature = t.delay > 0
 		b.startLocked(t)
 	}
 }
 
-// overLocked reports whether t, which has not run, never will: it was given up, or its
-// series has ended.
-func (t *task) overLocked() bool { return t.entry.Lost || t.series != nil && t.series.stopped }
+// timeLocked has t wait for its time.
+func (b *Background) timeLocked(t *task) {
+	b.moveLocked(t, &b.timed)
+	t.timer = time.AfterFunc(t.delay, t.fire)
+}
 
 func (t *task) fire() {
 	t.b.mu.Lock()
 	defer t.b.mu.Unlock()
-	t.timer = nil
-	t.b.startLocked(t)
+	if t.timer != nil { // else a drain was quicker, or the end of the series
+		t.timer = nil
+		t.b.startLocked(t)
+	}
 }
 
 // startLocked runs t now if it may, else when another has ended, in order.
 func (b *Background) startLocked(t *task) {
 	switch {
-	case t.overLocked():
+	case t.series != nil && b.draining:
+		b.endLocked(t)
 	case b.stats.Running >= int64(b.o.Running):
-		t.place = b.queue.PushBack(t)
+		b.moveLocked(t, &b.queue)
 	default:
 		b.runLocked(t)
 	}
@@ -129,52 +148,77 @@ func (b *Background) startLocked(t *task) {
 func (b *Background) runLocked(t *task) {
 	b.stats.Pending--
 	b.stats.Running++
-	b.waits.Remove(t)
+	b.moveLocked(t, &b.runs)
 	if t.series != nil {
 		t.series.waits = nil
 	}
 	t.since = time.Now()
-	t.ctx, t.cancel = context.WithCancelCause(t.ctx)
-	b.runs.Add(t)
-	b.workers.goLocked(func() { b.run(t, t.since) })
+	b.workers.run(t)
 }
 
-// run is a task's goroutine. What is done at its end is deferred, so that
-// runtime.Goexit in a task takes no place away.
-func (b *Background) run(t *task, began time.Time) {
-	pprof.SetGoroutineLabels(t.ctx) // else they are those of the goroutine that started this one
-	panicked := false
-	defer b.tell(t, began)
-	defer t.cancel(context.Canceled)
-	defer func() {
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		b.stats.Running--
-		if e := b.queue.Front(); e != nil {
-			next := b.queue.Remove(e).(*task)
-			next.place = nil
-			b.runLocked(next)
-		}
-		if t.series != nil {
-			t.series.nextLocked(t)
-		}
-		b.countLocked(t, panicked)
-	}()
-	ctx := t.ctx
-	if b.o.Timeout > 0 {
+// Run is the goroutine of a task, see work.Goroutine. What is done at its end is deferred,
+// or in Left, so that runtime.Goexit in a task takes no place away.
+func (t *task) Run() {
+	pprof.SetGoroutineLabels(&t.ctx) // else they are those of the goroutine that started this one
+	defer t.over()
+	var ctx context.Context = &t.ctx
+	if d := t.b.o.Timeout; d > 0 {
 		var stop context.CancelFunc
-		ctx, stop = context.WithTimeout(ctx, b.o.Timeout)
+		ctx, stop = context.WithTimeout(ctx, d)
 		defer stop()
 	}
 	defer t.crew.wait()
 	scope.Given(ctx)
 	t.call(func() { t.fn(ctx) }, func(l usercall.Left) {
-		panicked = l.Panicked()
+		t.panicked = l.Panicked()
 		if throws := t.req == nil && l.How == usercall.ByAbortHandler; l.Broken() && !throws { // Throw leaves no note there
-			t.cancel(context.Canceled) // its threads are called back
+			t.ctx.Cancel(nil) // its threads are called back
 		}
-		t.report(ctx, "task", l, b.o.OnPanic)
+		t.report(ctx, "task", l, t.b.o.OnPanic)
 	})
+}
+
+// over ends t for all but its goroutine, and tells the Lifecycle around, if there is one
+// that wants to know. If there is none, Left does it with what it does besides.
+func (t *task) over() {
+	b := t.b
+	t.ctx.Cancel(nil)
+	to := b.listener.Load()
+	if to == nil || !(*to).Hears() {
+		return
+	}
+	b.mu.Lock()
+	b.overLocked(t)
+	b.mu.Unlock()
+	(*to).TaskEnded(t.known(), t.since, time.Since(t.since))
+}
+
+// overLocked counts t, and has the next one run.
+func (b *Background) overLocked(t *task) {
+	t.counted = true
+	b.stats.Running--
+	b.nextLocked()
+	if t.series != nil {
+		t.series.nextLocked(t)
+	}
+	b.countLocked(t, t.panicked)
+}
+
+// nextLocked runs the first of those that wait for their turn.
+func (b *Background) nextLocked() {
+	for b.queue.Len() > 0 && b.stats.Running < int64(b.o.Running) && !b.forced {
+		b.startLocked(b.queue.First().Work().(*task))
+	}
+}
+
+// Left is the last call on the goroutine, see work.Goroutine.
+func (t *task) Left() {
+	if b := t.b; !t.counted {
+		b.mu.Lock()
+		b.overLocked(t)
+		b.mu.Unlock()
+	}
+	t.b.workers.left()
 }
 
 // call runs f, a function of the task's, see usercall.Run.
@@ -188,13 +232,15 @@ func (t *task) call(f func(), over func(usercall.Left)) {
 
 // report tells of a panic, see request.Request.Report. what names the function.
 func (t *task) report(ctx context.Context, what string, l usercall.Left, tell func(v any, stack []byte)) {
+	if !l.Panicked() {
+		return
+	}
 	if t.name != "" {
 		what += " " + work.Plain(t.name)
 	}
 	switch {
 	case t.req != nil:
 		t.req.Report(ctx, what, l, tell)
-	case !l.Panicked():
 	case tell == nil:
 		t.b.log(ctx, what, l)
 	default:
@@ -209,19 +255,7 @@ func (t *task) report(ctx context.Context, what string, l usercall.Left, tell fu
 // log logs a panic where there is no request to log it: by the Lifecycle, else by the
 // standard logger.
 func (b *Background) log(ctx context.Context, what string, l usercall.Left) {
-	b.mu.Lock()
-	to := b.listener
-	b.mu.Unlock()
+	to := b.listener.Load()
 	text := fmt.Sprintf("lastbyte: panic in %s: %q", what, usercall.Printed(l.Value))
-	request.LogApart(text, l.Stack, nil, func() bool { return to != nil && to.Log(ctx, text, l.Stack) })
-}
-
-// tell tells the Lifecycle around that t, which began then, has ended.
-func (b *Background) tell(t *task, began time.Time) {
-	b.mu.Lock()
-	to, name := b.listener, t.nameLocked()
-	b.mu.Unlock()
-	if to != nil {
-		to.TaskEnded(name, began, time.Since(began))
-	}
+	request.LogApart(text, l.Stack, nil, func() bool { return to != nil && (*to).Log(ctx, text, l.Stack) })
 }

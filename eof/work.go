@@ -1,6 +1,7 @@
 package eof
 
 import (
+	"cmp"
 	"fmt"
 	"iter"
 	"slices"
@@ -38,72 +39,104 @@ type Item struct {
 // time.
 func (b *Background) Work() iter.Seq[Item] {
 	return func(yield func(Item) bool) {
-		b.mu.Lock()
-		items, _ := b.itemsLocked()
-		b.mu.Unlock()
-		for _, i := range sorted(items) {
-			if !yield(i) {
+		pieces := b.pieces()
+		slices.SortStableFunc(pieces, piece.compare)
+		for _, p := range pieces {
+			if !yield(p.item()) {
 				return
 			}
 		}
 	}
 }
 
-// itemsLocked gives what runs and waits, and how many callbacks run.
-func (b *Background) itemsLocked() (items []Item, callbacks int) {
-	items = make([]Item, 0, b.stats.Running+b.stats.Pending+b.stats.Detached)
-	for e := range b.runs.All() {
-		if t, ok := e.Work().(*task); ok {
-			items = append(items, Item{"task", t.nameLocked(), true, t.since})
-		} else if h := e.Handler; h != nil {
-			items = append(items, Item{"handler", work.RequestName(h.Method, h.Route), true, h.Since})
-		} else {
-			callbacks++
+// pieces gives what runs and waits.
+func (b *Background) pieces() (all []piece) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	all = make([]piece, 0, b.stats.Running+b.stats.Pending+b.stats.Detached)
+	for _, l := range []*work.List{&b.runs, &b.queue, &b.timed, &b.waits} {
+		for e := range l.All() {
+			if p := pieceOf(e, l == &b.runs); p.kind != "" {
+				all = append(all, p)
+			}
 		}
 	}
-	for e := range b.waits.All() {
-		t := e.Work().(*task)
-		items = append(items, Item{"task", t.nameLocked(), false, t.since})
-	}
-	return items, callbacks
+	return all
 }
 
-// sorted sorts items, the oldest first.
-func sorted(items []Item) []Item {
-	slices.SortStableFunc(items, func(a, b Item) int { return a.Since.Compare(b.Since) })
-	return items
+// piece is an Item whose name is made where no lock is held.
+type piece struct {
+	kind                string // "": of none that Work has
+	name, method, route string
+	running             bool
+	since               time.Time
+}
+
+func pieceOf(e *work.Entry, running bool) piece {
+	if t, ok := e.Work().(*task); ok {
+		return piece{"task", t.name, t.method, t.route, running, t.since}
+	}
+	if h := e.Handler; h != nil {
+		return piece{"handler", "", h.Method, h.Route, true, h.Since}
+	}
+	return piece{}
+}
+
+func (p piece) compare(other piece) int { return p.since.Compare(other.since) }
+
+func (p piece) item() Item {
+	if p.name == "" {
+		p.name = work.RequestName(p.method, p.route)
+	}
+	return Item{p.kind, p.name, p.running, p.since}
+}
+
+// gone is what a shutdown gives up.
+type gone struct {
+	handlers, tasks, callbacks int
+	oldest                     []piece // in order, maxNames at most
 }
 
 // maxNames is how many pieces of work an error names.
 const maxNames = 10
 
-// gaveUp says what a shutdown gives up. The oldest are named.
-func gaveUp(items []Item, callbacks int) string {
+func (g *gone) add(p piece) {
+	switch p.kind {
+	case "task":
+		g.tasks++
+	case "handler":
+		g.handlers++
+	default:
+		g.callbacks++
+		return
+	}
+	i, _ := slices.BinarySearchFunc(g.oldest, p, func(a, b piece) int { return cmp.Or(a.compare(b), -1) }) // after those of its age
+	if i == maxNames {
+		return
+	}
+	g.oldest = slices.Insert(g.oldest[:min(len(g.oldest), maxNames-1)], i, p)
+}
+
+// String names the oldest.
+func (g *gone) String() string {
 	now := time.Now()
 	var handlers, tasks []string
-	count := 0 // of tasks
-	for n, i := range sorted(items) {
-		if i.Kind == "task" {
-			count++
-		}
-		if n >= maxNames {
-			continue
-		}
-		name := work.Plain(i.Name)
+	for _, p := range g.oldest {
+		name := work.Plain(p.item().Name)
 		if name == "" {
 			name = "unnamed"
 		}
-		took := now.Sub(i.Since).Seconds()
-		if i.Kind == "task" {
+		took := now.Sub(p.since).Seconds()
+		if p.kind == "task" {
 			tasks = append(tasks, fmt.Sprintf("%s %.1fs", name, took))
 		} else {
 			handlers = append(handlers, fmt.Sprintf("%s, %.1fs", name, took))
 		}
 	}
 	var all []string
-	all = appendKind(all, len(items)-count, "handler", handlers, "; ")
-	all = appendKind(all, count, "task", tasks, ", ")
-	all = appendKind(all, callbacks, "callback", nil, "")
+	all = appendKind(all, g.handlers, "handler", handlers, "; ")
+	all = appendKind(all, g.tasks, "task", tasks, ", ")
+	all = appendKind(all, g.callbacks, "callback", nil, "")
 	if len(all) == 0 {
 		return "nothing"
 	}

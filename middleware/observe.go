@@ -83,6 +83,10 @@ func (n *listener) TaskEnded(name string, began time.Time, took time.Duration) {
 	}
 }
 
+func (n *listener) Hears() bool {
+	return slices.ContainsFunc(n.observers.list(), func(one *Observer) bool { return one.OnTask != nil })
+}
+
 func (n *listener) Log(ctx context.Context, text string, stack []byte) bool {
 	if n.log.silent {
 		return false

@@ -81,7 +81,7 @@ func TaskScope(r *Request, ctx context.Context, t any) scope.Scope {
 	if s := scope.TaskValuesIn(ctx); s != nil {
 		return s.Sibling().ForTask(t)
 	}
-	return makeScope(r, context.WithoutCancel(ctx), scope.Task).ForTask(t)
+	return makeScope(r, ctx, scope.Task).Alone().ForTask(t)
 }
 
 // ThreadScope is Request.Scope for a goroutine beside that of t, see TaskScope.

@@ -7,6 +7,7 @@ package scope
 
 import (
 	"context"
+	"time"
 
 	"github.com/lastbyte-go/lastbyte/internal/route"
 )
@@ -18,6 +19,7 @@ type Scope struct {
 	kind   Kind
 	task   any             // the work after the response that this is the scope of; nil: none
 	beside bool            // of a thread of that work
+	alone  bool            // the end of Context is not the end of this
 	given  context.Context // what the function of this scope got; see Given
 }
 
@@ -47,10 +49,37 @@ func (s *Scope) Value(key any) any {
 	switch {
 	case key == Key{}:
 		return s
+	case s.alone && key == cancelKey:
+		return nil
 	case route.IsKey(key) && s.route.Exists():
 		return s.route.Value()
 	}
 	return s.Context.Value(key)
+}
+
+// Deadline, Done and Err are those of the context that s was made around, unless s is
+// alone.
+func (s *Scope) Deadline() (deadline time.Time, ok bool) {
+	if s.alone {
+		return time.Time{}, false
+	}
+	return s.Context.Deadline()
+}
+
+// Done is described at Deadline.
+func (s *Scope) Done() <-chan struct{} {
+	if s.alone {
+		return nil
+	}
+	return s.Context.Done()
+}
+
+// Err is described at Deadline.
+func (s *Scope) Err() error {
+	if s.alone {
+		return nil
+	}
+	return s.Context.Err()
 }
 
 // Route is the copy of the route; zero: there is none.
@@ -60,7 +89,39 @@ func (s *Scope) Route() route.Route { return s.route }
 func (s *Scope) Kind() Kind { return s.kind }
 
 // Sibling gives a scope like s for another function, with a copy of the route.
-func (s *Scope) Sibling() Scope { return New(s.Context, s.kind, s.route.Copy()) }
+func (s *Scope) Sibling() Scope {
+	return Scope{Context: s.Context, kind: s.kind, route: s.route.Copy(), alone: s.alone}
+}
+
+// Alone gives s, which is no context yet, with an end that is not that of the context
+// around it, as context.WithoutCancel does, whose Value allocates.
+func (s Scope) Alone() Scope {
+	if s.alone = cancelKey != nil; !s.alone {
+		s.Context = context.WithoutCancel(s.Context)
+	}
+	return s
+}
+
+// cancelKey is the key under which package context looks for a context of its own, whose
+// end, cause and children those of another are: context.Cause asks every context for it.
+// nil: it does not, in this release of Go.
+var cancelKey = func() any {
+	asked := &asked{Context: context.Background()}
+	context.Cause(asked)
+	return asked.key
+}()
+
+type asked struct {
+	context.Context
+	key any
+}
+
+func (a *asked) Err() error { return context.Canceled }
+
+func (a *asked) Value(key any) any {
+	a.key = key
+	return nil
+}
 
 // ForTask gives s, which is no context yet, as that of t.
 func (s Scope) ForTask(t any) Scope {

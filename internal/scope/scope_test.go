@@ -147,3 +147,33 @@ func TestOwn_OneEndForAll(t *testing.T) {
 		all.Wait()
 	}
 }
+
+// What is alone has the values of what is around it, and nothing of its end.
+func TestScope_Alone(t *testing.T) {
+	t.Parallel()
+	if context.Cause(&scope.Own{Scope: scope.New(t.Context(), scope.Task, route.Route{}).Alone()}) != nil {
+		t.Fatal("Cause() is not nil before the end")
+	}
+	parent, cancel := context.WithTimeout(context.WithValue(t.Context(), key{}, 1), time.Hour)
+	s := scope.New(parent, scope.Task, route.Route{}).Alone()
+	if s.Context != parent {
+		t.Error("package context has not asked for a key of its own: tasks take more allocations")
+	}
+	o := &scope.Own{Scope: s}
+	sibling := &scope.Own{Scope: o.Sibling()}
+	cancel()
+	for name, ctx := range map[string]context.Context{"it": o, "a sibling": sibling} {
+		if _, ok := ctx.Deadline(); ok || ctx.Err() != nil || context.Cause(ctx) != nil || ctx.Value(key{}) != 1 {
+			t.Errorf("%s: Err() = %v, Cause() = %v, want the values of the context around it, and not its end", name, ctx.Err(), context.Cause(ctx))
+		}
+	}
+	child, stop := context.WithCancel(o)
+	defer stop()
+	if child.Err() != nil {
+		t.Errorf("child's Err() = %v, want nil", child.Err())
+	}
+	o.Cancel(context.DeadlineExceeded)
+	if child.Err() == nil || context.Cause(child) != context.DeadlineExceeded {
+		t.Errorf("child's Cause() = %v, want that of the end", context.Cause(child))
+	}
+}

@@ -18,7 +18,7 @@ func TestList(t *testing.T) {
 	items := []*item{{}, {}, {}}
 	for _, order := range [][]int{{0, 1, 2}, {0, 2, 1}, {1, 0, 2}, {1, 2, 0}, {2, 0, 1}, {2, 1, 0}} {
 		var l work.List
-		if !l.Empty() {
+		if l.Len() != 0 {
 			t.Fatal("a new list is not empty")
 		}
 		for _, i := range items {
@@ -32,12 +32,11 @@ func TestList(t *testing.T) {
 			for e := range l.All() {
 				got = append(got, e.Work().(*item))
 			}
-			slices.Reverse(got) // the last to come is the first
-			if !slices.Equal(got, left) {
+			if !slices.Equal(got, left) || l.Len() != len(left) || len(left) > 0 && l.First().Work() != left[0] {
 				t.Errorf("order %v, without %d: the list has %d items, want %d", order, n, len(got), len(left))
 			}
 		}
-		if !l.Empty() {
+		if l.Len() != 0 {
 			t.Errorf("order %v: the list is not empty at the end", order)
 		}
 	}

@@ -50,9 +50,10 @@ type Owner interface {
 
 // Listener is a Lifecycle as its Background sees it.
 type Listener interface {
-	// TaskEnded is called on the goroutine of a task that has ended: when it began to
-	// run, and for how long it ran.
+	// TaskEnded is called on the goroutine of a task that has ended, if Hears says that
+	// somebody wants to know: when it began to run, and for how long it ran.
 	TaskEnded(name string, began time.Time, took time.Duration)
+	Hears() bool
 	// Log logs what went wrong in a task of no request, and the stack of a panic if it
 	// was one. False: there is no logger.
 	Log(ctx context.Context, text string, stack []byte) bool
@@ -101,17 +102,26 @@ type Entry struct {
 // Work gives the Work that e is part of, once it has been in a List.
 func (e *Entry) Work() Work { return e.work }
 
-// List is a set of work, in no order. Its zero value is empty.
-type List struct{ first *Entry }
+// Next gives the one that was added after e to the list that e is in, nil if there is none.
+func (e *Entry) Next() *Entry { return e.next }
 
-// Add adds w, which must not be in a List.
+// List is a list of work. Its zero value is empty.
+type List struct {
+	first, last *Entry
+	n           int
+}
+
+// Add adds w, which must not be in a List, at the end.
 func (l *List) Add(w Work) *Entry {
 	e := w.Entry()
-	e.work, e.next = w, l.first
-	if e.next != nil {
-		e.next.prev = e
+	e.work, e.prev = w, l.last
+	if e.prev != nil {
+		e.prev.next = e
+	} else {
+		l.first = e
 	}
-	l.first = e
+	l.last = e
+	l.n++
 	return e
 }
 
@@ -120,6 +130,8 @@ func (l *List) Remove(w Work) {
 	e := w.Entry()
 	if e.next != nil {
 		e.next.prev = e.prev
+	} else {
+		l.last = e.prev
 	}
 	if e.prev != nil {
 		e.prev.next = e.next
@@ -127,10 +139,14 @@ func (l *List) Remove(w Work) {
 		l.first = e.next
 	}
 	e.prev, e.next = nil, nil
+	l.n--
 }
 
-// Empty reports whether there is nothing in l.
-func (l *List) Empty() bool { return l.first == nil }
+// Len is how many are in l.
+func (l *List) Len() int { return l.n }
+
+// First gives the one that was added first, nil if l is empty.
+func (l *List) First() *Entry { return l.first }
 
 // All gives the entries of l. The loop's body may remove the entry that it is given, and
 // must not change l otherwise.
