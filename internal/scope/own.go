@@ -52,17 +52,9 @@ func (o *Own) Cancel(cause error) {
 // Done is that of a context of package context.
 func (o *Own) Done() <-chan struct{} { return o.waited().Done() }
 
-// Err is that of the context around o, which is noted then: it never changes.
-func (o *Own) Err() error {
-	e := o.end.Load()
-	switch {
-	case e != nil:
-		return e.Err()
-	case o.Scope.Err() == nil:
-		return nil
-	}
-	return o.waited().Err()
-}
+// Err is that of a context of package context, as that of Done: who asks again and again
+// waits, too, and what watches the client begins with somebody who waits.
+func (o *Own) Err() error { return o.waited().Err() }
 
 // Value is that of the Scope, but for the keys of package context, which finds there
 // what its own contexts can be attached to.
