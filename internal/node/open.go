@@ -22,8 +22,12 @@ func (o *Open) Done() <-chan struct{} { return o.followed().Done() }
 // AfterFunc is context.AfterFunc.
 func (o *Open) AfterFunc(f func()) (stop func() bool) { return context.AfterFunc(o.followed(), f) }
 
-// Err is the parent's, or that of Cancel, whichever came first.
+// Err is the parent's, or that of Cancel, whichever came first. As Done does, it has the
+// parent followed.
 func (o *Open) Err() error {
+	if o.Ended() == nil {
+		o.followed()
+	}
 	o.poll()
 	return o.Node.Err()
 }

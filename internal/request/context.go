@@ -50,8 +50,11 @@ func (n *requestNode) AfterFunc(f func()) (stop func() bool) {
 	return context.AfterFunc(n.followed(), f)
 }
 
+// Err is that of a context of package context. Who asks for it in a loop waits for the end
+// as well as who asks for Done does, so the client is watched from then on.
 func (n *requestNode) Err() error {
 	if n.Ended() == nil {
+		n.followed()
 		n.poll()
 	}
 	return n.Node.Err()
