@@ -7,7 +7,7 @@ replace github.com/lastbyte-go/lastbyte => ../
 require (
 	github.com/go-chi/chi/v5 v5.5.0
 	github.com/jackc/pgx/v5 v5.12.0
-	github.com/lastbyte-go/lastbyte v0.0.0-00010101000000-000000000000
+	github.com/lastbyte-go/lastbyte v0.1.0
 	github.com/riverqueue/river v0.51.2
 	github.com/riverqueue/river/riverdriver v0.51.2
 	github.com/riverqueue/river/riverdriver/riverdatabasesql v0.51.2

@@ -6,7 +6,7 @@ replace github.com/lastbyte-go/lastbyte => ..
 
 require (
 	github.com/go-chi/chi/v5 v5.5.0
-	github.com/lastbyte-go/lastbyte v0.0.0-00010101000000-000000000000
+	github.com/lastbyte-go/lastbyte v0.1.0
 	github.com/prometheus/client_golang v1.25.0
 )
 
