@@ -148,19 +148,20 @@ func (s *scene) get(path string) { s.do(s.NewRequest("GET", path, nil)) }
 
 // events is a stream of the board.
 type events struct {
-	t    *testing.T
-	res  *http.Response
-	scan *bufio.Scanner
+	t     *testing.T
+	res   *http.Response
+	scan  *bufio.Scanner
+	leave func() // ends the request; what reads the stream ends, too
 }
 
 func (s *scene) watch() *events {
 	s.t.Helper()
-	res, err := s.Get("/board?format=events")
+	call := s.Begin(s.NewRequest("GET", "/board?format=events", nil))
+	res, err := call.Wait()
 	if err != nil {
 		s.t.Fatalf("stream = %v, want one", err)
 	}
-	s.t.Cleanup(func() { res.Body.Close() })
-	e := &events{s.t, res, bufio.NewScanner(res.Body)}
+	e := &events{s.t, res, bufio.NewScanner(res.Body), call.Cancel}
 	e.scan.Buffer(nil, 1<<20)
 	return e
 }

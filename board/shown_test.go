@@ -65,7 +65,7 @@ func TestL8_EachKindWithinATenthOfASecond(t *testing.T) {
 				res.Body.Close()
 			}
 		}
-		e.res.Body.Close()
+		e.leave()
 		for range shown { // until its goroutine has ended
 		}
 	})
