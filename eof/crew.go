@@ -59,14 +59,21 @@ func (t *task) Leave() {
 // may begin.
 func (c *crew) wait() {
 	c.mu.Lock()
-	for c.n > 0 {
-		c.idle.Wait()
-	}
-	c.over = true
-	left := c.list.Take()
-	c.mu.Unlock()
-	for _, one := range left {
-		one.End()
+	defer c.mu.Unlock()
+	for {
+		for c.n > 0 {
+			c.idle.Wait()
+		}
+		left := c.list.Take()
+		if len(left) == 0 {
+			c.over = true
+			return
+		}
+		c.mu.Unlock()
+		for _, one := range left {
+			one.End() // which may begin one more goroutine
+		}
+		c.mu.Lock()
 	}
 }
 

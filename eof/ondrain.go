@@ -38,8 +38,9 @@ func Draining(ctx context.Context) <-chan struct{} {
 // panic of f is logged.
 //
 // stop reports whether it has kept f from running, as that of context.AfterFunc does; it
-// does not wait for f. A handler or task that has ended has f forgotten without it. Where
-// [Draining] is nil, or f is, f never runs, and stop reports true.
+// does not wait for f. A handler or task that ends before [Draining] is closed has f
+// forgotten without it; one that ends because of that waits for f. Where [Draining] is nil,
+// or f is, f never runs, and stop reports true.
 func OnDrain(ctx context.Context, f func(context.Context)) (stop func() bool) {
 	b := backgroundOf(ctx)
 	crew, ok := request.CrewOf(ctx)

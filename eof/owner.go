@@ -137,28 +137,42 @@ func (o *owner) Untrack(w work.Work) {
 
 func (o *owner) OnDrain(c work.Call) (now bool) {
 	o.mu.Lock()
-	now = o.draining
-	late := false
-	if now {
-		late = (*Background)(o).trackLocked(c, nil)
-	} else {
-		o.calls.Add(c).Waiting = true
-	}
-	o.mu.Unlock()
-	if late {
-		c.Cancel(context.Canceled, ErrShuttingDown)
-	}
-	return now
+	defer o.mu.Unlock()
+	o.calls.Add(c).Waiting = true
+	return o.draining
 }
 
 func (o *owner) OffDrain(c work.Call) bool {
 	o.mu.Lock()
 	defer o.mu.Unlock()
 	e := c.Entry()
-	if !e.Waiting {
+	if !e.Waiting || o.draining {
 		return false
 	}
 	e.Waiting = false
 	o.calls.Remove(c)
 	return true
+}
+
+func (o *owner) Due(c work.Call) bool {
+	b, e := (*Background)(o), c.Entry()
+	b.mu.Lock()
+	if e.Waiting { // the drain has not come to it yet
+		b.takeLocked(c)
+	}
+	due, late := e.Due, b.forced
+	e.Due = false
+	b.mu.Unlock()
+	if due && late {
+		c.Cancel(context.Canceled, ErrShuttingDown)
+	}
+	return due
+}
+
+// takeLocked has a Shutdown wait for c, which waits, from before it has begun.
+func (b *Background) takeLocked(c work.Call) {
+	e := c.Entry()
+	b.calls.Remove(c)
+	e.Waiting, e.Due = false, true
+	b.trackLocked(c, nil)
 }

@@ -36,9 +36,7 @@ func (b *Background) drain() (calls []work.Call) {
 			return false
 		}
 		c := e.Work().(work.Call)
-		b.calls.Remove(c)
-		e.Waiting = false
-		b.trackLocked(c, nil)
+		b.takeLocked(c)
 		calls = append(calls, c)
 		return true
 	})

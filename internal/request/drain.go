@@ -17,6 +17,17 @@ func (r *Request) drain() bool {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
+	for r.waitLocked(); r.endCallsLocked(); r.waitLocked() { // a call may begin one more
+	}
+	r.carryFormsLocked()
+	next, won := r.state.Load().Drain()
+	r.state.Store(next)
+	r.forgetLocked()
+	return won
+}
+
+// waitLocked waits until no goroutine of the request is left, for drain.
+func (r *Request) waitLocked() {
 	for r.goroutines > 0 {
 		r.state.Store(r.state.Load().NoteReturned())
 		if r.det.Load() == nil && r.winner() == lifecycle.Exited && !r.body.gate.Closed() {
@@ -30,9 +41,4 @@ func (r *Request) drain() bool {
 		}
 		r.rareLocked().idle.Wait()
 	}
-	r.carryFormsLocked()
-	next, won := r.state.Load().Drain()
-	r.state.Store(next)
-	r.forgetLocked()
-	return won
 }

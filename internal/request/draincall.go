@@ -10,8 +10,8 @@ import (
 )
 
 // DrainCall is a function of eof.OnDrain. Its owner has it from OnDrain until the drain
-// begins, and tracks it from then on until it has run; the crew knows it as long as the
-// owner does, and takes it back when it ends.
+// begins, and tracks it from then on until it has run. The crew holds it until it has run or
+// is taken back, which the crew's end does: or begins it, where the drain is about to.
 type DrainCall struct {
 	crew   Crew
 	owner  work.Owner
@@ -28,23 +28,30 @@ type DrainCall struct {
 // like ctx, unless stop is called before.
 func OnDrain(ctx context.Context, crew Crew, owner work.Owner, f func(context.Context)) (stop func() bool) {
 	c := &DrainCall{crew: crew, owner: owner, f: f, ctx: scope.Own{Scope: crew.Scope(ctx)}}
-	switch {
-	case owner.OnDrain(c):
-		c.Begin()
-	case !crew.Hold(c): // after OnDrain: a crew that ends in between would leave c there
-		c.stop() // or it has begun, and the crew does not run it
+	now := owner.OnDrain(c)
+	if !crew.Hold(c) { // after OnDrain: a crew that ends in between would leave c there
+		c.End() // if it begins, the crew does not run it
 		return func() bool { return true }
+	}
+	if now {
+		c.Begin()
 	}
 	return c.stop
 }
 
-// Begin runs the function, see work.Call. Nobody has asked for the end of its context
-// before: one for each function that waits would be among the children of the request's,
-// in a map that does not shrink.
+// Begin runs the function if it is due and nobody has begun it, see work.Call. Nobody has
+// asked for the end of its context before: one for each function that waits would be among
+// the children of the request's, in a map that does not shrink.
 func (c *DrainCall) Begin() {
-	scope.Given(&c.ctx)
-	if c.member.Start(c.crew, (*drainFunction)(c)) != nil {
+	err := c.crew.Enter() // before Due: a crew that asks, and finds it begun, finds this
+	switch due := c.owner.Due(c); {
+	case !due && err == nil:
+		c.crew.Leave()
+	case due && err != nil:
 		(*drainFunction)(c).ended()
+	case due:
+		scope.Given(&c.ctx)
+		c.member.begin(c.crew, (*drainFunction)(c))
 	}
 }
 
@@ -70,8 +77,13 @@ func (c *DrainCall) stop() bool {
 	return true
 }
 
-// End is stop for the crew that c was taken from.
-func (c *DrainCall) End() { c.owner.OffDrain(c) }
+// End is for the crew that c was taken from, which has not ended yet: the function runs if a
+// drain has begun, even if it is the drain that the crew has ended for.
+func (c *DrainCall) End() {
+	if !c.owner.OffDrain(c) {
+		c.Begin()
+	}
+}
 
 // Cancel gives c up, see work.Work. It may come before Begin.
 func (c *DrainCall) Cancel(_, cause error) { c.ctx.Cancel(cause) }
@@ -121,7 +133,7 @@ func (l *DrainList) Take() (all []*DrainCall) {
 func (r *Request) Hold(c *DrainCall) bool {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.hasAny(lifecycle.Drained | lifecycle.Done) {
+	if r.hasAny(lifecycle.Drained) {
 		return false
 	}
 	r.rareLocked().calls.Add(c)
@@ -137,16 +149,19 @@ func (r *Request) Drop(c *DrainCall) {
 	}
 }
 
-// callsLocked takes what Hold has kept: who takes it ends it, without the lock.
-func (r *Request) callsLocked() []*DrainCall {
+// endCallsLocked ends what Hold has kept, without the lock in between. False: there is none.
+func (r *Request) endCallsLocked() bool {
 	if r.rare == nil {
-		return nil
+		return false
 	}
-	return r.rare.calls.Take()
-}
-
-func endCalls(calls []*DrainCall) {
+	calls := r.rare.calls.Take()
+	if len(calls) == 0 {
+		return false
+	}
+	r.mu.Unlock()
+	defer r.mu.Lock()
 	for _, c := range calls {
 		c.End()
 	}
+	return true
 }

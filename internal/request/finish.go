@@ -160,7 +160,7 @@ func (d *Detached) finished(panicked bool) {
 	s, wakes := r.state.Load().Wake(false)
 	r.state.Store(s.Finish())
 	d.handlerReturned, d.wakes = true, wakes
-	shields, calls := r.shieldsLocked(), r.callsLocked()
+	shields := r.shieldsLocked()
 	counted, obs := d.counted, r.cfg.Load().Observer
 	if counted {
 		d.worked = max(r.Age(), 1) // 0: none
@@ -176,7 +176,6 @@ func (d *Detached) finished(panicked bool) {
 	for _, n := range shields {
 		n.Cancel(node.HandlerReturned)
 	}
-	endCalls(calls)
 	if counted {
 		d.owner().Over(d, panicked)
 	}

@@ -19,7 +19,7 @@ type Crew interface {
 	Leave()
 	// Call runs f on the goroutine that it is called on.
 	Call(f Function)
-	// Hold keeps c until the crew ends. False: it has.
+	// Hold keeps c until the crew ends, which has c end first. False: it has ended.
 	Hold(c *DrainCall) bool
 	// Drop forgets c, which need not be there.
 	Drop(c *DrainCall)
@@ -46,9 +46,14 @@ func (m *Member) Start(c Crew, f Function) error {
 	if err := c.Enter(); err != nil {
 		return err
 	}
+	m.begin(c, f)
+	return nil
+}
+
+// begin is Start after c.Enter.
+func (m *Member) begin(c Crew, f Function) {
 	m.crew, m.f = c, f
 	work.Start(m)
-	return nil
 }
 
 // Run is the goroutine, see work.Goroutine.

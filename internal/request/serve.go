@@ -101,14 +101,13 @@ func (r *Request) end() (cut bool) {
 	r.mu.Lock()
 	var deferred []func()
 	var shields []*node.Node
-	var calls []*DrainCall
 	if x := r.rare; x != nil {
 		deferred, x.deferred = x.deferred, nil
 	}
 	r.liftLimitLocked() // the timer keeps the request in memory
 	r.state.Store(r.state.Load().End(d != nil))
 	if d == nil {
-		shields, calls = r.shieldsLocked(), r.callsLocked()
+		shields = r.shieldsLocked()
 	} // else what Shield gave ends with the handler
 	obs := r.cfg.Load().Observer
 	last := r.hasAny(lifecycle.Done) // else the goroutine of the handler is the last
@@ -126,7 +125,6 @@ func (r *Request) end() (cut bool) {
 	for _, n := range shields {
 		n.Cancel(node.HandlerReturned)
 	}
-	endCalls(calls)
 	// After the observer, whatever that does: a shutdown may end the process, and what
 	// was deferred comes after the response in its log. The owner gets what it waits for
 	// before it is let go.

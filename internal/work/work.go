@@ -41,11 +41,13 @@ type Owner interface {
 	Track(w Work, h *Handler)
 	Untrack(w Work)
 
-	// OnDrain has c begun when a drain begins. now: one has begun, the caller has to
-	// begin c, and it is tracked.
+	// OnDrain has c begun when a drain begins. now: one has begun, and the caller has to
+	// begin c.
 	OnDrain(c Call) (now bool)
-	// OffDrain takes that back. False: c is begun, or was taken back before.
+	// OffDrain takes that back. False: a drain has begun, or c was taken back before.
 	OffDrain(c Call) bool
+	// Due reports, once, whether c has to begin, because of a drain; it is tracked then.
+	Due(c Call) bool
 }
 
 // Listener is a Lifecycle as its Background sees it.
@@ -70,7 +72,7 @@ type Work interface {
 // Call is a function that is told of a drain.
 type Call interface {
 	Work
-	Begin() // on a goroutine of its own, once
+	Begin() // on a goroutine of its own, if it is due
 }
 
 // About says which request a handler serves.
@@ -93,7 +95,8 @@ type Entry struct {
 	Other    bool     // a callback: cancelled, but not counted
 	Hijacked bool     // the handler of a hijacked connection: counted when it is given up, and not before
 	Lost     bool     // a shutdown has given it up, and counted it
-	Waiting  bool     // a Call: no drain has begun
+	Waiting  bool     // a Call: no drain has taken it yet
+	Due      bool     // a Call: a drain has, and it has not begun
 
 	work       Work
 	prev, next *Entry
