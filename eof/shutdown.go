@@ -3,6 +3,7 @@ package eof
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"time"
 
 	"github.com/lastbyte-go/lastbyte/internal/work"
@@ -39,22 +40,24 @@ func (b *Background) drain() (calls []work.Call) {
 		b.takeLocked(c)
 		calls = append(calls, c)
 		return true
-	})
-	var timers []*time.Timer
+	}, func() {})
+	timers := make([]*time.Timer, 0, part)
 	b.inParts(func() bool {
 		e := b.timed.First()
 		if e == nil || !b.draining {
 			return false
 		}
 		t := e.Work().(*task)
-		timers = append(timers, t.timer) // to stop many may take package time long
+		timers = append(timers, t.timer)
 		t.timer, t.premature = nil, true // fire finds that this was quicker
 		b.startLocked(t)
 		return true
+	}, func() {
+		for _, t := range timers { // to stop many may take package time long
+			t.Stop()
+		}
+		timers = timers[:0]
 	})
-	for _, t := range timers {
-		t.Stop()
-	}
 	var next *work.Entry
 	b.inParts(func() bool { // the series that wait for their turn
 		if next == nil || next.Work().(*task).in != &b.queue { // those ahead of it have begun, too
@@ -68,22 +71,34 @@ func (b *Background) drain() (calls []work.Call) {
 			b.endLocked(t)
 		}
 		return next != nil
-	})
+	}, func() {})
 	return calls
 }
 
 // inParts calls more with the lock held until it gives false, and lets others have the
-// lock from time to time.
-func (b *Background) inParts(more func() bool) {
-	const part = 500 // some 0.2 ms
+// lock from time to time; then it calls between.
+//
+// Package runtime takes the processor from a goroutine that has run for 10 ms, and here
+// that would almost always be with the lock held, for as long as it takes others to run:
+// so this gives the processor away before.
+func (b *Background) inParts(more func() bool, between func()) {
+	began := time.Now()
 	for again := true; again; {
 		b.mu.Lock()
 		for n := 0; again && n < part; n++ {
 			again = more()
 		}
 		b.mu.Unlock()
+		between()
+		if time.Since(began) > 5*time.Millisecond {
+			runtime.Gosched()
+			began = time.Now()
+		}
 	}
 }
+
+// part is how many pieces of work inParts has done with the lock held once: some 0.2 ms.
+const part = 500
 
 // closeLocked closes drained. That of a Background which was made in a
 // testing/synctest bubble may not be closed outside of it; the bubble has ended then,
@@ -162,7 +177,7 @@ func (b *Background) giveUp(ctx context.Context) error {
 	b.mu.Unlock()
 	var gone gone
 	for _, l := range []*work.List{&b.waits, &b.timed, &b.queue} { // in the order in which a task is in them
-		b.inParts(func() bool { return b.giveUpLocked(l, &gone) })
+		b.inParts(func() bool { return b.giveUpLocked(l, &gone) }, func() {})
 	}
 	var given []work.Work
 	b.mu.Lock()

@@ -2,14 +2,16 @@ package eof_test
 
 import (
 	"context"
+	"runtime"
 	"testing"
 	"time"
 
 	"github.com/lastbyte-go/lastbyte/eof"
 )
 
-// A shutdown of very many tasks takes the lock for some of them at a time, so that
-// requests which need it go on: somebody who asks all the time sees it half done.
+// A shutdown of very many tasks takes the lock for some of them at a time, and gives the
+// processor away, so that requests which need them go on: somebody who asks all the time
+// sees it half done, on one processor, too.
 func TestShutdown_LetsOthersIn(t *testing.T) {
 	t.Parallel()
 	for range 10 { // the one who asks may not run meanwhile
@@ -22,7 +24,7 @@ func TestShutdown_LetsOthersIn(t *testing.T) {
 
 // halfDone gives how often a shutdown was seen between its begin and its end.
 func halfDone(t *testing.T) (seen int) {
-	const many = 50_000
+	const many = 100_000
 	b := eof.New(eof.Options{Pending: many + 1, Running: 1})
 	release := make(chan struct{})
 	defer close(release)
@@ -44,6 +46,7 @@ func halfDone(t *testing.T) (seen int) {
 		if left = b.Stats().Pending; left > 0 && left < many {
 			seen++
 		}
+		runtime.Gosched()
 	}
 	<-over
 	if s := b.Stats(); s.Lost != many+1 {
