@@ -84,6 +84,40 @@ func TestD2_FileOfOneProcess(t *testing.T) {
 	shutDown(t, again)
 }
 
+// A link may lead to a file that does not exist yet. It is the file whose lock counts.
+func TestD2_LinkToNoFile(t *testing.T) {
+	dir := t.TempDir()
+	t.Chdir(dir)
+	for _, err := range []error{
+		os.MkdirAll("data/sub", 0o700), os.Symlink("data/sub", "sub"),
+		os.Symlink("../tasks.db", "data/sub/first.db"), os.Symlink("sub/first.db", "second.db"),
+	} {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	e := open(t, "file:second.db", config(&records{}, nothing))
+	insert(t, e)
+	for _, path := range []string{"second.db", "sub/first.db", "sub/../tasks.db", filepath.Join(dir, "data", "tasks.db")} {
+		again, err := durable.Open(t.Context(), "file:"+path, config(&records{}, nothing))
+		if isError(t, "a second Open, of "+path, err, durable.Locked); err == nil {
+			shutDown(t, again)
+		}
+	}
+}
+
+// A process may change its directory, and database/sql connects again whenever it likes.
+func TestD2_OtherDirectory(t *testing.T) {
+	t.Chdir(t.TempDir())
+	e := open(t, "file:tasks.db", config(&records{}, nothing))
+	t.Chdir(t.TempDir())
+	e.DB.SetMaxIdleConns(-1) // closes the connection
+	insert(t, e)
+	if found, err := filepath.Glob("*"); err != nil || len(found) > 0 {
+		t.Errorf("the new directory has %q, %v, want nothing", found, err)
+	}
+}
+
 func TestD2_OtherProcess(t *testing.T) {
 	url := file(t)
 	c := newChild(t, url)

@@ -71,10 +71,35 @@ func pathOf(u *url.URL) (string, error) {
 	case path == ":memory:" || q.Get("mode") == "memory" || q.Get("vfs") == "memdb":
 		return "", errors.New("a database in memory survives nothing")
 	}
-	if real, err := filepath.EvalSymlinks(path); err == nil { // else there is no file yet, or the next who opens it says why
-		path = real
+	return realPath(path), nil
+}
+
+// realPath is the absolute path of the file that path leads to by symbolic links. The file
+// may not exist yet: its lock has to be where others look for it later. What is wrong with
+// path, the next who opens it says.
+func realPath(path string) string {
+	if wd, err := os.Getwd(); err == nil && !filepath.IsAbs(path) { // the process may go elsewhere
+		path = wd + "/" + path // not filepath.Join: ".." is that of the directory that a link leads to
 	}
-	return path, nil
+	for range 40 { // as many links as Linux follows
+		if real, err := filepath.EvalSymlinks(path); err == nil {
+			return real
+		}
+		slash := strings.LastIndexByte(path, '/') + 1
+		dir, err := filepath.EvalSymlinks(path[:slash])
+		if err != nil {
+			return path
+		}
+		path = filepath.Join(dir, path[slash:])
+		to, err := os.Readlink(path)
+		if err != nil {
+			return path
+		}
+		if path = to; !filepath.IsAbs(to) {
+			path = dir + "/" + to
+		}
+	}
+	return path
 }
 
 func sqliteDSN(path, query string) string {
