@@ -73,7 +73,10 @@ func Open(ctx context.Context, url string, c river.Config) (*Engine, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, openTime, errTooLong)
 	defer cancel()
 	e, err := open(ctx, url, c)
-	return e, fault(ctx, "open", err)
+	if err = fault(ctx, "open", err); err != nil && asked(err) && ctx.Err() == nil {
+		return nil, &Error{"open", Unavailable, err} // no statement of the user's: it may not make tables, for one
+	}
+	return e, err
 }
 
 func open(ctx context.Context, rawURL string, c river.Config) (*Engine, error) {

@@ -72,6 +72,14 @@ func fault(ctx context.Context, op string, err error) error {
 	return err
 }
 
+// asked reports whether err is what the database has said of a statement, and no Error.
+func asked(err error) bool {
+	_, known := errors.AsType[*Error](err)
+	_, file := errors.AsType[*sqlite.Error](err)
+	_, server := errors.AsType[*pgconn.PgError](err)
+	return !known && (file || server)
+}
+
 // reasonOf is why the database is to blame for err, "" if it is not.
 func reasonOf(err error) Reason {
 	if e, ok := errors.AsType[*sqlite.Error](err); ok {

@@ -4,6 +4,7 @@ package durable_test
 
 import (
 	"context"
+	"database/sql"
 	"errors"
 	"fmt"
 	"net/http"
@@ -147,6 +148,9 @@ func TestD7_URLs(t *testing.T) {
 		{"file::memory:", durable.BadURL},
 		{"file:tasks.db?mode=memory", durable.BadURL},
 		{"file:%zz", durable.BadURL},
+		{"file:%00", durable.BadURL}, // no file: SQLite would open one without a name
+		{"file:" + filepath.Join(t.TempDir(), "x.db?vfs=nonsense"), durable.BadURL},
+		{"file:" + filepath.Join(t.TempDir(), "x.db?_time_format=nonsense"), durable.BadURL},
 		{"postgres://u:secret@[::1/", durable.BadURL},
 		{"postgres://u:secret@localhost:port/", durable.BadURL},
 		{"postgres://u:secret@localhost/?sslmode=perhaps", durable.BadURL},
@@ -177,6 +181,27 @@ func TestD7_Newer(t *testing.T) {
 		_, err = durable.Open(t.Context(), url, config(&records{}, nothing))
 		isError(t, "Open", err, durable.Newer)
 	})
+}
+
+// A user who may make no tables, and a schema that is not there, are faults of Open, whose
+// statements are not the program's.
+func TestD7_NoTables(t *testing.T) {
+	url := postgres(t)
+	noneLeft(t)
+	db, err := sql.Open("pgx", url)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer db.Close()
+	if _, err := db.ExecContext(t.Context(), "CREATE ROLE reader LOGIN; REVOKE CREATE ON SCHEMA public FROM public"); err != nil {
+		t.Fatal(err)
+	}
+	_, err = durable.Open(t.Context(), strings.Replace(url, "postgres@", "reader@", 1), config(&records{}, nothing))
+	isError(t, "Open by a user who may make no tables", err, durable.Unavailable)
+	c := config(&records{}, nothing)
+	c.Schema = "missing"
+	_, err = durable.Open(t.Context(), url, c)
+	isError(t, "Open with a schema that is not there", err, durable.Unavailable)
 }
 
 // What River does not accept, and a context that has ended, are no faults of the database.

@@ -46,7 +46,7 @@ func openSQLite(ctx context.Context, u *url.URL) (*base, error) {
 	}
 	if err := db.PingContext(ctx); err != nil {
 		shut()
-		return nil, openFault(path, err)
+		return nil, openFault(ctx, path, err)
 	}
 	nobody := func(context.Context) (func(), error) { return func() {}, nil }
 	return &base{driver: riversqlite.New(db), db: db, lock: nobody, own: true, close: shut}, nil
@@ -66,7 +66,7 @@ func pathOf(u *url.URL) (string, error) {
 		return "", err
 	case u.Host != "" && u.Host != "localhost":
 		return "", fmt.Errorf("a file on the host %q; a path that is not absolute is file:tasks.db", u.Host)
-	case path == "" || strings.HasSuffix(path, "/"):
+	case path == "" || strings.HasSuffix(path, "/") || strings.ContainsRune(path, 0): // SQLite reads up to the 0
 		return "", errors.New("it names no file")
 	case path == ":memory:" || q.Get("mode") == "memory" || q.Get("vfs") == "memdb":
 		return "", errors.New("a database in memory survives nothing")
@@ -122,7 +122,7 @@ func lockFile(ctx context.Context, path string) (unlock func(), err error) {
 	}
 	if err != nil {
 		_ = db.Close()
-		return nil, openFault(path, err)
+		return nil, openFault(ctx, path, err)
 	}
 	return func() {
 		_ = conn.Close()
@@ -131,8 +131,12 @@ func lockFile(ctx context.Context, path string) (unlock func(), err error) {
 }
 
 // openFault is err of opening the file at path or its lock, with what SQLite does not say.
-func openFault(path string, err error) error {
+func openFault(ctx context.Context, path string, err error) error {
 	switch reasonOf(err) {
+	case "":
+		if ctx.Err() == nil { // what is behind the question mark, then
+			return &Error{"open", BadURL, err}
+		}
 	case Locked:
 		return &Error{"open", Locked, fmt.Errorf("%s is in use by another process, or open in this one: %w", path, err)}
 	case Unavailable: // which may be any reason for which a file is not to be opened
