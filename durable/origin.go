@@ -1,6 +1,7 @@
 package durable
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -68,7 +69,7 @@ func (o *origin) addTo(metadata []byte) []byte {
 	if err != nil {
 		return metadata
 	}
-	m[originKey] = own
+	m[originKey] = without0(own)
 	with, err := json.Marshal(m)
 	if err != nil {
 		return metadata
@@ -97,6 +98,9 @@ func (o *origin) attrs() []slog.Attr {
 	return attrs
 }
 
+// maxValue is how many bytes of an attribute's value are stored: a client may have chosen it.
+const maxValue = 1024
+
 // encode is attrs as JSON: groups as objects, durations as text.
 func encode(attrs []slog.Attr) map[string]json.RawMessage {
 	if len(attrs) == 0 {
@@ -109,31 +113,64 @@ func encode(attrs []slog.Attr) map[string]json.RawMessage {
 		case v.Kind() == slog.KindGroup && a.Key == "":
 			maps.Copy(m, encode(v.Group()))
 		case v.Kind() == slog.KindGroup:
-			m[a.Key] = encoded(encode(v.Group()))
+			m[a.Key], _ = json.Marshal(encode(v.Group())) // it is JSON already
 		case a.Key != "":
-			m[a.Key] = encoded(plain(v))
+			m[a.Key] = encoded(v.Any())
 		}
 	}
 	return m
 }
 
-func plain(v slog.Value) any {
-	switch x := v.Any().(type) {
+// encoded is v as JSON. A method of v that panics fails no insertion, as it fails no line of
+// the log.
+func encoded(v any) (text json.RawMessage) {
+	defer func() {
+		if recover() != nil {
+			text = textOf(fmt.Sprint(v)) // which recovers
+		}
+	}()
+	switch x := v.(type) {
+	case string:
+		return textOf(x)
 	case time.Duration:
-		return x.String()
+		return textOf(x.String())
 	case error:
-		return x.Error()
+		return textOf(x.Error())
 	case fmt.Stringer:
-		return x.String()
-	default:
-		return x
+		return textOf(x.String())
 	}
+	text, err := json.Marshal(v)
+	switch {
+	case err != nil:
+		return textOf(fmt.Sprint(v))
+	case len(text) > maxValue:
+		return textOf(string(text))
+	}
+	return text
 }
 
-func encoded(v any) json.RawMessage {
-	text, err := json.Marshal(v)
-	if err != nil {
-		text, _ = json.Marshal(fmt.Sprint(v)) // text can always be
+// textOf is s as JSON, cut.
+func textOf(s string) json.RawMessage {
+	if len(s) > maxValue {
+		s = s[:maxValue] + "…"
+	}
+	text, _ := json.Marshal(s) // text can always be
+	return text
+}
+
+// without0 is text, which is JSON, with U+FFFD in place of U+0000, which the type jsonb of
+// PostgreSQL does not take.
+func without0(text []byte) []byte {
+	if !bytes.Contains(text, []byte(`\u0000`)) {
+		return text
+	}
+	for i := 0; i < len(text)-1; i++ {
+		if text[i] == '\\' { // it begins an escape sequence, see RFC 8259, section 7
+			if bytes.HasPrefix(text[i:], []byte(`\u0000`)) {
+				copy(text[i:], `\ufffd`)
+			}
+			i++ // which may be of a backslash
+		}
 	}
 	return text
 }

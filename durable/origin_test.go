@@ -8,6 +8,7 @@ import (
 	"errors"
 	"log/slog"
 	"net/http"
+	"strconv"
 	"strings"
 	"testing"
 	"time"
@@ -128,6 +129,55 @@ func TestD6_HostileID(t *testing.T) {
 		t.Errorf("the metadata is %s, %v, want an id of 128 bytes", metadata, err)
 	}
 }
+
+// What SetAttrs has said may be a client's words, or a value whose methods panic. It fails no
+// insertion.
+func TestD6_HostileAttributes(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, url string) {
+		log := &records{}
+		e := begin(t, url, config(log, nothing))
+		done, stop := e.Subscribe(river.EventKindJobCompleted)
+		defer stop()
+		cases := []struct {
+			attr slog.Attr
+			want string // on the line of the log
+		}{
+			{slog.String("zero", "a\x00\\u0000\\\x00b"), " zero=a\uFFFD\\u0000\\\uFFFDb"},
+			{slog.String("in\x00key", "a"), " in\uFFFDkey=a"},
+			{slog.Any("deep", struct{ A string }{"\x00"}), " deep=map[A:\uFFFD]"},
+			{slog.String("bytes", "a\xffb"), " bytes=a\uFFFDb"},
+			{slog.Any("error", (*deaf)(nil)), " error=<nil>"},
+			{slog.Any("json", deaf{}), " json={0}"},
+			{slog.Any("func", func() {}), " func=0x"},
+			{slog.String("long", strings.Repeat("x", 1<<13)), " long=" + strings.Repeat("x", 1024) + "…"},
+			{slog.Any("list", make([]int, 1<<11)), " list=[" + strings.Repeat("0,", 511) + "0…"},
+		}
+		c := aborttest.Server(t, exitcode.Handler(func(_ http.ResponseWriter, r *http.Request) error {
+			n, err := strconv.Atoi(r.URL.Path[1:])
+			if err == nil {
+				middleware.SetAttrs(r.Context(), cases[n].attr)
+				_, err = e.Insert(r.Context(), task{}, nil)
+			}
+			return err
+		}))
+		for n, tc := range cases {
+			if res := c.Post("/"+strconv.Itoa(n), "", nil).Response(); res.Status != 200 {
+				t.Errorf("%s: the status is %d, want 200", tc.attr.Key, res.Status)
+				continue
+			}
+			testkit.Await(t, done, "the task")
+			if lines := log.with(tc.want); len(lines) != 1 || len(lines[0]) > 2000 {
+				t.Errorf("%s: the log has %d lines with it, want 1 that is short", tc.attr.Key, len(lines))
+			}
+		}
+	})
+}
+
+// deaf has methods that panic.
+type deaf struct{ n int }
+
+func (d *deaf) Error() string             { return string(rune(d.n)) }
+func (deaf) MarshalJSON() ([]byte, error) { panic("hostile") }
 
 func TestD6_LogLines(t *testing.T) {
 	for _, tc := range []struct {
