@@ -66,7 +66,11 @@ func fault(ctx context.Context, op string, err error) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("durable: %s: %w: %w", op, context.Cause(ctx), err)
 	}
-	if reason := reasonOf(err); reason != "" {
+	reason := reasonOf(err)
+	if reason == "" && lost(err) {
+		reason = Unavailable
+	}
+	if reason != "" {
 		return &Error{op, reason, err}
 	}
 	return err
@@ -80,7 +84,7 @@ func asked(err error) bool {
 	return !known && (file || server)
 }
 
-// reasonOf is why the database is to blame for err, "" if it is not.
+// reasonOf is why the database is to blame for err, "" if that is not to be seen in it.
 func reasonOf(err error) Reason {
 	if e, ok := errors.AsType[*sqlite.Error](err); ok {
 		return ofSQLite(e.Code())
@@ -88,21 +92,24 @@ func reasonOf(err error) Reason {
 	if e, ok := errors.AsType[*pgconn.PgError](err); ok {
 		return ofPostgres(e.Code)
 	}
-	for _, gone := range []error{driver.ErrBadConn, sql.ErrConnDone, io.EOF, io.ErrUnexpectedEOF, net.ErrClosed, context.DeadlineExceeded} {
-		if errors.Is(err, gone) {
-			return Unavailable
-		}
-	}
-	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok {
-		return Unavailable
-	}
-	if _, ok := errors.AsType[net.Error](err); ok || pgconn.SafeToRetry(err) {
-		return Unavailable
-	}
-	if strings.Contains(err.Error(), "sql: database is closed") { // database/sql has no name for it
+	if _, ok := errors.AsType[*pgconn.ConnectError](err); ok || pgconn.SafeToRetry(err) ||
+		errors.Is(err, driver.ErrBadConn) || errors.Is(err, sql.ErrConnDone) ||
+		strings.Contains(err.Error(), "sql: database is closed") { // database/sql has no name for it
 		return Unavailable
 	}
 	return ""
+}
+
+// lost reports whether err is that of a connection: to the database, unless somebody else
+// has one, too.
+func lost(err error) bool {
+	for _, gone := range []error{io.EOF, io.ErrUnexpectedEOF, net.ErrClosed, context.DeadlineExceeded} {
+		if errors.Is(err, gone) {
+			return true
+		}
+	}
+	_, ok := errors.AsType[net.Error](err)
+	return ok
 }
 
 // ofSQLite is the reason of a result code, whose low byte is the primary one, see

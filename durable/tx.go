@@ -3,6 +3,8 @@ package durable
 import (
 	"context"
 	"database/sql"
+	"errors"
+	"fmt"
 
 	"github.com/riverqueue/river"
 	"github.com/riverqueue/river/rivertype"
@@ -30,6 +32,12 @@ func (e *Engine) Tx(ctx context.Context, fn func(ctx context.Context, tx *sql.Tx
 	}
 	defer tx.Rollback() // does nothing after Commit; fn may have panicked
 	if err := fn(ctx, tx); err != nil {
+		switch undone := tx.Rollback(); {
+		case undone == nil && ctx.Err() == nil && reasonOf(err) == "":
+			return err // the connection is whole: what sounds as if it were lost is of another one of fn's
+		case undone != nil && !errors.Is(undone, sql.ErrTxDone):
+			err = fmt.Errorf("%w, and %w", err, undone)
+		}
 		return fault(ctx, "transaction", err)
 	}
 	return fault(ctx, "commit", tx.Commit())

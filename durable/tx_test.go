@@ -6,7 +6,9 @@ import (
 	"context"
 	"database/sql"
 	"errors"
+	"fmt"
 	"io"
+	"net"
 	"net/http"
 	"testing"
 	"testing/synctest"
@@ -166,6 +168,51 @@ func TestD3_OwnErrors(t *testing.T) {
 			}
 		}
 	})
+}
+
+// Nor is what came of another connection than the database's.
+func TestD3_OtherConnections(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, url string) {
+		e := open(t, url, config(&records{}, nothing))
+		for _, own := range []error{
+			fmt.Errorf("the body: %w", io.EOF), io.ErrUnexpectedEOF, net.ErrClosed, context.DeadlineExceeded,
+			&net.OpError{Op: "dial", Err: errors.New("refused")},
+		} {
+			err := e.Tx(t.Context(), func(ctx context.Context, tx *sql.Tx) error {
+				if _, err := e.InsertTx(ctx, tx, task{}, nil); err != nil {
+					return err
+				}
+				return own
+			})
+			if err != own {
+				t.Errorf("Tx = %v, want the function's own error", err)
+			}
+		}
+		if n := count(t, e, ""); n != 0 {
+			t.Errorf("%d tasks are stored, want none", n)
+		}
+	})
+}
+
+// A connection that is lost is a fault of the database, whatever fn says of it.
+func TestD3_LostConnection(t *testing.T) {
+	e := open(t, postgres(t), config(&records{}, nothing))
+	for _, hide := range []bool{false, true} {
+		err := e.Tx(t.Context(), func(ctx context.Context, tx *sql.Tx) error {
+			_, err := tx.ExecContext(ctx, "SELECT pg_terminate_backend(pg_backend_pid())")
+			if hide {
+				return errors.New("something is wrong")
+			}
+			return err
+		})
+		isError(t, "Tx", err, durable.Unavailable)
+	}
+	err := e.Tx(t.Context(), func(ctx context.Context, tx *sql.Tx) error {
+		_, _ = tx.ExecContext(ctx, "SELECT pg_terminate_backend(pg_backend_pid())")
+		return nil
+	})
+	isError(t, "Tx that would commit", err, durable.Unavailable)
+	insert(t, e)
 }
 
 // A transaction that waits for the only connection gives up in time. The clock is a
