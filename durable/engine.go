@@ -10,6 +10,7 @@ import (
 	"net/url"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/riverqueue/river"
@@ -35,6 +36,7 @@ type Engine struct {
 	log    *slog.Logger
 	close  func() // what Open has opened
 
+	ending  atomic.Bool // Shutdown has begun
 	once    sync.Once
 	stopped chan struct{}
 	err     error // of Shutdown, once stopped is closed
@@ -174,10 +176,17 @@ func newer(ctx context.Context, b *base, m *rivermigrate.Migrator[*sql.Tx], sche
 
 // Start begins to work on jobs, as river.Client.Start does, but the end of ctx ends no job:
 // [Engine.Shutdown] does, once the requests have ended that make jobs. Without Queues in the
-// Config it returns an error: a process that only stores jobs needs no Start.
+// Config it returns an error: a process that only stores jobs needs no Start. After
+// Shutdown it returns an error, too.
 func (e *Engine) Start(ctx context.Context) error {
 	if err := ctx.Err(); err != nil {
 		return err
 	}
-	return e.Client.Start(context.WithoutCancel(ctx))
+	if !e.ending.Load() {
+		if err := e.Client.Start(context.WithoutCancel(ctx)); err != nil || !e.ending.Load() {
+			return err
+		}
+		_ = e.StopAndCancel(ctx) // Shutdown may have found nothing to stop
+	}
+	return errors.New("durable: Start: the engine is shut down")
 }

@@ -30,6 +30,7 @@ func (e *Engine) Shutdown(ctx context.Context) error {
 	first := false
 	e.once.Do(func() { first = true })
 	if first {
+		e.ending.Store(true)
 		defer close(e.stopped)
 		e.err = e.shutdown(ctx)
 		return e.err

@@ -104,6 +104,9 @@ func TestD8_GivesUp(t *testing.T) {
 		if again := e.Shutdown(t.Context()); !errors.Is(again, err) {
 			t.Errorf("a second Shutdown = %v, want what the first said", again)
 		}
+		if err := e.Start(t.Context()); err == nil || !strings.Contains(err.Error(), "shut down") {
+			t.Errorf("Start after Shutdown = %v, want an error that says so", err)
+		}
 		close(finish)
 		<-e.Stopped()
 		next, err := durable.Open(t.Context(), url, config(&records{}, nothing))
@@ -175,6 +178,26 @@ func TestD8_StartDoesNotEndJobs(t *testing.T) {
 	if err := e.Start(ctx); !errors.Is(err, context.Canceled) {
 		t.Errorf("Start with a context that has ended = %v, want its error", err)
 	}
+}
+
+// Whichever comes first, nothing works on jobs afterwards.
+func TestD8_StartBesideShutdown(t *testing.T) {
+	eachDatabase(t, func(t *testing.T, url string) {
+		noneLeft(t)
+		for range 5 {
+			e, err := durable.Open(t.Context(), url, config(&records{}, nothing))
+			if err != nil {
+				t.Fatal(err)
+			}
+			started := make(chan error, 1)
+			go func() { started <- e.Start(t.Context()) }()
+			shutDown(t, e)
+			_ = testkit.Await(t, started, "Start") // an error, unless it was first
+			if err := e.Start(t.Context()); err == nil {
+				t.Error("Start after Shutdown = nil, want an error")
+			}
+		}
+	})
 }
 
 func TestD8_SIGTERM(t *testing.T) {
