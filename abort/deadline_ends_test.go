@@ -114,6 +114,33 @@ func endsWithTheDeadline(t *testing.T, p aborttest.Protocol, m mount, c deadline
 	}
 }
 
+// The clock of the WriteTimeout starts before that of a request behind a handler that
+// takes long, or on a machine that is slow. That blames no client; and one that leaves
+// half-way is an abort.
+func TestN3_WriteTimeoutBehindASlowHandler(t *testing.T) {
+	const timeout, slow = 10 * time.Second, 900 * time.Millisecond
+	each(t, func(t *testing.T, p aborttest.Protocol, m mount) {
+		for _, leaves := range []time.Duration{timeout / 2, 2 * timeout} {
+			found := make(chan ending, 1)
+			s := start(t, p, m, func(w http.ResponseWriter, r *http.Request) { found <- streams(w, r) }, func(srv *http.Server) {
+				srv.WriteTimeout = timeout
+				inside := srv.Handler
+				srv.Handler = http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+					time.Sleep(slow)
+					inside.ServeHTTP(w, r)
+				})
+			})
+			call := s.Get("/")
+			time.Sleep(leaves)
+			call.Leave(aborttest.Timeout)
+			take(t, found, "end of the context")
+			if o := ended(t, call); (o.Abort != nil) != (leaves < timeout) {
+				t.Errorf("the client leaves after %v: Abort = %v, want one only before %v", leaves, o.Abort, timeout)
+			}
+		}
+	})
+}
+
 // Over sockets, where the client stays as well: with Attach, too, a write
 // deadline ends the context.
 func TestN3_TheContextEndsWithTheWriteDeadline_Sockets(t *testing.T) {

@@ -122,6 +122,9 @@ func writeTimesOut(t *testing.T, l link, m mount, writes, servers bool) {
 		if servers {
 			srv.WriteTimeout = limit
 		}
+		if l.h2 { // a quarter of it is for what lies between the starts of stream and request
+			srv.WriteTimeout *= 2
+		}
 	})
 	if !l.h2 { // there the Transport holds the body back
 		g.tcp.SetReadBuffer(4096)

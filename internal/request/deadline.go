@@ -18,12 +18,16 @@ func (r *Request) pastDeadline() bool {
 	if set || srv == nil || r.http1() {
 		return set
 	}
-	// The server's clock started with the stream.
-	return srv.WriteTimeout > 0 && r.Age()+slack >= srv.WriteTimeout
+	return r.mayHavePassed(srv.WriteTimeout) // the server's clock started with the stream
 }
 
-// slack is how much later than its server a request may begin to count.
-const slack = 10 * time.Millisecond
+// mayHavePassed reports whether a timeout of the server's may have, 0 being none. Its
+// clock began before that of the request, nobody knows how long: the handlers around
+// lastbyte have taken their time, and the processors may have been busy. A quarter of
+// the timeout is allowed for that, and a second at most.
+func (r *Request) mayHavePassed(timeout time.Duration) bool {
+	return timeout > 0 && r.Age()+min(timeout/4, time.Second) >= timeout
+}
 
 // pastDeadlineLocked reports whether such a deadline of the handler's has passed.
 func (r *Request) pastDeadlineLocked(now time.Time) bool {
@@ -63,7 +67,7 @@ func (r *Request) writeOverdue() bool {
 		return !time.Now().Before(t)
 	}
 	srv := r.server()
-	return srv != nil && srv.WriteTimeout > 0 && r.Age()+slack >= srv.WriteTimeout
+	return srv != nil && r.mayHavePassed(srv.WriteTimeout)
 }
 
 // readTimeoutPassed reports whether the server's ReadTimeout may have passed. Its
@@ -77,5 +81,5 @@ func (r *Request) readTimeoutPassed() bool {
 	if header <= 0 {
 		header = srv.ReadTimeout
 	}
-	return r.Age()+slack+header >= srv.ReadTimeout
+	return header >= srv.ReadTimeout || r.mayHavePassed(srv.ReadTimeout-header)
 }
