@@ -86,7 +86,7 @@ func (b *board) onEnd(r *http.Request, o middleware.Outcome) {
 	ctx := r.Context()
 	e := &ending{
 		kind: kind(o.Ending()), at: o.Start.Add(o.Duration), took: o.Duration,
-		method: short(r.Method, 16), path: short(r.URL.Path, 256), route: short(route.Known(ctx, r.Pattern), 128),
+		method: short(r.Method, 16), path: short(r.URL.Path, 256), route: short(route.Known(ctx, r), 128),
 		proto: short(r.Proto, 16), client: short(r.RemoteAddr, 64),
 		out: o,
 	}

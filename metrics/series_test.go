@@ -25,13 +25,15 @@ func hostile(h http.Handler, n int) {
 	for i := range n {
 		word := "evil" + strconv.FormatUint(random.Uint64(), 36)
 		r := httptest.NewRequest("GET", "/exit/"+strconv.Itoa(200+i%800), nil)
-		switch i % 4 {
+		switch i % 5 {
 		case 1:
 			r.URL = &url.URL{Path: "/" + word + "\xff\x00\"\n"}
 		case 2:
 			r.URL = &url.URL{Path: "/api/" + word}
 		case 3:
 			r.Method = strings.ToUpper(word)
+		case 4: // which a ServeMux redirects
+			r.Method, r.URL = "CONNECT", &url.URL{Path: "/tree/" + word}
 		}
 		r.Host, r.RemoteAddr = word+".example", word
 		r.Header.Set("X-Request-Id", word)
@@ -60,6 +62,13 @@ func TestM3_Cardinality(t *testing.T) {
 	mux := http.NewServeMux()
 	mux.HandleFunc("GET /exit/{code}", exits)
 	mux.HandleFunc("/api/", exits)
+	mux.HandleFunc("/tree/{word}/", exits)
+	redirects := exitcode.HeaderFilter(func(_ *http.Request, status int, _ http.Header) exitcode.Code {
+		if status == http.StatusTemporaryRedirect {
+			return http.StatusForbidden
+		}
+		return exitcode.OK
+	})
 	careless := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		r.Pattern = r.URL.Path // as a program may that does not know better
 		exits(w, r)
@@ -71,7 +80,7 @@ func TestM3_Cardinality(t *testing.T) {
 		spared string
 	}{
 		{"chi", chiRoutes, 3, "evil"}, // unmatched, /exit/{code}, /api/*
-		{"ServeMux", mux, 3, "evil"},
+		{"ServeMux", redirects(mux), 3, "evil"},
 		{"no router", http.HandlerFunc(exits), 1, "evil"},
 		{"paths as patterns", careless, 20 + 2, ""},
 	}

@@ -62,7 +62,7 @@ func endingOf(panicked, sent, aborted, exited bool) Ending {
 // [Observer]: chi's, or that of an http.ServeMux without its method; "" if there is
 // none. A program has only so many of them, whatever its clients ask for, so it suits
 // as a label of metrics and as a name of spans. It is the route of the log line.
-func Route(r *http.Request) string { return route.Known(r.Context(), r.Pattern) }
+func Route(r *http.Request) string { return route.Known(r.Context(), r) }
 
 // tellEnd tells all of them, in order, each whatever the others do. inside is the request
 // for all of them, nil before one has wanted it.

@@ -112,7 +112,7 @@ func (o *observer) Begin(r *request.Request) {
 	l.requests.Add(1)
 	req := r.HTTP()
 	l.working.add(r, facts{
-		method: req.Method, path: req.URL.Path, route: route.PathOf(req.Pattern), proto: req.Proto,
+		method: req.Method, path: req.URL.Path, route: route.Noted(req), proto: req.Proto,
 		remoteAddr: req.RemoteAddr, id: request.CameWith(req.Header),
 	})
 	if !l.warned.Load() {
@@ -121,7 +121,7 @@ func (o *observer) Begin(r *request.Request) {
 }
 
 func (o *observer) Route(r *request.Request, pattern string) {
-	(*Lifecycle)(o).working.with(r, false, func(f *facts) { f.route = route.PathOf(pattern) })
+	(*Lifecycle)(o).working.with(r, false, func(f *facts) { f.route = pattern })
 }
 
 func (o *observer) End(r *request.Request, end request.Outcome, last bool) {
@@ -182,7 +182,7 @@ func (l *Lifecycle) keep(r *request.Request, f facts) {
 // route. ctx has the route of chi and the request id.
 func (f facts) now(req *http.Request, ctx context.Context) facts {
 	f.method, f.path, f.proto = req.Method, req.URL.Path, req.Proto
-	if of := route.Known(ctx, req.Pattern); of != "" {
+	if of := route.Known(ctx, req); of != "" {
 		f.route = of
 	}
 	f.id = requestID(ctx, f.id)

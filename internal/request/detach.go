@@ -177,7 +177,7 @@ func (d *Detached) about(ctx context.Context) work.About {
 	a := work.About{Method: d.in.Method, Since: date(d.req.start)}
 	if d.req.hold() { // so that no router has returned whose route is in ctx
 		defer d.req.release()
-		a.Route = route.Known(ctx, d.in.Pattern)
+		a.Route = route.Known(ctx, d.in)
 	}
 	return a
 }

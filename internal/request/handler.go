@@ -6,6 +6,7 @@ import (
 
 	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
 	"github.com/lastbyte-go/lastbyte/internal/nethttp"
+	"github.com/lastbyte-go/lastbyte/internal/route"
 	"github.com/lastbyte-go/lastbyte/internal/scope"
 )
 
@@ -133,6 +134,6 @@ func (r *Request) enable(h *handler, req *http.Request) {
 	if cfg.Observer != outer.Observer {
 		cfg.Observer.Begin(r)
 	} else if req.Pattern != "" {
-		r.sayRoute(req.Pattern)
+		r.sayRoute(route.Noted(req))
 	}
 }

@@ -46,7 +46,7 @@ func (r *Request) about() work.About {
 		ctx, out = context.Context(&d.node), d.out
 	}
 	if out != nil {
-		a.Route = route.Known(ctx, out.Pattern)
+		a.Route = route.Known(ctx, out)
 	}
 	return a
 }

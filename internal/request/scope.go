@@ -95,5 +95,5 @@ func ThreadScope(r *Request, ctx context.Context, t any) scope.Scope {
 // TaskName gives method and route of a request whose response has ended: its fields
 // stay as they are. ctx is that of a task which has not begun.
 func (r *Request) TaskName(ctx context.Context) (method, of string) {
-	return r.in.Method, route.Known(ctx, r.in.Pattern)
+	return r.in.Method, route.Known(ctx, r.in)
 }

@@ -69,21 +69,26 @@ func (r Route) Pattern() string {
 // Pattern is that of the route in ctx.
 func Pattern(ctx context.Context) string { return Of(ctx).Pattern() }
 
-// Known is the pattern that chi matched, or else pattern, an http.ServeMux's, without
-// its method.
-func Known(ctx context.Context, pattern string) string {
+// Known is the pattern that chi matched in ctx, or else the one that an http.ServeMux has
+// noted in r.
+func Known(ctx context.Context, r *http.Request) string {
 	if of := Pattern(ctx); of != "" {
 		return of
 	}
-	return PathOf(pattern)
+	return Noted(r)
 }
 
-// PathOf is the pattern of an http.ServeMux without its method.
-func PathOf(pattern string) string {
-	if _, path, ok := strings.Cut(pattern, " "); ok {
-		return strings.TrimLeft(path, " \t")
+// Noted is the pattern that an http.ServeMux has noted in r, without its method. Where it
+// redirects a CONNECT to a path with a slash at its end, it notes that path, which is the
+// client's word: so for a CONNECT a pattern that may be one is none.
+func Noted(r *http.Request) string {
+	if i := strings.IndexAny(r.Pattern, " \t"); i >= 0 {
+		return strings.TrimLeft(r.Pattern[i:], " \t")
 	}
-	return pattern
+	if r.Method == http.MethodConnect && len(r.Pattern) > 1 && r.Pattern[0] == '/' && strings.HasSuffix(r.Pattern, "/") {
+		return ""
+	}
+	return r.Pattern
 }
 
 // CarryPattern shows the pattern that an http.ServeMux has noted in to, a copy of

@@ -92,3 +92,33 @@ func TestCarryPattern(t *testing.T) {
 		}
 	}
 }
+
+// Where net/http notes the path of a request as its pattern, there is none.
+func TestNoted(t *testing.T) {
+	t.Parallel()
+	m := http.NewServeMux()
+	for _, pattern := range []string{"/{$}", "/plain", "GET\t /tab/{id}", "POST /post", "/tree/{id}/", "example.org/tree/{id}/", "CONNECT /own/{id}/"} {
+		m.HandleFunc(pattern, func(http.ResponseWriter, *http.Request) {})
+	}
+	for _, c := range []struct{ method, target, want string }{
+		{"GET", "/", "/{$}"},
+		{"GET", "/none", ""},
+		{"GET", "/plain", "/plain"},
+		{"CONNECT", "/plain", "/plain"},
+		{"GET", "/tab/1", "/tab/{id}"},
+		{"POST", "/post", "/post"},
+		{"GET", "/tree/1/2", "/tree/{id}/"},
+		{"GET", "/tree/1", "/tree/{id}/"}, // a redirect
+		{"CONNECT", "/tree/1", ""},        // one that notes /tree/1/
+		{"CONNECT", "/tree/%7Bid%7D", ""},
+		{"CONNECT", "http://example.org/tree/1/", "example.org/tree/{id}/"},
+		{"CONNECT", "/own/1/", "/own/{id}/"},
+	} {
+		r := httptest.NewRequest("GET", c.target, nil)
+		r.Method = c.method
+		m.ServeHTTP(httptest.NewRecorder(), r)
+		if got := route.Noted(r); got != c.want {
+			t.Errorf("%s %s: Noted() = %q of the pattern %q, want %q", c.method, c.target, got, r.Pattern, c.want)
+		}
+	}
+}
