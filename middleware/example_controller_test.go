@@ -55,7 +55,7 @@ func ExampleController_Exit() {
 		c.Exit(exitcode.Close) // the client gets no byte
 		fmt.Println(context.Cause(r.Context()))
 	})))
-	// Output:
+	// Unordered output:
 	// exit 444 Close
 	// no answer
 }
