@@ -121,21 +121,27 @@ func (o *observer) Begin(r *request.Request) {
 }
 
 func (o *observer) Route(r *request.Request, pattern string) {
-	(*Lifecycle)(o).working.with(r, false, func(f *facts) { f.route = pattern })
+	(*Lifecycle)(o).working.with(r, func(k *entry) bool { k.route = pattern; return false })
 }
 
+// End has r found by its observers, who may ask for its id, until the last one has been
+// told.
 func (o *observer) End(r *request.Request, end request.Outcome, last bool) {
 	l := (*Lifecycle)(o)
 	end.Worked = 0 // of work that was as quick as the response, OnDone tells
 	l.count(end)
 	defer l.endings.broadcast()
-	came := l.ended(r, last)
+	all := l.observers.list()
+	if len(all) > 0 {
+		defer l.working.with(r, func(k *entry) bool { return k.end(last) })
+	}
+	came := l.ended(r, last, len(all) == 0)
 	var inside *http.Request // is made for the first who wants it
 	if l.log.silent {
-		l.tellEnd(l.observers.list(), r, &end, &inside)
+		l.tellEnd(all, r, &end, &inside)
 		return
 	}
-	defer l.tellEnd(l.observers.list(), r, &end, &inside) // deferred: whatever the logger does
+	defer l.tellEnd(all, r, &end, &inside) // deferred: whatever the logger does
 	guarded("the logger", func() { l.requestLine(r, end, came) })
 }
 
@@ -147,33 +153,28 @@ func (l *Lifecycle) requestLine(r *request.Request, end request.Outcome, came fa
 	l.log.write(r.Context(), &line{level: out.level(), text: "request", facts: came, about: response, outcome: out})
 }
 
-// ended gives what the request came with, and forgets r if it is over, else its
-// route is known now.
-func (l *Lifecycle) ended(r *request.Request, over bool) (came facts) {
-	if over && l.log.silent { // nobody asks: the values of a context are far away
-		l.working.with(r, true, func(*facts) {})
-		return facts{}
-	}
+// ended gives what the request came with; its route is known now. last and told are as for
+// entry.end.
+func (l *Lifecycle) ended(r *request.Request, last, told bool) (came facts) {
 	req := r.HTTP()
-	known := l.working.with(r, over, func(f *facts) {
-		came = f.now(req, req.Context())
-		f.route = came.route
-		if over {
+	l.working.with(r, func(k *entry) (forget bool) {
+		if came = k.facts; !l.log.silent || !last { // else nobody asks: the values of a context are far away
+			came = k.now(req, req.Context())
+			k.route = came.route
+		}
+		if last || k.done {
 			l.keep(r, came)
 		}
+		return told && k.end(last)
 	})
-	if !known { // Done was quicker
-		came, _ = r.Kept().(facts)
-		came = came.now(req, req.Context())
-	}
 	return came
 }
 
-// keep keeps f for the lines of tasks. Whoever asks for the facts of r finds them here
-// once they are no longer among those of the requests at work: the caller holds the
-// lock of their place, in which Request.mu may be taken.
+// keep keeps f for the lines of tasks, and for those who ask for the id. Whoever asks for
+// the facts of r finds them here once r is forgotten: the caller holds the lock of its
+// place, in which Request.mu may be taken.
 func (l *Lifecycle) keep(r *request.Request, f facts) {
-	if !l.log.silent {
+	if !l.log.silent || f.id != "" {
 		r.Keep(func() any { return f })
 	}
 }
@@ -205,9 +206,10 @@ func (l *Lifecycle) count(end request.Outcome) {
 func (o *observer) Done(ctx context.Context, r *request.Request, outlived bool) {
 	l := (*Lifecycle)(o)
 	var came facts
-	l.working.with(r, true, func(f *facts) {
-		came = *f
+	l.working.with(r, func(k *entry) (forget bool) {
+		came, k.done = k.facts, true
 		l.keep(r, came)
+		return k.told
 	})
 	if !outlived {
 		return
@@ -249,8 +251,10 @@ func (l *Lifecycle) workLine(ctx context.Context, req *http.Request, out Outcome
 
 func (o *observer) ID(ctx context.Context, r *request.Request) string {
 	f, ok := (*Lifecycle)(o).working.of(r)
-	if !ok { // its handler is over, and writes to the header no more
-		f.id = request.CameWith(r.HTTP().Header)
+	if !ok {
+		if f, ok = r.Kept().(facts); !ok { // its handler is over, and writes to the header no more
+			f.id = request.CameWith(r.HTTP().Header)
+		}
 	}
 	return requestID(ctx, f.id)
 }

@@ -40,6 +40,20 @@ type facts struct {
 	method, path, route, proto, remoteAddr, id string
 }
 
+// entry is what is known of a request, until its end has been told of and nothing of it is
+// at work.
+type entry struct {
+	facts
+	told, done bool // see observer.End and observer.Done
+}
+
+// end notes that the end has been told of, and reports whether the request is to be
+// forgotten. last: Done is not called.
+func (k *entry) end(last bool) (forget bool) {
+	k.told = true
+	return last || k.done
+}
+
 // working is the set of the requests at work. It costs a request no memory: most
 // find one of a few places in a table by their address, and the others are in a map.
 type working struct {
@@ -58,14 +72,14 @@ type place struct {
 	mu sync.Mutex
 
 	r     *request.Request // nil: the place is free
-	facts facts
+	entry entry
 }
 
 // moreWork is what has found no place; mu guards the map and what is in it.
 type moreWork struct {
 	mu sync.Mutex
 
-	all map[*request.Request]*facts
+	all map[*request.Request]*entry
 }
 
 func (w *working) add(r *request.Request, f facts) {
@@ -74,7 +88,7 @@ func (w *working) add(r *request.Request, f facts) {
 		p := &w.places[(first+try)%places]
 		if p.mu.TryLock() {
 			if p.r == nil {
-				p.r, p.facts = r, f
+				p.r, p.entry.facts = r, f
 				p.mu.Unlock()
 				return
 			}
@@ -88,24 +102,21 @@ func (m *moreWork) add(r *request.Request, f facts) {
 	m.mu.Lock()
 	defer m.mu.Unlock()
 	if m.all == nil {
-		m.all = make(map[*request.Request]*facts)
+		m.all = make(map[*request.Request]*entry)
 	}
-	m.all[r] = &f
+	m.all[r] = &entry{facts: f}
 }
 
-// with has f look at the facts of r, or change them, while nobody else does. False:
-// r is not at work any more. remove: and forget r.
-func (w *working) with(r *request.Request, remove bool, f func(*facts)) bool {
+// with has f look at the facts of r, or change them, while nobody else does, and forgets
+// r if f says so. False: r has been forgotten.
+func (w *working) with(r *request.Request, f func(*entry) (forget bool)) bool {
 	first := maphash.Comparable(w.seed, r)
 	for try := range uint64(tries) {
 		p := &w.places[(first+try)%places]
 		p.mu.Lock()
 		found := p.r == r
-		if found {
-			f(&p.facts)
-			if remove {
-				p.r, p.facts = nil, facts{}
-			}
+		if found && f(&p.entry) {
+			p.r, p.entry = nil, entry{}
 		}
 		p.mu.Unlock()
 		if found {
@@ -114,19 +125,16 @@ func (w *working) with(r *request.Request, remove bool, f func(*facts)) bool {
 	}
 	w.more.mu.Lock()
 	defer w.more.mu.Unlock()
-	known, ok := w.more.all[r]
-	if ok {
-		f(known)
-		if remove {
-			delete(w.more.all, r)
-		}
+	k, ok := w.more.all[r]
+	if ok && f(k) {
+		delete(w.more.all, r)
 	}
 	return ok
 }
 
 // of gives the facts of r.
 func (w *working) of(r *request.Request) (f facts, ok bool) {
-	ok = w.with(r, false, func(known *facts) { f = *known })
+	ok = w.with(r, func(k *entry) bool { f = k.facts; return false })
 	return f, ok
 }
 
@@ -138,21 +146,21 @@ func (w *working) all() iter.Seq2[*request.Request, facts] {
 		for i := range w.places {
 			p := &w.places[i]
 			p.mu.Lock()
-			r, f := p.r, p.facts
+			r, f := p.r, p.entry.facts
 			p.mu.Unlock()
-			if r != nil && !yield(r, f) {
+			if r != nil && !r.Over() && !yield(r, f) {
 				return
 			}
 		}
 		w.more.mu.Lock()
 		more := maps.Clone(w.more.all)
-		for r, f := range more {
-			copied := *f
+		for r, k := range more {
+			copied := *k
 			more[r] = &copied
 		}
 		w.more.mu.Unlock()
-		for r, f := range more {
-			if !yield(r, *f) {
+		for r, k := range more {
+			if !r.Over() && !yield(r, k.facts) {
 				return
 			}
 		}

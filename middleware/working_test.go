@@ -67,6 +67,36 @@ func TestRequests(t *testing.T) {
 	})
 }
 
+// A request whose response has ended is not given while OnEnd is told of it, unless its
+// handler works on.
+func TestRequests_DuringOnEnd(t *testing.T) {
+	each(t, func(t *testing.T, p pipenet.Proto, m mount) {
+		life := newLife(t, middleware.Options{})
+		given := -1
+		life.Observe(middleware.Observer{OnEnd: func(*http.Request, middleware.Outcome) {
+			given = len(slices.Collect(life.Requests()))
+		}})
+		s := pipenet.Start(t, p, m.wrap(life, http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			if eof.Send(r.Context()) == nil {
+				time.Sleep(time.Minute)
+			}
+		})))
+		res, err := s.Get("/")
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		synctest.Wait()
+		want := 0
+		if m.name == "Detach" {
+			want = 1
+		}
+		if given != want {
+			t.Errorf("Requests() gives %d while OnEnd is told, want %d", given, want)
+		}
+	})
+}
+
 // With a router inside, the route is known from the handler's first call that makes
 // something of its context.
 func TestRequests_RouteOfLastCall(t *testing.T) {

@@ -121,7 +121,7 @@ type Observer interface {
 	Done(ctx context.Context, r *Request, outlived bool)
 
 	// ID is the request's id, as it is in the lines of the log, "" if it has none. ctx is
-	// one of the request's. It is called while the response has not ended.
+	// one of the request's. It may be called from any goroutine, at any time.
 	ID(ctx context.Context, r *Request) string
 
 	// Log logs what went wrong, and the stack of a panic if it was one. ctx is that

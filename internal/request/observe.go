@@ -34,6 +34,12 @@ func (r *Request) Context() context.Context { return &r.node }
 // Ended reports whether the response has ended.
 func (r *Request) Ended() bool { return r.hasAny(lifecycle.Ended) }
 
+// Over reports whether the response has ended and nothing of the request is at work.
+func (r *Request) Over() bool {
+	s := r.state.Load()
+	return s.HasAny(lifecycle.Ended) && s.HasAny(lifecycle.Done)
+}
+
 // Keep keeps what f gives with the request, for an observer that is asked again by
 // tasks, if there may be any.
 func (r *Request) Keep(f func() any) {
