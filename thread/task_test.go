@@ -206,6 +206,7 @@ func TestB14_ChainOfTasksAndThreads(t *testing.T) {
 		b := eof.New(eof.Options{Timeout: time.Hour})
 		base := &deep{Context: t.Context()}
 		n, first := 0, 0
+		last := make(chan struct{})
 		var again func(ctx context.Context)
 		again = func(ctx context.Context) {
 			if n++; n == 10 || n == rounds {
@@ -215,6 +216,7 @@ func TestB14_ChainOfTasksAndThreads(t *testing.T) {
 				first = base.depth
 			}
 			if n == rounds {
+				close(last)
 				return
 			}
 			_, err := thread.Spawn(ctx, func(ctx context.Context) error {
@@ -224,8 +226,7 @@ func TestB14_ChainOfTasksAndThreads(t *testing.T) {
 			wantErr(t, "Spawn", err, nil)
 		}
 		wantErr(t, "Go", b.Go(base, "it", again), nil)
-		time.Sleep(rounds * time.Second)
-		synctest.Wait()
+		<-last
 		if n != rounds || base.depth > first {
 			t.Errorf("ctx.Value takes %d calls after %d rounds, %d after 10, want no more", base.depth, n, first)
 		}
