@@ -12,7 +12,9 @@ import (
 )
 
 // A request that a handler sends by HTTP, with its own request's context, is a Call of its
-// own: the client that leaves is the handler's.
+// own: the client that leaves is the handler's. With HTTP/2 both are on one connection, so
+// the handler's request may fail before the server has noticed that the client left: who
+// returned then would have ended the request himself.
 func TestClient_HTTPInAHandler(t *testing.T) {
 	var client *http.Client
 	h := http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
@@ -29,6 +31,7 @@ func TestClient_HTTPInAHandler(t *testing.T) {
 			_, _ = io.Copy(w, res.Body)
 			_ = res.Body.Close()
 		}
+		waits(w, r)
 	})
 	aborttest.Run(t, h, func(t *testing.T, c *aborttest.Client) {
 		client = c.HTTP()
