@@ -147,4 +147,10 @@ func TestNewWith_Panics(t *testing.T) {
 			board.NewWith(middleware.New(middleware.Options{}), o)
 		}()
 	}
+	defer func() {
+		if v, _ := recover().(string); !strings.HasPrefix(v, "board.NewWith: ") {
+			t.Errorf("New(nil) panics with %q, want the name of NewWith", v)
+		}
+	}()
+	board.New(nil)
 }

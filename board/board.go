@@ -39,6 +39,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/lastbyte-go/lastbyte/internal/request"
 	"github.com/lastbyte-go/lastbyte/middleware"
 )
 
@@ -67,15 +68,18 @@ type Options struct {
 
 // New returns the board of life, for clients on the same machine. It observes life from
 // now on, as long as life is in use; make one for a Lifecycle. Where no Lifecycle is around
-// the board, it serves through life all the same.
+// the board, it serves through life all the same. It panics if life is nil.
 //
 // With nobody looking it costs a request some nanoseconds, and up to some 900 times a second
 // some microseconds for the copy of what is shown. It starts no goroutine, and
 // a client that reads slowly misses endings and delays nobody.
 func New(life *middleware.Lifecycle) http.Handler { return NewWith(life, Options{}) }
 
-// NewWith is [New] with settings. It panics if a number in o is negative.
+// NewWith is [New] with settings. It panics if a number in o is negative, too.
 func NewWith(life *middleware.Lifecycle, o Options) http.Handler {
+	if life == nil {
+		panic("board.NewWith: no Lifecycle, got nil")
+	}
 	if o.Endings < 0 || o.Viewers < 0 {
 		panic(fmt.Sprintf("board.NewWith: negative option, got Endings %d, Viewers %d", o.Endings, o.Viewers))
 	}
@@ -105,6 +109,7 @@ type board struct {
 	gates  [kinds]gate
 	kept   kept
 	queues queues
+	own    own
 
 	looking sync.Mutex // held while the requests at work are looked at; guards the rest
 
@@ -131,6 +136,9 @@ func (b *board) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	if why := b.refuse(r); why != "" {
 		b.page.forbid(w, f, why)
 		return
+	}
+	if req, ok := request.From(r.Context()); ok {
+		defer b.own.add(req)
 	}
 	switch f {
 	case asHTML:

@@ -41,6 +41,8 @@ type ending struct {
 
 	method, path, route, proto, client, requestID string // of a task the route is its name
 
+	own bool // a request for the board that it has answered
+
 	out middleware.Outcome // without what has no bound
 }
 
@@ -91,7 +93,7 @@ func (b *board) onEnd(r *http.Request, o middleware.Outcome) {
 		out: o,
 	}
 	if req, ok := request.From(ctx); ok { // not from r.Header: a detached handler may be writing to it
-		e.requestID = short(req.ID(ctx), 64)
+		e.requestID, e.own = short(req.ID(ctx), 64), b.own.take(req) && o.Status == http.StatusOK
 	}
 	if a := o.Abort; a != nil {
 		e.out.Abort = &abort.Error{Reason: a.Reason, Stage: a.Stage, After: a.After} // whatever Err holds on to

@@ -89,6 +89,7 @@ type seen struct {
 		Kind, Method, Path, Route, Proto, Client, Log string
 		MS                                            float64
 		RequestID                                     string `json:"request_id"`
+		Own                                           bool
 		Outcome                                       struct {
 			Status, Sent            int
 			Bytes                   int64

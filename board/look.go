@@ -54,14 +54,14 @@ func (b *board) requestsLocked() (list []work, more int) {
 	id, same := "", 0
 	for _, r := range l.sorted() {
 		o := &r.Outcome
-		if next := fmt.Sprint(int64(o.Start.Sub(b.began)), " ", r.RemoteAddr); next != id {
+		if next := fmt.Sprint(int64(o.Start.Sub(b.began)), " ", short(r.RemoteAddr, 64)); next != id {
 			id, same = next, 0
 		}
 		same++
 		one := work{
 			ID:    fmt.Sprint(id, " ", same),
 			Stage: stageOf(&r), Method: short(r.Method, 16), Path: short(r.Path, 256), Route: short(r.Route, 128),
-			Proto: short(r.Proto, 16), Client: r.RemoteAddr, Since: unixMS(o.Start), Bytes: o.Bytes,
+			Proto: short(r.Proto, 16), Client: short(r.RemoteAddr, 64), Since: unixMS(o.Start), Bytes: o.Bytes,
 			Viewer: slices.ContainsFunc(b.viewers, func(v viewer) bool { return v.start.Equal(o.Start) && v.client == r.RemoteAddr }),
 		}
 		if o.Sent != 0 || o.Exited {

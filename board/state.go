@@ -54,6 +54,7 @@ type row struct {
 	Proto  string      `json:"proto,omitempty"`
 	Client string      `json:"client,omitempty"`
 	ReqID  string      `json:"request_id,omitempty"`
+	Own    bool        `json:"own,omitempty"`     // a request for this board, which it has answered
 	Result *result     `json:"outcome,omitempty"` // not of a task
 	Attrs  [][2]string `json:"attrs,omitempty"`
 	Log    string      `json:"log,omitempty"`
@@ -110,7 +111,7 @@ func (b *board) state(ctx context.Context, version uint64, limit int) (s *state,
 func rowOf(e *ending) row {
 	r := row{
 		ID: e.id, Kind: e.kind.String(), At: unixMS(e.at), MS: ms(e.took),
-		Method: e.method, Path: e.path, Route: e.route, Proto: e.proto, Client: e.client, ReqID: e.requestID,
+		Method: e.method, Path: e.path, Route: e.route, Proto: e.proto, Client: e.client, ReqID: e.requestID, Own: e.own,
 	}
 	if e.kind == task {
 		return r
