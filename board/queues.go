@@ -45,9 +45,12 @@ func (q *queues) look(ctx context.Context) *depths {
 	}
 	defer q.asking.Store(false)
 	d := &depths{}
-	ctx, cancel := context.WithTimeout(ctx, queuesEvery)
+	within, cancel := context.WithTimeout(ctx, queuesEvery)
 	defer cancel()
-	if err := q.answer(ctx, d); err != nil {
+	if err := q.answer(within, d); err != nil {
+		if ctx.Err() != nil {
+			return seen // the viewer has left, which is no answer for the others
+		}
 		d.Error = short(err.Error(), 256)
 	}
 	d.fresh = time.Now().Add(queuesEvery)

@@ -6,6 +6,7 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/lastbyte-go/lastbyte/board"
@@ -64,6 +65,27 @@ func TestL9_SlowEngine(t *testing.T) {
 		}
 		if err := <-first; err != nil || time.Since(begun) != time.Second {
 			t.Errorf("the viewer that asks has its answer after %v, %v, want a second", time.Since(begun), err)
+		}
+	})
+}
+
+// A viewer that leaves while the engine is asked is not what the others see of the engine.
+func TestL9_ViewerLeaves(t *testing.T) {
+	each(t, func(t *testing.T, p pipenet.Proto, m mount) {
+		asked := 0
+		o := board.Options{Queues: func(ctx context.Context) ([]board.Queue, error) {
+			if asked++; asked == 1 {
+				<-ctx.Done()
+				return nil, ctx.Err()
+			}
+			return []board.Queue{{Name: "mail"}}, nil
+		}}
+		s := start(t, p, m, o, func(http.ResponseWriter, *http.Request) {})
+		call := s.Begin(s.NewRequest("GET", "/board?format=json", nil))
+		synctest.Wait()
+		call.Cancel()
+		if text := s.text("json"); !strings.Contains(text, "mail") || strings.Contains(text, "canceled") {
+			t.Errorf("the board is %s, want the queues", text)
 		}
 	})
 }
