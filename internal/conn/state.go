@@ -43,14 +43,17 @@ func (c *Conn) stateChanged(state http.ConnState) {
 	}
 }
 
-// maySpeakHTTP2 is asked once, so that other connections are not looked at each
-// time they are idle.
+// maySpeakHTTP2 is asked once, in the hook, so that other connections are not looked at
+// each time they are idle.
 func (c *Conn) maySpeakHTTP2() bool {
 	if t, secure := c.tls(); secure {
 		return t.ConnectionState().NegotiatedProtocol == "h2"
 	}
 	srv := c.netServer()
-	return srv == nil || srv.Protocols != nil && srv.Protocols.UnencryptedHTTP2()
+	if srv != nil && (srv.Protocols == nil || !srv.Protocols.UnencryptedHTTP2()) {
+		return false
+	}
+	return !nethttp.IsHookOfHTTP1()
 }
 
 // lookAtTheEnd notes how the client left, if it did so before a Close of this

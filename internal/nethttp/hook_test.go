@@ -94,6 +94,41 @@ func TestConnState_IdleBeforeClose(t *testing.T) {
 	})
 }
 
+// Who calls the ConnState hook of an HTTP/1 server can be told by its name (conn.setState
+// in server.go), through hooks that call each other, and is not that of HTTP/2.
+func TestIsHookOfHTTP1(t *testing.T) {
+	pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
+		var mu sync.Mutex
+		told := make(map[http.ConnState]bool)
+		hook := func(_ net.Conn, state http.ConnState) {
+			mu.Lock()
+			defer mu.Unlock()
+			told[state] = nethttp.IsHookOfHTTP1()
+		}
+		s := pipenet.Start(t, p, http.NotFoundHandler(), func(srv *http.Server) {
+			srv.Protocols.SetUnencryptedHTTP2(true)
+			srv.ConnState = func(c net.Conn, state http.ConnState) { hook(c, state) }
+		})
+		res, err := s.Get("/")
+		if err != nil {
+			t.Fatal(err)
+		}
+		res.Body.Close()
+		synctest.Wait()
+		hook(nil, -1)
+		mu.Lock()
+		defer mu.Unlock()
+		for _, state := range []http.ConnState{http.StateActive, http.StateIdle} {
+			if got, ok := told[state]; !ok || got != (p == pipenet.HTTP1) {
+				t.Errorf("at %v IsHookOfHTTP1() = %v (called: %v), want %v", state, got, ok, p == pipenet.HTTP1)
+			}
+		}
+		if told[-1] {
+			t.Error("IsHookOfHTTP1() = true outside of a hook, want false")
+		}
+	})
+}
+
 // The HTTP/2 server says to CountError that a client has not answered its ping,
 // before the hook is told of the end (handlePingTimer in h2_bundle.go).
 func TestLostPing(t *testing.T) {

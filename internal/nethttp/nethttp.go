@@ -13,8 +13,9 @@
 //   - server.go, chunkWriter.writeHeader: maxPostHandlerReadBytes (TestMaxUnread), and
 //     what Expect: 100-continue changes (TestExpect_NothingIsRead)
 //   - server.go, conn.serve: the order of the ConnState hook
-//     (TestConnState_BetweenRequests), and that it serves no further request after a
-//     write that failed (TestServer_CutsByDeadline)
+//     (TestConnState_BetweenRequests), that it serves no further request after a
+//     write that failed (TestServer_CutsByDeadline), and the name of what calls the hook,
+//     conn.setState (TestIsHookOfHTTP1)
 //   - server.go, connReader.backgroundRead: what it does not see
 //     (TestBackgroundRead_IsBlind), and which deadlines it takes for the client's end
 //     (TestReadDeadline_EndsTheContext)
