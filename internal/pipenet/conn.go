@@ -81,7 +81,8 @@ func (c *Conn) CloseWrite() error {
 // Reset drops the connection as an RST does: reads and writes of the other
 // end fail with ECONNRESET, and bytes on their way are lost. This end is closed.
 func (c *Conn) Reset() {
-	c.out.cut(errReset) // first: who reads at this end may close it when that fails
+	c.in.hush()         // first: who learns of the reset at the other end may answer
+	c.out.cut(errReset) // before this end: who reads here may close it when that fails
 	c.in.cut(net.ErrClosed)
 	c.in.closeRead()
 	c.out.closeWrite()

@@ -19,6 +19,7 @@ type flow struct {
 	wclosed bool // the writing end has ended the flow
 	rclosed bool // the reading end has closed
 	reset   bool // one of the two ends has reset the connection
+	hushed  bool // the reading end is about to: nothing is written any more
 	wlimit  limit
 	rlimit  limit
 
@@ -83,7 +84,7 @@ func (f *flow) write(b []byte) (n int, err error) {
 			return n, net.ErrClosed
 		case f.wlimit.passed:
 			return n, os.ErrDeadlineExceeded
-		case f.reset:
+		case f.reset, f.hushed:
 			return n, errReset
 		case f.rclosed:
 			return n, errPipe
@@ -142,6 +143,14 @@ func (f *flow) cut(err error) {
 	defer f.unlockAndNotify(f.gone)
 	f.reset, f.buf = true, nil
 	f.endLocked(err)
+	f.change.Broadcast()
+}
+
+// hush has every write fail from now on. What is on its way is lost, and a read waits.
+func (f *flow) hush() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.hushed, f.buf = true, nil
 	f.change.Broadcast()
 }
 
