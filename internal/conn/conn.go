@@ -149,6 +149,16 @@ func (c *Conn) IsTLS() bool {
 	return secure
 }
 
+// IsSocket reports whether the connection is a socket with nothing above it, such as TLS,
+// that may end while the socket does not.
+func (c *Conn) IsSocket() bool {
+	switch c.peer.NetConn().(type) {
+	case *net.TCPConn, *net.UnixConn:
+		return true
+	}
+	return false
+}
+
 // Closing reports whether this process has begun to close a connection that
 // speaks TLS. It must not be asked while a Write may be stuck: it would wait for
 // that one.

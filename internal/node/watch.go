@@ -5,8 +5,12 @@ import "context"
 // Follow begins the watch of the parent, once: f is called on a goroutine of package
 // context when the parent ends, unless n is unhooked before.
 func (n *Node) Follow(f func()) {
-	if !n.watch.CompareAndSwap(0, theParent) {
-		return
+	for begun := false; !begun; {
+		w := n.watch.Load()
+		if w&(theParent|unhooked) != 0 {
+			return
+		}
+		begun = n.watch.CompareAndSwap(w, w|theParent)
 	}
 	stop := context.AfterFunc(n.parent, f)
 	n.mu.Lock()

@@ -14,8 +14,9 @@ type Check struct {
 	NewError        func(reason, stage string, after time.Duration, err error) error // makes an *abort.Error
 }
 
-// abortMove records that the client left, see [lifecycle.State.Abort].
-func (r *Request) abortMove(check *Check, reason string, err error) {
+// abortMove records that the client left, see [lifecycle.State.Abort]. goLocked is told
+// to run the callback, if it is its time.
+func (r *Request) abortMove(check *Check, reason string, err error, goLocked func(f func())) {
 	r.mu.Lock()
 	f := r.callback
 	s := r.state.Load()
@@ -31,7 +32,7 @@ func (r *Request) abortMove(check *Check, reason string, err error) {
 	switch result {
 	case lifecycle.AbortCalls:
 		on := x.on
-		r.goLocked(func() { r.call(check, on, f) })
+		goLocked(func() { r.call(check, on, f) })
 	case lifecycle.AbortWins:
 		x.last = r.topLocked()
 	}
@@ -100,7 +101,7 @@ func (r *Request) AfterFunc(ctx context.Context, f func(context.Context)) (stop 
 // listen has the client's end noticed, unless it was noticed before.
 func (r *Request) listen(late bool) {
 	if !late {
-		r.node.follow()
+		r.node.listen()
 		r.node.poll() // a watch that began earlier may have told nobody
 	}
 }

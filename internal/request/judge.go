@@ -31,7 +31,7 @@ func (r *Request) outerEnded() {
 			return
 		case by == verdict.Client:
 			if check := r.check(); check != nil {
-				r.abortMove(check, reason, nil)
+				r.abortMove(check, reason, nil, r.goLocked)
 			}
 			return
 		case by == verdict.Undecided, by == verdict.Nobody:
@@ -44,9 +44,14 @@ func (r *Request) outerEnded() {
 // judge decides on the evidence of one witness whether the client left. It
 // reports whether an abort is recorded for the request, by whomever.
 func (r *Request) judge(reason string, err error) bool {
+	return r.judgeWith(reason, err, r.goLocked)
+}
+
+// judgeWith is judge with a goLocked for abortMove.
+func (r *Request) judgeWith(reason string, err error, goLocked func(f func())) bool {
 	if check := r.check(); check != nil {
 		if reason, by := r.verdict(reason, err); by == verdict.Client {
-			r.abortMove(check, reason, err)
+			r.abortMove(check, reason, err, goLocked)
 		}
 	}
 	return r.hasAny(lifecycle.ClientGone)
@@ -180,8 +185,20 @@ func (r *Request) PeerGone(s peer.State) {
 	case s == peer.Closed && r.hasAny(lifecycle.Hijacked):
 		r.lookLater(moment, !r.conn().Unread())
 	default:
-		r.goLocked(r.lookAtPeer)
+		r.goLocked(func() { r.peerGone(s) })
 	}
+}
+
+// peerGone is the goroutine of PeerGone. It is one of the request's, and runs the
+// callback itself: to start another takes time, and all wait for the callback.
+func (r *Request) peerGone(s peer.State) {
+	reason := verdict.Closed
+	if s == peer.Reset {
+		reason = verdict.Reset
+	}
+	callback := func() {}
+	r.judgeWith(reason, nil, func(f func()) { callback = f })
+	callback()
 }
 
 // moment is how long the handler of a hijacked connection has to handle the last bytes
