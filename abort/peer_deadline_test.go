@@ -14,8 +14,8 @@ import (
 
 var longAgo = time.Unix(1, 0)
 
-// soon is a deadline that the tests wait for; limit is one of the server's, within
-// which a TLS handshake has to be done, too.
+// soon is a deadline that the tests wait for; limit is one of the server's, see also
+// link.limit.
 const (
 	soon  = 60 * time.Millisecond
 	limit = 500 * time.Millisecond

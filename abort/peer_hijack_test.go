@@ -7,6 +7,7 @@ import (
 	"net"
 	"net/http"
 	"testing"
+	"time"
 
 	"github.com/lastbyte-go/lastbyte/abort"
 )
@@ -156,12 +157,13 @@ func TestA7b_CloseNotify(t *testing.T) {
 	wrapsFirst(t, overTLS, wayNotify, func(g *guest) { g.tcp.CloseWrite() })
 }
 
-// wrapsFirst has a client leave, and do more when the handler has met its end.
+// wrapsFirst has a client leave, and do more when the handler has met its end. Wrap waits
+// 12 ms for that; where a busy machine has taken longer, the handler's close comes first.
 func wrapsFirst(t *testing.T, l link, how way, more func(*guest)) {
 	for _, m := range mounts {
 		t.Run(l.name+" "+how.name+" "+m.name, func(t *testing.T) {
 			t.Parallel()
-			met, errs := make(chan struct{}, 1), make(chan error, 1)
+			met, errs := make(chan time.Time, 1), make(chan error, 1)
 			s := open(t, l, m, abort.Options{}, func(s *site) http.HandlerFunc {
 				return func(w http.ResponseWriter, r *http.Request) {
 					_, rerr := s.register(r.Context())
@@ -171,7 +173,7 @@ func wrapsFirst(t *testing.T, l link, how way, more func(*guest)) {
 						return
 					}
 					_, err = c.Read(make([]byte, 1))
-					met <- struct{}{}
+					met <- time.Now()
 					wrapped := abort.Wrap(r.Context(), err)
 					c.Close()
 					if !errors.Is(wrapped, err) {
@@ -180,16 +182,21 @@ func wrapsFirst(t *testing.T, l link, how way, more func(*guest)) {
 					errs <- wrapped
 				}
 			})
-			for i := range int32(20) {
+			calls := int32(0)
+			for range 20 {
 				g := s.guest(t)
 				g.upgrade(t)
 				how.do(g)
-				await(t, met, "end of the client")
+				begin := await(t, met, "end of the client")
 				more(g)
+				late := time.Since(begin) > 10*time.Millisecond
 				err := await(t, errs, "the read's error")
 				e, ok := errors.AsType[*abort.Error](err)
-				left(t, e, ok, how)
-				if o := s.outcome(t, i+1); o.Abort != e {
+				if ok || !late {
+					left(t, e, ok, how)
+					calls++
+				}
+				if o := s.outcome(t, calls); o.Abort != e {
 					t.Errorf("Outcome.Abort = %v, want %v", o.Abort, e)
 				}
 			}

@@ -23,8 +23,8 @@ func TestN4_OuterCancel(t *testing.T) {
 func TestN4_OuterCancel_AfterReadTimeout(t *testing.T) {
 	t.Parallel()
 	eachLink(t, []link{overTCP, overTLS}, func(t *testing.T, l link, m mount) {
-		outerCancels(t, l, m, readLimit, func() {
-			passes := time.NewTimer(limit + soon)
+		outerCancels(t, l, m, l.readLimit, func() {
+			passes := time.NewTimer(l.limit() + soon)
 			defer passes.Stop()
 			<-passes.C
 		})

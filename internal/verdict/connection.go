@@ -67,6 +67,8 @@ func connection(c Connection, w Word) verdict {
 		return undecided // nothing that was received may be lost
 	case state == peer.Closed:
 		return halfClosed(c)
+	case state == peer.Alive && w.truncated() && c.IsTLS() && !c.IgnoreHalfClose():
+		return byClient(Closed) // by a close_notify, ahead of the FIN
 	case w.proves():
 		return byClient(w.Reason)
 	case c.WriteTimedOut():

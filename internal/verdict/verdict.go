@@ -139,10 +139,13 @@ func (w Word) proves() bool {
 	switch w.Reason {
 	case Closed, Reset:
 		return true
-	case BodyTruncated:
-		return errors.Is(w.Err, io.ErrUnexpectedEOF)
 	}
-	return false
+	return w.truncated()
+}
+
+// truncated reports whether a read of the request body met the end of what arrives.
+func (w Word) truncated() bool {
+	return w.Reason == BodyTruncated && errors.Is(w.Err, io.ErrUnexpectedEOF)
 }
 
 // broken reports whether the system says that the connection is.

@@ -99,6 +99,8 @@ var http1 = []row{
 	{"A9 ECONNRESET without a socket", request{noConn: true}, failed(syscall.ECONNRESET), verdict.Client, verdict.Reset},
 	{"A10 truncated", request{noConn: true}, truncated(io.ErrUnexpectedEOF), verdict.Client, verdict.BodyTruncated},
 	{"A10 truncated by a FIN", request{peer: peer.Closed}, truncated(io.ErrUnexpectedEOF), verdict.Client, verdict.Closed},
+	{"A10 truncated by a close_notify, ahead of its FIN", request{tls: true, peer: alive}, truncated(io.ErrUnexpectedEOF), verdict.Client, verdict.Closed},
+	{"A10 the same, and half-closed connections live", request{tls: true, peer: alive, ignoreHalf: true}, truncated(io.ErrUnexpectedEOF), verdict.Client, verdict.BodyTruncated},
 	{"A4 FIN, the body unread", request{peer: peer.Closed, unread: true}, verdict.Word{Reason: verdict.Closed}, verdict.Client, verdict.Closed},
 	{"A4 RST, the body unread", request{peer: peer.Reset, unread: true}, verdict.Word{Reason: verdict.Reset}, verdict.Client, verdict.Reset},
 	{"A5 FIN behind pipelined bytes", request{peer: peer.Closed}, verdict.Word{Reason: verdict.Closed}, verdict.Client, verdict.Closed},
