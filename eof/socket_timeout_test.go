@@ -47,8 +47,18 @@ func cutWhole(t *testing.T, in func(http.Handler) http.Handler, code exitcode.Co
 					t.Cleanup(func() { shutdown(t, life) })
 				}
 				for _, proto := range []string{"1.0", "1.0\r\nConnection: keep-alive", "1.1", "1.1\r\nConnection: close"} {
-					text, end := s.exchange(t, "GET / HTTP/"+proto+"\r\nHost: a\r\n\r\n").end()
-					if strings.HasSuffix(string(text), "0\r\n\r\n") || strings.HasPrefix(proto, "1.0") && end == l.cleanEnd() {
+					ask := func() (string, string) {
+						text, end := s.exchange(t, "GET / HTTP/"+proto+"\r\nHost: a\r\n\r\n").end()
+						return string(text), end
+					}
+					text, end := ask()
+					for range 100 { // on a busy machine the time may be up before the handler writes
+						if strings.Contains(text, "part") {
+							break
+						}
+						text, end = ask()
+					}
+					if !strings.Contains(text, "part") || strings.HasSuffix(text, "0\r\n\r\n") || strings.HasPrefix(proto, "1.0") && end == l.cleanEnd() {
 						t.Errorf("attached %t, detached %t, HTTP/%s: %q, and then %q; want it cut", attached, detached, proto, text, end)
 					}
 				}

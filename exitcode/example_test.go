@@ -55,12 +55,11 @@ func ExampleExit() {
 }
 
 func ExampleTimeout() {
-	limit := exitcode.Timeout(time.Millisecond, 504)
-	report := limit(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	report := exitcode.Timeout(time.Millisecond, 504)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		<-r.Context().Done() // the query behind it has this context
 		fmt.Println(r.Context().Err(), "/", context.Cause(r.Context()))
 	}))
-	events := limit(exitcode.Timeout(0, 504)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+	events := exitcode.Timeout(time.Minute, 504)(exitcode.Timeout(0, 504)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		_, limited := r.Context().Deadline() // the limit outside is lifted
 		fmt.Fprint(w, "limited: ", limited)
 	})))
