@@ -67,10 +67,8 @@ func connection(c Connection, w Word) verdict {
 		return undecided // nothing that was received may be lost
 	case state == peer.Closed:
 		return halfClosed(c)
-	case state == peer.Alive && w.truncated() && c.IsTLS() && !c.IgnoreHalfClose():
-		return byClient(Closed) // by a close_notify, ahead of the FIN
 	case w.proves():
-		return byClient(w.Reason)
+		return proven(c, w, state)
 	case c.WriteTimedOut():
 		return byServer // net/http closes the connection when the handler has returned
 	case w.mayBeCalling(c):
@@ -115,6 +113,15 @@ func closedFirst(c Connection, state peer.State) bool {
 		return c.Closing()
 	}
 	return false
+}
+
+// proven is the verdict on a word that is proof by itself. Over TLS a close_notify ends the
+// request body ahead of the FIN.
+func proven(c Connection, w Word, state peer.State) verdict {
+	if w.truncated() && state == peer.Alive && c.IsTLS() && !c.IgnoreHalfClose() {
+		return byClient(Closed)
+	}
+	return byClient(w.Reason)
 }
 
 // misled is the verdict where net/http has ended its context, and the socket says
