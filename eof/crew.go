@@ -10,7 +10,7 @@ import (
 )
 
 // crew is what belongs to a task beside its function: threads and functions of OnDrain.
-// The task ends after them.
+// The task ends after them. Most tasks have none.
 type crew struct {
 	mu   sync.Mutex // guards what follows
 	n    int        // goroutines at work
@@ -19,13 +19,27 @@ type crew struct {
 	list request.DrainList
 }
 
+// noCrew is that of all tasks that have ended and had none.
+var noCrew = &crew{over: true}
+
+// crewed gives the crew of t, which is made if there is none.
+func (t *task) crewed() *crew {
+	if c := t.crew.Load(); c != nil {
+		return c
+	}
+	c := new(crew)
+	c.idle.L = &c.mu
+	t.crew.CompareAndSwap(nil, c) // else another was quicker, or t has ended
+	return t.crew.Load()
+}
+
 // Scope gives a context like ctx for a goroutine beside the task's, see
 // request.Crew.
 func (t *task) Scope(ctx context.Context) scope.Scope { return request.ThreadScope(t.req, ctx, t) }
 
 // Enter has one more goroutine waited for, see request.Crew.
 func (t *task) Enter() error {
-	c := &t.crew
+	c := t.crewed()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.over {
@@ -47,7 +61,7 @@ func (t *task) Call(f request.Function) {
 
 // Leave says that the goroutine of Enter has ended.
 func (t *task) Leave() {
-	c := &t.crew
+	c := t.crewed()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.n--; c.n == 0 {
@@ -57,7 +71,11 @@ func (t *task) Leave() {
 
 // wait waits until the last of the goroutines has ended, in one step with which none
 // may begin.
-func (c *crew) wait() {
+func (t *task) wait() {
+	if t.crew.CompareAndSwap(nil, noCrew) {
+		return
+	}
+	c := t.crewed()
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	for {
@@ -79,20 +97,22 @@ func (c *crew) wait() {
 
 // Hold keeps one until the task ends. False: it has.
 func (t *task) Hold(one *request.DrainCall) bool {
-	t.crew.mu.Lock()
-	defer t.crew.mu.Unlock()
-	if t.crew.over {
+	c := t.crewed()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.over {
 		return false
 	}
-	t.crew.list.Add(one)
+	c.list.Add(one)
 	return true
 }
 
 // Drop forgets one.
 func (t *task) Drop(one *request.DrainCall) {
-	t.crew.mu.Lock()
-	defer t.crew.mu.Unlock()
-	t.crew.list.Remove(one)
+	c := t.crewed()
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.list.Remove(one)
 }
 
 var _ request.Crew = (*task)(nil)

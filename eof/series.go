@@ -46,7 +46,6 @@ func (s *series) nextLocked(t *task) {
 		return
 	}
 	n := &task{b: s.b, req: t.req, fn: t.fn, name: t.name, series: s}
-	n.crew.idle.L = &n.crew.mu
 	n.ctx.Scope = t.ctx.Sibling().ForTask(n)
 	n.delay = s.every - time.Since(s.began)%s.every
 	s.b.waitLocked(n)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"runtime/pprof"
+	"sync/atomic"
 	"time"
 
 	"github.com/lastbyte-go/lastbyte/internal/request"
@@ -19,11 +20,11 @@ type task struct {
 	b      *Background
 	req    *request.Request // whose values it has; nil: no request's
 	fn     func(context.Context)
-	name   string        // what Go and the like were given; "": it is named after req
-	delay  time.Duration // to when it is due
-	series *series       // of Every; nil: it is none of it
-	ctx    scope.Own     // written before due; Options.Timeout makes a child of it
-	crew   crew
+	name   string               // what Go and the like were given; "": it is named after req
+	delay  time.Duration        // to when it is due
+	series *series              // of Every; nil: it is none of it
+	ctx    scope.Own            // written before due; Options.Timeout makes a child of it
+	crew   atomic.Pointer[crew] // nil: it has had none so far
 
 	// Background.mu guards what follows. What is written before start may be read by
 	// the task's goroutine, since nobody writes it after that.
@@ -56,7 +57,6 @@ func (t *task) known() string {
 // init is called before anybody else knows t, whose context has the values of ctx.
 func (t *task) init(b *Background, ctx context.Context) {
 	t.b = b
-	t.crew.idle.L = &t.crew.mu
 	t.ctx.Scope = request.TaskScope(t.req, ctx, t)
 }
 
@@ -167,7 +167,7 @@ func (t *task) Run() {
 		ctx, stop = context.WithTimeout(ctx, d)
 		defer stop()
 	}
-	defer t.crew.wait()
+	defer t.wait()
 	scope.Given(ctx)
 	t.call(func() { t.fn(ctx) }, func(l usercall.Left) {
 		t.panicked = l.Panicked()
