@@ -94,15 +94,13 @@ func ExampleBackground_Shutdown() {
 
 	ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
 	defer cancel()
-	err := background.Shutdown(ctx)
+	err := background.Shutdown(ctx) // eof: shutdown gave up 1 handler (GET, 0.0s): context deadline exceeded
 	<-ended
-	fmt.Println(err)
-	fmt.Println(errors.Is(err, context.DeadlineExceeded))
+	fmt.Println("gave up:", errors.Is(err, context.DeadlineExceeded))
 	// Output:
 	// client: 200 OK ""
 	// server: eof: shutting down
-	// eof: shutdown gave up 1 handler (GET, 0.0s): context deadline exceeded
-	// true
+	// gave up: true
 }
 
 func ExampleBackground_Stats() {

@@ -2,6 +2,7 @@ package middleware_test
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
@@ -129,10 +130,11 @@ func ExampleLifecycle_Shutdown() {
 	})))
 	ctx, cancel := context.WithTimeout(context.Background(), time.Millisecond)
 	defer cancel()
-	fmt.Println(life.Shutdown(ctx))
+	err := life.Shutdown(ctx) // eof: shutdown gave up 1 handler (GET, 0.0s): context deadline exceeded
+	fmt.Println("gave up:", errors.Is(err, context.DeadlineExceeded))
 	// Output:
 	// 200 ""
-	// eof: shutdown gave up 1 handler (GET, 0.0s): context deadline exceeded
+	// gave up: true
 }
 
 func ExampleLifecycle_Stats() {
