@@ -85,9 +85,10 @@ func Defer(ctx context.Context, fn func(context.Context)) error {
 	return after(ctx, 0, fn, "eof.Defer")
 }
 
-// After is [Defer] with a delay of d after the end of the response. A shutdown
-// runs fn early, see [Premature]. Once a shutdown has begun, After returns
-// [ErrShuttingDown] if d is greater than 0. It is ngx.timer.at of ngx_lua.
+// After is [Defer] with a delay of d after the end of the response: fn, its context, its
+// limits and the errors are those of Defer. A shutdown runs fn early, see [Premature].
+// Once a shutdown has begun, After returns [ErrShuttingDown] if d is greater than 0. It is
+// ngx.timer.at of ngx_lua.
 func After(ctx context.Context, d time.Duration, fn func(context.Context)) error {
 	return after(ctx, d, fn, "eof.After")
 }

@@ -75,8 +75,9 @@ func Exit(ctx context.Context, code Code) error {
 }
 
 // ExitWith ends the request as [Handler] does when its function returns err, and
-// with the same line in the log. Like [Exit] it may be called from any goroutine, and
-// does not unwind its caller.
+// with the same line in the log. An error with a code is made by [Code.Err], or is an
+// [*ExitError]. Like [Exit] it may be called from any goroutine, and does not unwind its
+// caller.
 //
 // The code is 499 if the client has aborted, else that of err (see [Of]), else 500.
 // The cause of the request's context is an [*ExitError] with that code: err itself if

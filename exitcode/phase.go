@@ -41,7 +41,8 @@ func Phase(fn func(http.ResponseWriter, *http.Request) Code) func(http.Handler) 
 // new context after authentication, for instance, or with another path. It is
 // rewrite_by_lua of ngx_lua. If fn returns a nil error, or throws [OK], the next handler
 // runs with the request that fn has returned, or with the same as fn if that is nil. An
-// error ends the request as with [Handler], whatever the request is.
+// error ends the request as with [Handler], whatever the request is: return
+// Code(401).Err() for a 401.
 //
 // The request should be made from the one that fn is given, by WithContext or Clone, as
 // its context should. If the context is not made from that one, the next handler gets a

@@ -123,8 +123,8 @@ var (
 		{"TimeoutHandler", [2]string{"`http.TimeoutHandler`", "`http.TimeoutHandler`"}},
 	}
 	heads = [2][]string{
-		{"around a handler that writes 5 bytes", "time / chi `Timeout`", "time / `TimeoutHandler`", "the same, 8 KB of stack", "allocations", "bytes"},
-		{"包在一个写 5 个字节的处理函数外面", "耗时 / chi `Timeout`", "耗时 / `TimeoutHandler`", "同上，用 8 KB 栈", "分配次数", "字节"},
+		{"around a handler that writes 5 bytes", "time / chi `Timeout`", "time / `TimeoutHandler`", "the same, with 8 KB of stack used", "allocations", "bytes"},
+		{"包在一个写 5 个字节的处理函数外面", "耗时 / chi `Timeout`", "耗时 / `TimeoutHandler`", "同左，处理函数用 8 KB 栈", "分配次数", "字节"},
 	}
 )
 

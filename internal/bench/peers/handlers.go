@@ -17,7 +17,7 @@ import (
 // whose times its own is divided, and these three with the other rows.
 func compareHandlers(o options) (Table, error) {
 	t := newTable("One request around a handler that writes 5 bytes, without a server",
-		"row", "time / chi Timeout", "middle half of the rounds", "time / TimeoutHandler", "the same, 8 KB of stack", "ns", "allocations", "bytes")
+		"row", "time / chi Timeout", "middle half of the rounds", "time / TimeoutHandler", "the same, with 8 KB of stack used", "ns", "allocations", "bytes")
 	shallow, drain := handlers(rows.Shallow, io.Discard)
 	deep, drainDeep := handlers(rows.Deep, io.Discard)
 	names, do := loops(shallow)
