@@ -95,9 +95,11 @@ func (r *Request) readArrived() {
 // clock stands still while a goroutine runs, and a timer would move it; there stuck
 // yields to other goroutines instead. One of them may be on a thread that the
 // operating system has stopped. To stop the world, as ReadMemStats does, the
-// runtime has to wait until each such thread has run on.
+// runtime has to wait until each such thread has run on. A goroutine whose thread is only
+// about to be woken proves nothing by that, so the rounds take as long, some 15 ms, as a
+// busy machine may take to wake it.
 func stuck(reads *atomic.Int64) bool {
-	const rounds = 100
+	const rounds = 300
 	for n, quiet := int64(0), 0; quiet < rounds; quiet++ {
 		begin := time.Now()
 		for range 100 {
