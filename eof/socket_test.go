@@ -17,7 +17,8 @@ import (
 func TestE1_OnSockets(t *testing.T) {
 	t.Parallel()
 	onSockets(t, func(t *testing.T, l *link) {
-		done := make(chan error, 4)
+		const tries = 10
+		done := make(chan error, 4+tries)
 		s := l.detach(t, func(w http.ResponseWriter, r *http.Request) {
 			if r.URL.Path == "/read" {
 				io.Copy(io.Discard, r.Body)
@@ -29,6 +30,12 @@ func TestE1_OnSockets(t *testing.T) {
 		})
 		for path, body := range map[string]string{"/": "", "/read": "hello", "/small": "hello", "/large": strings.Repeat("x", 8<<20)} {
 			res, err := s.client.Post(s.URL+path, "text/plain", strings.NewReader(body))
+			// On HTTP/1 net/http closes the connection half a second after the response to a
+			// body that it does not read to its end: a client on a busy machine may not have
+			// read the response when its write fails.
+			for n := 0; err != nil && path == "/large" && !l.h2 && n < tries; n++ {
+				res, err = s.client.Post(s.URL+path, "text/plain", strings.NewReader(body))
+			}
 			r := read(t, res, err)
 			r.want(t, 200, answer)
 			if r.length != int64(len(answer)) {
