@@ -7,8 +7,9 @@ import (
 	"time"
 )
 
-// goroutines counts the goroutines of lastbyte that have something left to do.
-var goroutines atomic.Int64
+// begun counts the goroutines of lastbyte, and done those of them that have nothing left
+// to do but to end.
+var begun, done atomic.Int64
 
 // Goroutine is what runs on a goroutine of lastbyte.
 type Goroutine interface {
@@ -25,13 +26,13 @@ type Goroutine interface {
 //
 //go:noinline
 func Start(g Goroutine) {
-	goroutines.Add(1)
 	go run(g)
+	begun.Add(1) // after it, see look
 }
 
 func run(g Goroutine) {
 	defer func() {
-		goroutines.Add(-1) // first, so that who is told does not count it
+		done.Add(1) // first, so that who is told does not count it
 		g.Left()
 	}()
 	g.Run()
@@ -56,29 +57,42 @@ var startedBy = []byte("\ncreated by github.com/lastbyte-go/lastbyte/internal/wo
 // It is for the end of a program. A look stops the world for as long as writing
 // the traces of all goroutines takes; mostly, one is enough. A process that goes on
 // starting and ending such goroutines may show a different number at every look, so
-// Gone gives up after some. It does not look at all in a process with very many
-// goroutines of other people's, where a shutdown would wait longer for the looks
-// than for the few instructions that the ending goroutines have left to do.
+// Gone gives up after 100 ms, or after some looks where the clock is a bubble's. It does
+// not look at all in a process with very many goroutines of other people's, where a
+// shutdown would wait longer for the looks than for the few instructions that the ending
+// goroutines have left to do.
 func Gone() {
 	buf := make([]byte, 64<<10)
 	begin := time.Now()
-	for range 100 {
+	for range 1_000 { // many, since the kernel may have taken the processor from one that ends
 		if runtime.NumGoroutine() > mostTraced || time.Since(begin) > 100*time.Millisecond {
 			runtime.Gosched()
 			continue
 		}
-		before := goroutines.Load()
-		n := runtime.Stack(buf, true)
-		for n == len(buf) && n < 64<<20 {
-			buf = make([]byte, 2*n)
-			n = runtime.Stack(buf, true)
-		}
-		shown := bytes.Count(buf[:n], startedBy)
-		if int64(shown) == before && goroutines.Load() == before {
+		var gone bool
+		if gone, buf = look(buf); gone {
 			return
 		}
 		runtime.Gosched()
 	}
+}
+
+// look reports whether all goroutines that are done have ended, by traces in buf, which
+// it enlarges.
+//
+// A goroutine is in the traces from the go statement until it has ended, and it is counted
+// as begun after the one and as done before the other. So the counts never say more than
+// the traces show, and as much only where none is done that has not ended. The counts are
+// those of the moment of the traces, since neither has grown while they were written.
+func look(buf []byte) (bool, []byte) {
+	b, d := begun.Load(), done.Load()
+	n := runtime.Stack(buf, true)
+	for n == len(buf) && n < 64<<20 {
+		buf = make([]byte, 2*n)
+		n = runtime.Stack(buf, true)
+	}
+	shown := bytes.Count(buf[:n], startedBy)
+	return int64(shown) == b-d && begun.Load() == b && done.Load() == d, buf
 }
 
 // mostTraced is with how many goroutines Gone still looks at all of them.
