@@ -78,7 +78,7 @@ func New(life *middleware.Lifecycle) http.Handler { return NewWith(life, Options
 // NewWith is [New] with settings. It panics if a number in o is negative, too.
 func NewWith(life *middleware.Lifecycle, o Options) http.Handler {
 	if life == nil {
-		panic("board.NewWith: no Lifecycle, got nil")
+		panic("board.NewWith: the Lifecycle is nil")
 	}
 	if o.Endings < 0 || o.Viewers < 0 {
 		panic(fmt.Sprintf("board.NewWith: negative option, got Endings %d, Viewers %d", o.Endings, o.Viewers))

@@ -12,6 +12,7 @@ import (
 	"fmt"
 	"log"
 	"log/slog"
+	"net"
 	"net/http"
 	"os"
 	"os/signal"
@@ -70,6 +71,10 @@ func (s *server) post(w http.ResponseWriter, r *http.Request) error {
 }
 
 func run(ctx context.Context, addr, url string, to int) error {
+	ln, err := net.Listen("tcp", addr)
+	if err != nil {
+		return err
+	}
 	workers := river.NewWorkers()
 	river.AddWorker(workers, river.WorkFunc(count))
 	engine, err := durable.Open(ctx, url, river.Config{
@@ -96,8 +101,8 @@ func run(ctx context.Context, addr, url string, to int) error {
 
 the board: http://%s/debug/requests
 
-`, url, os.Getpid(), addr, os.Getpid(), addr)
-	return life.ListenAndServe(ctx, &http.Server{Addr: addr, Handler: r})
+`, url, os.Getpid(), ln.Addr(), os.Getpid(), ln.Addr())
+	return life.Serve(ctx, &http.Server{Handler: r}, ln)
 }
 
 func main() {
