@@ -22,9 +22,9 @@ type goroutines struct {
 }
 
 // run runs one, a task or a detached handler, which calls left at its end.
-func (g *goroutines) run(one work.Goroutine) {
+func (g *goroutines) run(one work.Goroutine, deep bool) {
 	g.n.Add(1)
-	work.Start(one)
+	work.Start(one, deep)
 }
 
 // left is the last call on a goroutine of the Background. Who waits has said so before

@@ -54,7 +54,7 @@ func (c *crew) end(handlers ...int) {
 func (c *crew) goroutines() (n int) {
 	c.t.Helper()
 	for _, g := range bubbleStacks(c.t) {
-		if strings.Contains(g, "lastbyte-go/lastbyte/internal/work.run(") {
+		if strings.Contains(g, "lastbyte-go/lastbyte/internal/work.Start.func1(") {
 			n++
 		}
 	}

@@ -27,7 +27,7 @@ func (o *owner) Admit() error {
 	return errTooMany
 }
 
-func (o *owner) Go(g work.Goroutine) { o.workers.run(g) }
+func (o *owner) Go(g work.Goroutine, deep bool) { o.workers.run(g, deep) }
 
 func (o *owner) Left() { o.workers.left() }
 

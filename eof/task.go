@@ -153,7 +153,7 @@ func (b *Background) runLocked(t *task) {
 		t.series.waits = nil
 	}
 	t.since = time.Now()
-	b.workers.run(t)
+	b.workers.run(t, false)
 }
 
 // Run is the goroutine of a task, see work.Goroutine. What is done at its end is deferred,

@@ -69,12 +69,12 @@ type piece struct {
 	kind                string // "": of none that Work has
 	name, method, route string
 	running             bool
-	since               time.Time
+	since               time.Duration // on the clock of work.Now
 }
 
 func pieceOf(e *work.Entry, running bool) piece {
 	if t, ok := e.Work().(*task); ok {
-		return piece{"task", t.name, t.method, t.route, running, t.since}
+		return piece{"task", t.name, t.method, t.route, running, work.At(t.since)}
 	}
 	if h := e.Handler; h != nil {
 		return piece{"handler", "", h.Method, h.Route, true, h.Since}
@@ -82,13 +82,13 @@ func pieceOf(e *work.Entry, running bool) piece {
 	return piece{}
 }
 
-func (p piece) compare(other piece) int { return p.since.Compare(other.since) }
+func (p piece) compare(other piece) int { return cmp.Compare(p.since, other.since) }
 
 func (p piece) item() Item {
 	if p.name == "" {
 		p.name = work.RequestName(p.method, p.route)
 	}
-	return Item{p.kind, p.name, p.running, p.since}
+	return Item{p.kind, p.name, p.running, work.Date(p.since)}
 }
 
 // gone is what a shutdown gives up.
@@ -119,14 +119,14 @@ func (g *gone) add(p piece) {
 
 // String names the oldest.
 func (g *gone) String() string {
-	now := time.Now()
+	now := work.Now()
 	var handlers, tasks []string
 	for _, p := range g.oldest {
 		name := work.Plain(p.item().Name)
 		if name == "" {
 			name = "unnamed"
 		}
-		took := now.Sub(p.since).Seconds()
+		took := (now - p.since).Seconds()
 		if p.kind == "task" {
 			tasks = append(tasks, fmt.Sprintf("%s %.1fs", name, took))
 		} else {

@@ -55,9 +55,14 @@ func CarryChanges(to, now, seen http.Header) http.Header {
 // HasTrailers reports whether h names trailer fields when the header of a response
 // goes out: by its Trailer field, or by http.TrailerPrefix.
 func HasTrailers(h http.Header) bool {
-	if len(h["Trailer"]) > 0 {
-		return true
-	}
+	return len(h) > 0 && (len(h["Trailer"]) > 0 || hasPrefixed(h))
+}
+
+// hasPrefixed reports whether a name in h begins with http.TrailerPrefix. It is apart, as
+// the loop takes space on the stack.
+//
+//go:noinline
+func hasPrefixed(h http.Header) bool {
 	for k := range h {
 		if strings.HasPrefix(k, http.TrailerPrefix) {
 			return true

@@ -15,9 +15,9 @@ func (r *Request) commit(status int) error {
 	}
 	r.judgeEarly()
 	r.carryEarly(&r.pair, &r.node)
-	h := r.w.wrapped.Header
-	if r.endsAt(&r.w) && r.noted(headerTaken) {
-		r.heldMove(&r.w, status, h(), r.w.stood())
+	taken := r.noted(headerTaken)
+	if taken && r.winner() == lifecycle.Exited {
+		r.heldEarly(status)
 	}
 	switch s := r.state.Load(); {
 	case s.Winner() != lifecycle.Exited:
@@ -29,17 +29,30 @@ func (r *Request) commit(status int) error {
 	if r.hasAny(lifecycle.Hijacked) {
 		return nil // net/http has its own words for it
 	}
-	if !r.commitMove(status, r.noted(headerTaken) && header.Encoded(h(), r.w.stood())) {
+	if !r.commitMove(status, taken && r.encodes()) {
 		if r.det.Load() == nil && r.endsAt(&r.w) {
 			r.render(true)
 		}
 		return r.refusal()
 	}
 	if status == http.StatusRequestEntityTooLarge {
-		r.tooLarge(h())
+		r.tooLarge(r.w.wrapped.Header())
 	}
 	return nil
 }
+
+// heldEarly is heldMove for the request's own Writer.
+func (r *Request) heldEarly(status int) {
+	if r.endsAt(&r.w) {
+		r.heldMove(&r.w, status, r.w.wrapped.Header(), r.w.stood())
+	}
+}
+
+// encodes reports whether a Content-Encoding was set inside the request's own Writer. It
+// is apart, since it takes space on the stack.
+//
+//go:noinline
+func (r *Request) encodes() bool { return header.Encoded(r.w.wrapped.Header(), r.w.stood()) }
 
 // judgeEarly judges a client that may have left, before a status that nobody may
 // want goes out. Where nobody has asked and no socket can be, the response passes:

@@ -67,11 +67,22 @@ func (w *Writer) view() http.ResponseWriter { return w.shape(w.ask()) }
 // ask notes what the writer below speaks. The result is what that writer itself is,
 // wrapped by nobody.
 func (w *Writer) ask() nethttp.Protocol {
-	itself := nethttp.Of(w.wrapped)
-	if w.speaks = itself; itself == nethttp.Unknown {
+	p := itself(w.wrapped)
+	if w.speaks = p; p == nethttp.Unknown {
 		_, w.speaks = nethttp.Server(w.wrapped)
 	}
-	return itself
+	return p
+}
+
+// itself is nethttp.Of, quicker for one of lastbyte's own.
+func itself(w http.ResponseWriter) nethttp.Protocol {
+	switch w.(type) {
+	case *h1:
+		return nethttp.HTTP1
+	case *h2:
+		return nethttp.HTTP2
+	}
+	return nethttp.Of(w)
 }
 
 // shape gives the ResponseWriter for a handler. It looks at the type of the writer

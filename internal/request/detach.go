@@ -52,7 +52,12 @@ type Detached struct {
 	entry           work.Entry // the owner's
 	handlerReturned bool       // under Request.mu
 	wakes           bool       // see Left. The handler's goroutine
-	counted         bool       // under Request.mu: the handler runs without a client, and the owner knows
+	ran             bool       // the functions inside Detach have returned. Likewise
+	deep            bool       // that goroutine began with a larger stack. Set before the handler runs
+	held            bool       // see holdsBack. Likewise
+
+	below   nethttp.Protocol // what the writer below itself is. Likewise
+	counted bool             // under Request.mu: the handler runs without a client, and the owner knows
 
 	synced bool // header has reached the map below. Of who owns the writer
 	unsaid bool // Send came before a status or a byte. Likewise
@@ -92,8 +97,10 @@ func (d *Detached) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 	if d.req.winner() == lifecycle.Exited {
 		d.wake(false) // decided when there was nobody to wake
 	}
-	d.w.ask() // here, where the writer below can still be touched
-	d.owner().Go(d)
+	d.below = d.w.ask() // here, where the writer below can still be touched
+	d.held = d.req.holdsBack(w)
+	d.deep = d.h.depth.Deep()
+	d.owner().Go(d, d.deep)
 	d.decided.Wait()
 	d.closeGates()
 	if d.req.winner() == lifecycle.Exited { // Send has said it, and nobody else lets the handler go on
@@ -132,38 +139,23 @@ func (d *Detached) closeGates() {
 
 // Run is the handler's part, on a goroutine of its owner's.
 func (d *Detached) Run() {
-	returned := false
-	defer func() {
-		if !returned {
-			d.finish(usercall.Recovered(recover(), d.thrown))
-		}
-	}()
-	if d.h.moved.Load() == deep {
-		work.GrowStack()
-	}
+	defer d.back()
 	stack := work.Address()
 	// An exit or a Timeout may have answered already: then the writer below is net/http's again.
-	d.h.next.ServeHTTP(d.w.shape(nethttp.Of(d.w.wrapped)), d.out)
-	returned = true
-	d.finish(usercall.Left{})
-	d.h.noteStack(work.Address() != stack)
-}
-
-// noteStack is told of each goroutine on which the handler inside Detach has returned:
-// whether its stack has moved. Mostly that is because it has grown; a garbage collection
-// may have made it smaller, which does not happen again and again.
-func (h *handler) noteStack(moved bool) {
-	switch n := h.moved.Load(); {
-	case n == deep:
-	case moved:
-		h.moved.Store(n + 1)
-	case n > 0:
-		h.moved.Store(0)
+	d.h.next.ServeHTTP(d.w.shape(d.below), d.out)
+	if d.ran = true; !d.deep {
+		d.h.depth.Note(work.Address() != stack)
 	}
 }
 
-// deep is after how many stacks in a row the next one is made larger at once.
-const deep = 2
+// back is deferred by Run.
+func (d *Detached) back() {
+	if d.ran {
+		d.finish(usercall.Left{})
+	} else {
+		d.finish(usercall.Recovered(recover(), d.thrown))
+	}
+}
 
 // thrown is usercall.Thrown for the handler.
 func (d *Detached) thrown() (exits, thrown bool) {
@@ -174,12 +166,15 @@ func (d *Detached) thrown() (exits, thrown bool) {
 // about says which request the handler serves. It runs where d.in is not being written
 // to; ctx may have a route.
 func (d *Detached) about(ctx context.Context) work.About {
-	a := work.About{Method: d.in.Method, Since: date(d.req.start)}
-	if d.req.hold() { // so that no router has returned whose route is in ctx
-		defer d.req.release()
-		a.Route = route.Known(ctx, d.in)
+	return work.About{Method: d.in.Method, Route: d.known(ctx), Since: d.req.start}
+}
+
+func (d *Detached) known(ctx context.Context) string {
+	if !d.req.hold() { // so that no router has returned whose route is in ctx
+		return ""
 	}
-	return a
+	defer d.req.release()
+	return route.Known(ctx, d.in)
 }
 
 // Entry is for the owner, see work.Work.

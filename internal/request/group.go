@@ -53,7 +53,7 @@ func (m *Member) Start(c Crew, f Function) error {
 // begin is Start after c.Enter.
 func (m *Member) begin(c Crew, f Function) {
 	m.crew, m.f = c, f
-	work.Start(m)
+	work.Start(m, false)
 }
 
 // Run is the goroutine, see work.Goroutine.

@@ -8,6 +8,7 @@ import (
 	"github.com/lastbyte-go/lastbyte/internal/nethttp"
 	"github.com/lastbyte-go/lastbyte/internal/route"
 	"github.com/lastbyte-go/lastbyte/internal/scope"
+	"github.com/lastbyte-go/lastbyte/internal/work"
 )
 
 // handler is a lastbyte middleware around next. The outermost one makes the Request;
@@ -17,7 +18,7 @@ type handler struct {
 	next   http.Handler
 	detach bool
 	nested atomic.Pointer[nested] // the last that configInside came to
-	moved  atomic.Int32           // under Detach, see noteStack
+	depth  work.Depth             // under Detach: of next
 }
 
 type nested struct{ outer, both *Config }
@@ -54,16 +55,24 @@ func (h *handler) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		r.enable(h, req)
 		r.inside(h.next, w, req)
 	default:
-		one := new(struct { // one allocation
-			out http.Request // first: it may be given a finalizer
-			r   Request
-		})
-		r := &one.r
-		r.init(w, req)
-		r.clone(&one.out, &r.node, &r.body)
-		r.enableFirst(h.cfg, &one.out)
-		r.serve(h.next, r.view(), &one.out)
+		h.outermost(w, req)
 	}
+}
+
+// outermost makes the Request, and serves it. It is apart, since a middleware inside
+// another one may be on a new goroutine, whose stack is small.
+//
+//go:noinline
+func (h *handler) outermost(w http.ResponseWriter, req *http.Request) {
+	one := new(struct { // one allocation
+		out http.Request // first: it may be given a finalizer
+		r   Request
+	})
+	r := &one.r
+	r.init(w, req)
+	r.clone(&one.out, &r.node, &r.body)
+	r.enableFirst(h.cfg, &one.out)
+	r.serve(h.next, r.view(), &one.out)
 }
 
 // serves reports whether a lastbyte middleware that is given w, with a context of r,

@@ -40,7 +40,7 @@ func (r *Request) trackHijacked() {
 // about says which request the handler that has just hijacked its connection serves:
 // the routers have called it, so that none is at work with the route.
 func (r *Request) about() work.About {
-	a := work.About{Method: r.in.Method, Since: date(r.start)}
+	a := work.About{Method: r.in.Method, Since: r.start}
 	ctx, out := r.node.Parent(), r.out
 	if d := r.det.Load(); d != nil {
 		ctx, out = context.Context(&d.node), d.out

@@ -69,10 +69,11 @@ func (d *Detached) changedAfterSend() []string {
 	return header.Changed(d.late.after, d.header)
 }
 
-// holdsBack reports whether somebody outside of Detach may send the header later
-// than the handler says the status: a buffer, a compressor, http.TimeoutHandler.
-func (d *Detached) holdsBack() bool {
-	return d.req.direct(d.w.wrapped) != &d.req.w || nethttp.Of(d.req.w.wrapped) == nethttp.Unknown
+// holdsBack reports whether somebody outside of Detach, which is given w, may send the
+// header later than the handler says the status: a buffer, a compressor,
+// http.TimeoutHandler.
+func (r *Request) holdsBack(w http.ResponseWriter) bool {
+	return r.direct(w) != &r.w || itself(w) == nethttp.Unknown
 }
 
 // takeHeader makes the handler's map of the one below, and notes what it began as: what
@@ -96,18 +97,23 @@ func (d *Detached) lateNow() *late {
 // follow is called when the status is said: where the header may go out later than
 // that, or has trailers, the map below goes on to follow the handler's.
 func (d *Detached) follow() {
-	each := d.holdsBack()
-	h := d.header
-	switch {
-	case h != nil || each:
-	case d.req.w.gate.Enter(): // not by headerMap: no handler gets the map
-		h = d.req.w.wrapped.Header()
-		defer d.req.w.gate.Leave(d.req)
-	}
-	if each || header.HasTrailers(h) {
+	if d.held || d.hasTrailers() {
 		l := d.lateNow()
-		l.follows, l.each = true, each
+		l.follows, l.each = true, d.held
 	}
+}
+
+// hasTrailers is header.HasTrailers for the map that the handler has, or would have.
+func (d *Detached) hasTrailers() bool {
+	if d.header != nil {
+		return header.HasTrailers(d.header)
+	}
+	w := &d.req.w // not by headerMap: no handler gets the map
+	if !w.gate.Enter() {
+		return false
+	}
+	defer w.gate.Leave(d.req)
+	return header.HasTrailers(w.wrapped.Header())
 }
 
 // carryHeader gives the map below what the handler has changed in its own. again: that

@@ -1,6 +1,10 @@
 package request
 
-import "time"
+import (
+	"time"
+
+	"github.com/lastbyte-go/lastbyte/internal/work"
+)
 
 // Limit is how long a request may take until its response has ended, see
 // exitcode.Timeout.
@@ -25,7 +29,7 @@ func (r *Request) deadline() (t time.Time, ok bool) {
 	if r.rare == nil || r.rare.limit == nil {
 		return time.Time{}, false
 	}
-	return date(r.start + r.rare.limit.After), true
+	return work.Date(r.start + r.rare.limit.After), true
 }
 
 // isDeadline reports whether t is that moment. The timer of the limit ends what Shield

@@ -6,24 +6,47 @@ import (
 	"time"
 
 	"github.com/lastbyte-go/lastbyte/internal/header"
+	"github.com/lastbyte-go/lastbyte/internal/usercall"
 )
 
 // inside serves next as a lastbyte middleware inside another one. A Throw of
 // next is over here: what stands outside sees it return.
 func (r *Request) inside(next http.Handler, w http.ResponseWriter, req *http.Request) {
-	if around := r.direct(w); around != nil {
-		around.renewEntry()
-		r.Catch(func() { next.ServeHTTP(w, req) })
+	around := r.direct(w)
+	if around == nil {
+		r.insideLayer(next, w, req)
 		return
 	}
+	around.renewEntry()
+	if r.catch(next, w, req) == usercall.ByGoexit {
+		usercall.PanicNil()
+	}
+}
+
+// insideLayer is inside where something that is not lastbyte's stands between the two.
+func (r *Request) insideLayer(next http.Handler, w http.ResponseWriter, req *http.Request) {
 	l := &layer{req: r, stood: header.OfBody(w.Header())}
 	l.w.wrapped, l.w.front = w, l
 	l.givesUp = r.mayGiveUp(w)
 	r.openMove(l)
 	defer r.closeMove(l)
-	view := l.w.view()
-	r.Catch(func() { next.ServeHTTP(view, req) })
+	if r.catch(next, l.w.view(), req) == usercall.ByGoexit {
+		usercall.PanicNil()
+	}
 	l.answerAtReturn()
+}
+
+// catch is Catch for a handler, with next to nothing on the stack.
+func (r *Request) catch(next http.Handler, w http.ResponseWriter, req *http.Request) (how usercall.How) {
+	returned := false
+	defer func() {
+		if !returned {
+			how = r.left(recover()).Pass()
+		}
+	}()
+	next.ServeHTTP(w, req)
+	returned = true
+	return usercall.ByReturn
 }
 
 // openMove makes l the innermost layer.

@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
+	"github.com/lastbyte-go/lastbyte/internal/work"
 )
 
 // Outcome is how a request ended, or stands; middleware.Outcome documents it.
@@ -23,20 +24,20 @@ type Outcome struct {
 	Attrs              []slog.Attr
 	Cut                bool // the handler broke the response off, and not because the client had left
 
-	start time.Duration // on this package's clock
+	start time.Duration // on the clock of work.Now
 }
 
 // Start is when the outermost middleware got the request.
-func (o Outcome) Start() time.Time { return date(o.start) }
+func (o Outcome) Start() time.Time { return work.Date(o.start) }
 
-// Ended is when the response ended, on this package's clock.
+// Ended is when the response ended, on the clock of work.Now.
 func (o *Outcome) Ended() time.Duration { return o.start + o.Duration }
 
 // A Clock dates outcomes. To look at the system's clock for each of them would cost more
 // than all else that is done for an observer.
 type Clock struct{ seen atomic.Pointer[sighting] }
 
-// sighting is a time, and what this package's clock said then.
+// sighting is a time, and what the clock of work.Now said then.
 type sighting struct {
 	at   time.Time
 	here time.Duration
@@ -48,7 +49,7 @@ func (c *Clock) Start(o *Outcome) time.Time {
 	s := c.seen.Load()
 	if ended := o.Ended(); s == nil || ended < s.here || ended-s.here >= time.Second {
 		at := time.Now()
-		s = &sighting{at, at.Sub(epoch)}
+		s = &sighting{at, work.At(at)}
 		c.seen.Store(s)
 	}
 	return s.at.Add(o.start - s.here)

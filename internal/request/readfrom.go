@@ -42,10 +42,13 @@ func (w *Writer) ReadFrom(src io.Reader) (n int64, err error) {
 // readFrom is ReadFrom once there is something to send. failed tells of an error
 // that came from a source that is no *source.
 func (w *Writer) readFrom(src io.Reader, failed func() bool) (n int64, err error) {
-	if err := w.begin(0); err != nil {
+	if !w.gate.Enter() {
+		return 0, w.late(0)
+	}
+	defer w.leave()
+	if err := w.front.beforeWrite(0); err != nil {
 		return 0, err
 	}
-	defer w.front.leave()
 	n, err = w.wrapped.(io.ReaderFrom).ReadFrom(src)
 	var s *sourceError
 	if err != nil && (errors.As(err, &s) || failed()) {

@@ -22,6 +22,7 @@ import (
 	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
 	"github.com/lastbyte-go/lastbyte/internal/node"
 	"github.com/lastbyte-go/lastbyte/internal/scope"
+	"github.com/lastbyte-go/lastbyte/internal/work"
 )
 
 type requestKey struct{}
@@ -40,7 +41,7 @@ type Request struct {
 	size  atomic.Int64 // body bytes
 	det   atomic.Pointer[Detached]
 	cfg   atomic.Pointer[Config] // what holds for the handlers inside now; written under mu
-	start time.Duration          // on the clock of now
+	start time.Duration          // on the clock of work.Now
 
 	mu sync.Mutex // guards what follows
 
@@ -65,7 +66,7 @@ func From(ctx context.Context) (*Request, bool) {
 
 // init makes r the request that the outermost lastbyte middleware was given.
 func (r *Request) init(w http.ResponseWriter, req *http.Request) {
-	r.start = now()
+	r.start = work.Now()
 	r.node.Init(req.Context())
 	r.node.r = r
 	r.w.wrapped, r.w.front = w, r
@@ -164,18 +165,5 @@ func (r *Request) Idle() *sync.Cond {
 	return &r.rareLocked().idle
 }
 
-// epoch is where this package's clock begins: to read the monotonic clock alone
-// takes half the time of time.Now.
-var epoch = time.Now()
-
-func now() time.Duration { return time.Since(epoch) }
-
-// date is the time at which now gave d. The dates of one d are Equal, though
-// the system's clock may have been set in between.
-func date(d time.Duration) time.Time {
-	t := time.Now()
-	return t.Add(d - t.Sub(epoch))
-}
-
 // Age is how long ago the request began.
-func (r *Request) Age() time.Duration { return now() - r.start }
+func (r *Request) Age() time.Duration { return work.Now() - r.start }

@@ -33,16 +33,25 @@ func (r *Request) respond(panicked bool) (stop bool) {
 		return false
 	}
 	if s&(lifecycle.Committed|lifecycle.HasFilters) == lifecycle.HasFilters && s&lifecycle.Unfiltered == 0 {
-		if r.w.begin(0) != nil {
+		if r.commitSilence() != nil {
 			return r.respond(false) // a HeaderFilter exited
 		}
-		r.w.gate.Leave(r)
 	}
 	if s.FailsClosed() {
 		return r.failClosed()
 	}
 	r.implicit()
 	return r.cutShort()
+}
+
+// commitSilence says the status 200 for a handler that has said nothing, so that the
+// HeaderFilters see it.
+func (r *Request) commitSilence() error {
+	if !r.w.gate.Enter() {
+		return r.refusal()
+	}
+	defer r.leave()
+	return r.beforeWrite(0)
 }
 
 // respondEarly gives the response of an exit ahead of threads that are at work, when the

@@ -18,14 +18,21 @@ func (r *Request) Send(ctx context.Context) error {
 	d, err := r.sendMove()
 	if err != nil {
 		if err == ErrNotDetached {
-			r.Log(ctx, "lastbyte: eof.Send: "+err.Error())
+			r.logNotDetached(ctx)
 		}
 		return err
 	}
-	defer func() { d.wakeAfter(false, false, d.about(ctx)) }() // deferred: a HeaderFilter may panic
+	defer d.wakeSent(ctx) // deferred: a HeaderFilter may panic
 	d.node.Unhook()
 	d.closeGates()
 	return d.complete()
+}
+
+// wakeSent is wakeAfter for Send; ctx is its caller's.
+func (d *Detached) wakeSent(ctx context.Context) { d.wakeAfter(false, false, d.about(ctx)) }
+
+func (r *Request) logNotDetached(ctx context.Context) {
+	r.Log(ctx, "lastbyte: eof.Send: "+ErrNotDetached.Error())
 }
 
 // sendMove makes Send the request's ending, see [lifecycle.State.Send].
@@ -69,7 +76,11 @@ func (d *Detached) complete() error {
 	}
 	if missing := d.declared - 1 - d.written.Load(); d.declared > 0 && missing > 0 {
 		d.truncated.Store(true)
-		return fmt.Errorf("%w: %d of %d bytes are missing", ErrShortBody, missing, d.declared-1)
+		return shortBody(missing, d.declared-1)
 	}
 	return nil
+}
+
+func shortBody(missing, of int64) error {
+	return fmt.Errorf("%w: %d of %d bytes are missing", ErrShortBody, missing, of)
 }

@@ -34,49 +34,47 @@ func (w *Writer) WriteHeader(status int) {
 	if !w.gate.Enter() {
 		return
 	}
-	defer w.front.leave()
+	defer w.leave()
 	if w.front.beforeStatus(status) {
 		w.wrapped.WriteHeader(status)
 	}
 }
 
 func (w *Writer) Write(p []byte) (int, error) {
-	if err := w.begin(len(p)); err != nil {
+	if !w.gate.Enter() {
+		return 0, w.late(len(p))
+	}
+	defer w.leave() // deferred: a HeaderFilter may panic in beforeWrite, and any writer below
+	if err := w.front.beforeWrite(len(p)); err != nil {
 		w.front.lost(len(p))
 		return 0, err
 	}
-	defer w.front.leave()
 	n, err := w.wrapped.Write(p)
 	return n, w.front.afterWrite(int64(n), err)
 }
 
 func (w *Writer) WriteString(s string) (int, error) {
-	if err := w.begin(len(s)); err != nil {
+	if !w.gate.Enter() {
+		return 0, w.late(len(s))
+	}
+	defer w.leave()
+	if err := w.front.beforeWrite(len(s)); err != nil {
 		w.front.lost(len(s))
 		return 0, err
 	}
-	defer w.front.leave()
 	n, err := io.WriteString(w.wrapped, s)
 	return n, w.front.afterWrite(int64(n), err)
 }
 
-// begin opens the gate for a write of n bytes, or for a flush if n is flushing; it
-// sends the status 200 if none was said before. Without an error the caller has to
-// leave the gate.
-func (w *Writer) begin(n int) error {
-	if !w.gate.Enter() {
-		return w.front.request().refusal()
-	}
-	passed := false
-	defer func() {
-		if !passed { // a HeaderFilter may panic
-			w.front.leave()
-		}
-	}()
-	err := w.front.beforeWrite(n)
-	passed = err == nil
-	return err
+// late gives the error of a write of n bytes that found the gate closed.
+func (w *Writer) late(n int) error {
+	w.front.lost(n)
+	return w.front.request().refusal()
 }
+
+// leave is front.leave. A defer of it takes less of the stack, of which each lastbyte
+// middleware has a Write.
+func (w *Writer) leave() { w.front.leave() }
 
 func (w *Writer) Flush() { _ = w.FlushError() } // http.Flusher has no result
 
@@ -89,10 +87,13 @@ func (w *Writer) FlushError() error {
 		}
 		return http.ErrNotSupported
 	}
-	if err := w.begin(flushing); err != nil {
+	if !w.gate.Enter() {
+		return w.late(0)
+	}
+	defer w.leave()
+	if err := w.front.beforeWrite(flushing); err != nil {
 		return err
 	}
-	defer w.front.leave()
 	if w.front.request().hasAny(lifecycle.Hijacked) {
 		return http.ErrHijacked
 	}
@@ -133,7 +134,7 @@ type front interface {
 	refused() error
 
 	// lost is told of n bytes that were not written, since the gate was closed or
-	// beforeWrite has refused them. It is called outside the gate.
+	// beforeWrite has refused them. The gate need not be open.
 	lost(n int)
 
 	// hijackedMove is told of a connection that was hijacked.

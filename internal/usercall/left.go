@@ -69,26 +69,31 @@ func Recovered(v any, thrown Thrown) Left {
 // Catch runs f, and reports whether a Throw has left it. Every other panic, and
 // runtime.Goexit, pass on as they came.
 func Catch(f func(), thrown Thrown) (caught bool) {
-	l := catch(f, thrown)
-	if l.How == ByGoexit {
+	how := catch(f, thrown)
+	if how == ByGoexit {
 		PanicNil()
 	}
-	return l.How == ByThrow
+	return how == ByThrow
 }
 
-func catch(f func(), thrown Thrown) (l Left) {
+func catch(f func(), thrown Thrown) (how How) {
 	returned := false
 	defer func() {
-		if returned {
-			return
-		}
-		if l = Tell(recover(), thrown); l.How != ByThrow && l.Value != nil {
-			panic(l.Value)
+		if !returned {
+			how = Tell(recover(), thrown).Pass()
 		}
 	}()
 	f()
 	returned = true
-	return Left{}
+	return ByReturn
+}
+
+// Pass has every panic pass on as it came but that of a Throw, and gives l.How.
+func (l Left) Pass() How {
+	if l.How != ByThrow && l.Value != nil {
+		panic(l.Value)
+	}
+	return l.How
 }
 
 // PanicNil panics with nil. It is for a function that has deferred [Tell], at the place

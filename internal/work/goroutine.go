@@ -21,25 +21,26 @@ type Goroutine interface {
 }
 
 // Start runs g on a goroutine of lastbyte; all of them are started here, but those
-// of internal/peer. It must not be inlined, since [Gone] looks for its name in
-// stack traces.
+// of internal/peer. deep: g is known to need more stack than a goroutine begins with.
+// Start must not be inlined, since [Gone] looks for its name in stack traces.
 //
 //go:noinline
-func Start(g Goroutine) {
-	go run(g)
+func Start(g Goroutine, deep bool) {
+	go func() {
+		if deep {
+			growStack()
+		}
+		defer func() {
+			done.Add(1) // first, so that who is told does not count it
+			g.Left()
+		}()
+		g.Run()
+	}()
 	begun.Add(1) // after it, see look
 }
 
-func run(g Goroutine) {
-	defer func() {
-		done.Add(1) // first, so that who is told does not count it
-		g.Left()
-	}()
-	g.Run()
-}
-
 // Go is Start for two functions.
-func Go(f, last func()) { Start(&functions{f, last}) }
+func Go(f, last func()) { Start(&functions{f, last}, false) }
 
 type functions struct{ run, left func() }
 

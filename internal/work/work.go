@@ -21,8 +21,8 @@ type Owner interface {
 	// that refuses its request.
 	Admit() error
 	// Go runs a detached handler on a goroutine that a shutdown waits for, until that
-	// calls Left, which is its last call.
-	Go(g Goroutine)
+	// calls Left, which is its last call. deep is for [Start].
+	Go(g Goroutine, deep bool)
 	Left()
 	// Sent says that the handler of w goes on without a client; Over, that it has
 	// returned. An error is the cause to cancel w with: it is too late.
@@ -77,8 +77,8 @@ type Call interface {
 
 // About says which request a handler serves.
 type About struct {
-	Method, Route string    // Route: "" is not known
-	Since         time.Time // the request's start
+	Method, Route string        // Route: "" is not known
+	Since         time.Duration // the request's start, on the clock of Now
 }
 
 // Handler is what an Owner knows of a handler.
