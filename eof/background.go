@@ -60,9 +60,10 @@ type Background struct {
 	o        Options
 	config   *request.Config
 	listener atomic.Pointer[work.Listener] // nil: no Lifecycle is around
+	detached atomic.Int64                  // Stats.Detached; written under mu
 
-	mu       sync.Mutex // guards what follows
-	stats    Stats
+	mu       sync.Mutex    // guards what follows
+	stats    Stats         // but for Detached
 	workers  goroutines    // their number needs no lock
 	bubble   bool          // the Background was made in a testing/synctest bubble
 	waits    work.List     // tasks whose response has not ended
@@ -144,7 +145,9 @@ func (b *Background) Detach(next http.Handler) http.Handler {
 func (b *Background) Stats() Stats {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return b.stats
+	s := b.stats
+	s.Detached = b.detached.Load()
+	return s
 }
 
 // countLocked counts work that is over.

@@ -18,11 +18,11 @@ var errTooMany = errors.New("eof: too many handlers at work without a client")
 // Whether it will do so itself nobody knows: this is where a server stops to take
 // on work, not a bound that no handler passes.
 func (o *owner) Admit() error {
-	o.mu.Lock()
-	defer o.mu.Unlock()
-	if o.stats.Detached < int64(o.o.Detached) {
+	if o.detached.Load() < int64(o.o.Detached) {
 		return nil
 	}
+	o.mu.Lock()
+	defer o.mu.Unlock()
 	o.stats.Refused++
 	return errTooMany
 }
@@ -35,7 +35,7 @@ func (o *owner) Sent(w work.Work, a work.About) error {
 	b := (*Background)(o)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.stats.Detached++
+	b.detached.Add(1)
 	e := b.runs.Add(w)
 	e.Handler = b.handlerLocked()
 	e.Handler.About = a
@@ -60,7 +60,7 @@ func (o *owner) Over(w work.Work, panicked bool) {
 		h.Timer.Stop()
 	}
 	b.freeLocked(h)
-	b.stats.Detached--
+	b.detached.Add(-1)
 	b.countLocked(w, panicked)
 }
 

@@ -53,7 +53,7 @@ func (b *Background) Work() iter.Seq[Item] {
 func (b *Background) pieces() (all []piece) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	all = make([]piece, 0, b.stats.Running+b.stats.Pending+b.stats.Detached)
+	all = make([]piece, 0, b.stats.Running+b.stats.Pending+b.detached.Load())
 	for _, l := range []*work.List{&b.runs, &b.queue, &b.timed, &b.waits} {
 		for e := range l.All() {
 			if p := pieceOf(e, l == &b.runs); p.kind != "" {

@@ -74,7 +74,7 @@ func (g *Gate) Busy() bool { return g.n.Load()&inside != 0 }
 func (g *Gate) Closed() bool { return g.n.Load() < 0 }
 
 // Close closes the gate, and returns when no call is inside. It is called by one
-// goroutine, and does nothing if that one has closed the gate before. Before it
+// goroutine at a time, and does nothing if the gate was closed before. Before it
 // waits for calls that are inside it calls interrupt, which makes them return;
 // interrupt may be nil.
 func (g *Gate) Close(w Waiter, interrupt func()) {

@@ -41,7 +41,6 @@ type Detached struct {
 	written  atomic.Int64
 
 	decided sync.WaitGroup // one: the ending is decided
-	closed  sync.Once      // the gates
 
 	eof    time.Duration // to Send; 0: none. Under Request.mu
 	worked time.Duration // to the end of a handler that outlived the response; 0: it did not. Under Request.mu
@@ -125,16 +124,18 @@ func (d *Detached) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 
 // closeGates closes the gates in front of writer and body. Here, and nowhere else,
 // are Send, Exit and return put in an order with the handler's own calls.
+//
+// Send calls it, and then the serving goroutine, which Send wakes.
 func (d *Detached) closeGates() {
-	d.closed.Do(func() {
-		d.w.gate.Close(d.req, nil)
-		d.body.gate.Close(d.req, func() {
-			if d.req.w.gate.Enter() { // else Request.end has closed it, and interrupts the read itself
-				defer d.req.w.gate.Leave(d.req)
-				d.req.interruptRead()
-			}
-		})
-	})
+	d.w.gate.Close(d.req, nil)
+	d.body.gate.Close(d.req, d.interruptRead)
+}
+
+func (d *Detached) interruptRead() {
+	if d.req.w.gate.Enter() { // else Request.end has closed it, and interrupts the read itself
+		defer d.req.w.gate.Leave(d.req)
+		d.req.interruptRead()
+	}
 }
 
 // Run is the handler's part, on a goroutine of its owner's.
