@@ -40,7 +40,7 @@ import (
 // limited; lift the Timeout for its route. (A client chooses the method, so that an exception for
 // CONNECT would let it choose to have no limit.)
 //
-// A request has one timer, which ends with the response, and no goroutine waits.
+// No goroutine waits: the requests of one Timeout share a timer.
 //
 // Timeout panics if d is negative, or if code is neither -1 nor from 400 to 999: a
 // response that was given up must not look like a success or a redirect.
@@ -51,6 +51,6 @@ func Timeout(d time.Duration, code Code) func(http.Handler) http.Handler {
 	if code != Error && (code < 400 || code > 999) {
 		panic(fmt.Sprintf("exitcode.Timeout: code must be -1 or from 400 to 999, since nothing that was given up may look like a success, got %d", int(code)))
 	}
-	c := &request.Config{Limit: &request.Limit{After: d, Exit: func() *request.Exit { return exit(code) }}}
+	c := &request.Config{Limit: request.NewLimit(d, func() *request.Exit { return exit(code) })}
 	return func(next http.Handler) http.Handler { return request.Handler(c, next) }
 }

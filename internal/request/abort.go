@@ -31,7 +31,10 @@ func (r *Request) abortMove(check *Check, reason string, err error, goLocked fun
 	r.state.Store(next)
 	switch result {
 	case lifecycle.AbortCalls:
-		on := x.on
+		var on context.Context
+		if m := x.extra; m != nil {
+			on = m.on
+		}
 		goLocked(func() { r.call(check, on, f) })
 	case lifecycle.AbortWins:
 		x.last = r.topLocked()
@@ -67,7 +70,7 @@ func (r *Request) On(ctx context.Context, f func(context.Context)) error {
 	}
 	r.callback = f
 	if on != nil {
-		r.rareLocked().on = on
+		r.extraLocked().on = on
 	}
 	late := s.HasAny(lifecycle.ClientGone)
 	if late {

@@ -52,12 +52,13 @@ func (r *Request) takeThrow(k scope.Kind) (e *Exit, ok bool) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.rare == nil {
+	x := r.madeLocked()
+	if x == nil {
 		return nil, false
 	}
-	t := &r.rare.throws[k]
+	t := &x.throws[k]
 	if t.n == 0 && k != scope.OnHandler {
-		t = &r.rare.throws[scope.OnHandler]
+		t = &x.throws[scope.OnHandler]
 	}
 	if t.n == 0 {
 		return nil, false

@@ -35,8 +35,8 @@ func (r *Request) stop(a *abortFunc) bool {
 
 // beginAllLocked begins all that waits for an abort.
 func (r *Request) beginAllLocked(check *Check) {
-	for r.rare.aborts != nil {
-		r.beginLocked(check, r.rare.aborts)
+	for x := r.madeLocked(); x != nil && x.aborts != nil; {
+		r.beginLocked(check, x.aborts)
 	}
 }
 
@@ -50,13 +50,13 @@ func (r *Request) beginLocked(check *Check, a *abortFunc) {
 // forgetLocked: no abort comes any more. What waits, and nobody has stopped, must not
 // be kept as long as a task, or anybody else, keeps the request.
 func (r *Request) forgetLocked() {
-	for r.rare != nil && r.rare.aborts != nil {
-		r.rare.aborts.unlink()
+	for x := r.madeLocked(); x != nil && x.aborts != nil; {
+		x.aborts.unlink()
 	}
 }
 
 func (r *Request) linkLocked(a *abortFunc) {
-	first := &r.rareLocked().aborts
+	first := &r.extraLocked().aborts
 	a.waits, a.at, a.next = true, first, *first
 	if a.next != nil {
 		a.next.at = &a.next

@@ -67,12 +67,12 @@ func (w *Writer) CloseNotify() <-chan bool {
 }
 
 func (w *Writer) SetReadDeadline(t time.Time) error {
-	w.front.noteDeadline(t, func(x *rare) *time.Time { return &x.readBy })
+	w.front.noteDeadline(t, func(x *extra) *time.Time { return &x.readBy })
 	return w.control(func(c *http.ResponseController) error { return c.SetReadDeadline(t) })
 }
 
 func (w *Writer) SetWriteDeadline(t time.Time) error {
-	w.front.noteDeadline(t, func(x *rare) *time.Time { return &x.writeBy })
+	w.front.noteDeadline(t, func(x *extra) *time.Time { return &x.writeBy })
 	return w.control(func(c *http.ResponseController) error { return c.SetWriteDeadline(t) })
 }
 

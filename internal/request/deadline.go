@@ -31,12 +31,13 @@ func (r *Request) mayHavePassed(timeout time.Duration) bool {
 
 // pastDeadlineLocked reports whether such a deadline of the handler's has passed.
 func (r *Request) pastDeadlineLocked(now time.Time) bool {
-	if r.rare == nil {
+	x := r.madeLocked()
+	if x == nil {
 		return false
 	}
-	t := r.rare.readBy
+	t := x.readBy
 	if !r.http1() {
-		t = r.rare.writeBy
+		t = x.writeBy
 	}
 	return !t.IsZero() && !now.Before(t)
 }
@@ -44,14 +45,14 @@ func (r *Request) pastDeadlineLocked(now time.Time) bool {
 // setDeadline notes a deadline of the handler's. The one that it replaces may have
 // passed, and ended net/http's context. On HTTP/1 only its reader does that, which
 // listens once the request body has been read.
-func (r *Request) setDeadline(t time.Time, of func(*rare) *time.Time) {
+func (r *Request) setDeadline(t time.Time, of func(*extra) *time.Time) {
 	ended := !r.http1() || !r.bodyUnread() || r.node.Parent().Err() != nil
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if ended && r.pastDeadlineLocked(time.Now()) {
 		r.note(deadlinePassed)
 	}
-	*of(r.rareLocked()) = t
+	*of(r.extraLocked()) = t
 }
 
 // writeOverdue reports whether a deadline for writing has passed, the handler's or
@@ -59,8 +60,8 @@ func (r *Request) setDeadline(t time.Time, of func(*rare) *time.Time) {
 func (r *Request) writeOverdue() bool {
 	r.mu.Lock()
 	var t time.Time
-	if r.rare != nil {
-		t = r.rare.writeBy
+	if x := r.madeLocked(); x != nil {
+		t = x.writeBy
 	}
 	r.mu.Unlock()
 	if !t.IsZero() {

@@ -67,7 +67,7 @@ func (d *Detached) afterWrite(n int64, err error) error {
 	return err
 }
 
-func (d *Detached) noteDeadline(t time.Time, of func(*rare) *time.Time) { d.req.setDeadline(t, of) }
+func (d *Detached) noteDeadline(t time.Time, of func(*extra) *time.Time) { d.req.setDeadline(t, of) }
 
 // refuseAndWake refuses a write after an ending. It is where an exit with a page that
 // waited for the handler goes on.

@@ -39,6 +39,6 @@ func (r *Request) waitLocked() {
 			r.mu.Lock()
 			continue
 		}
-		r.rareLocked().idle.Wait()
+		r.extraLocked().idle.Wait()
 	}
 }

@@ -136,7 +136,7 @@ func (r *Request) Hold(c *DrainCall) bool {
 	if r.hasAny(lifecycle.Drained) {
 		return false
 	}
-	r.rareLocked().calls.Add(c)
+	r.extraLocked().calls.Add(c)
 	return true
 }
 
@@ -144,17 +144,18 @@ func (r *Request) Hold(c *DrainCall) bool {
 func (r *Request) Drop(c *DrainCall) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.rare != nil {
-		r.rare.calls.Remove(c)
+	if x := r.madeLocked(); x != nil {
+		x.calls.Remove(c)
 	}
 }
 
 // endCallsLocked ends what Hold has kept, without the lock in between. False: there is none.
 func (r *Request) endCallsLocked() bool {
-	if r.rare == nil {
+	x := r.madeLocked()
+	if x == nil {
 		return false
 	}
-	calls := r.rare.calls.Take()
+	calls := x.calls.Take()
 	if len(calls) == 0 {
 		return false
 	}

@@ -17,7 +17,7 @@ import (
 func (r *Request) dropNow() {
 	r.mu.Lock()
 	var hijackedConn = r.hasAny(lifecycle.Hijacked)
-	x := r.rare
+	x := r.madeLocked()
 	r.mu.Unlock()
 	if hijackedConn {
 		if x != nil && x.conn != nil {
@@ -38,7 +38,7 @@ func (r *Request) dropNow() {
 // error of this server.
 func (r *Request) cut() bool {
 	r.mu.Lock()
-	x := r.rareLocked()
+	x := r.extraLocked()
 	r.mu.Unlock()
 	x.cut.Do(func() {
 		r.note(noReuse) // if everything has been sent, no write fails that would have net/http close the connection
@@ -76,7 +76,7 @@ func (r *Request) sever() (certain bool) {
 		}
 		if certain = nc.SetWriteDeadline(conn.Past) == nil; certain && server == nil {
 			r.mu.Lock()
-			r.rare.byHandle = true
+			r.rareLocked().byHandle = true
 			r.mu.Unlock()
 		}
 	})

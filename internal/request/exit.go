@@ -122,7 +122,9 @@ func (r *Request) exitMove(e *Exit, filter bool) lifecycle.ExitResult {
 func (r *Request) wonLocked(e *Exit, top *Writer) *rare {
 	x := r.rareLocked()
 	x.exit, x.last = e, top
-	x.idle.Broadcast() // drain may wait for a thread that reads the body
+	if m := x.extra; m != nil {
+		m.idle.Broadcast() // drain may wait for a thread that reads the body
+	}
 	return x
 }
 
@@ -144,7 +146,7 @@ func (r *Request) Throw(ctx context.Context, e *Exit) {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	t := &r.rareLocked().throws[k]
+	t := &r.extraLocked().throws[k]
 	t.n++
 	t.exit = e
 }

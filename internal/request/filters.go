@@ -42,13 +42,14 @@ func (r *Request) runFilters(status int, h http.Header) {
 func (r *Request) nextFilter() (f filter, ok bool) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.rare == nil || len(r.rare.filters) == 0 {
+	x := r.madeLocked()
+	if x == nil || len(x.filters) == 0 {
 		return f, false
 	}
 	r.state.Store(r.state.Load().Filter())
-	last := len(r.rare.filters) - 1
-	f = r.rare.filters[last]
-	r.rare.filters = r.rare.filters[:last]
+	last := len(x.filters) - 1
+	f = x.filters[last]
+	x.filters = x.filters[:last]
 	return f, true
 }
 

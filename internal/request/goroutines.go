@@ -31,8 +31,10 @@ func (r *Request) alone() bool {
 func (r *Request) release() {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	if r.goroutines--; r.goroutines == 0 && r.rare != nil {
-		r.rare.idle.Broadcast()
+	if r.goroutines--; r.goroutines == 0 {
+		if x := r.madeLocked(); x != nil {
+			x.idle.Broadcast()
+		}
 	}
 }
 

@@ -42,5 +42,5 @@ func (r *Request) localAddr() net.Addr {
 	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return r.rare.local
+	return r.extraLocked().local
 }

@@ -26,7 +26,7 @@ func (r *Request) trackHijacked() {
 	}
 	h := &hijackedWork{r: r, owner: o, known: work.Handler{About: r.about()}}
 	r.mu.Lock()
-	x := r.rareLocked()
+	x := r.extraLocked()
 	again := x.tracked != nil // only a writer of an unknown kind allows that
 	if !again {
 		x.tracked = h
@@ -53,10 +53,10 @@ func (r *Request) about() work.About {
 
 // trackedLocked is what trackHijacked has made, nil if nothing.
 func (r *Request) trackedLocked() *hijackedWork {
-	if r.rare == nil {
-		return nil
+	if x := r.madeLocked(); x != nil {
+		return x.tracked
 	}
-	return r.rare.tracked
+	return nil
 }
 
 // end says that the request has ended; h may be nil.

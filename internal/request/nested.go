@@ -120,8 +120,8 @@ func (l *layer) begun() bool { return l.started.Load() }
 func (l *layer) leave() { l.w.gate.Leave(l.req) }
 
 // The request's own Writer, or Detach's, is told as well.
-func (l *layer) hijackedMove(net.Conn)                          {}
-func (l *layer) noteDeadline(time.Time, func(*rare) *time.Time) {}
+func (l *layer) hijackedMove(net.Conn)                           {}
+func (l *layer) noteDeadline(time.Time, func(*extra) *time.Time) {}
 
 // begin is called inside the gate of a layer that is not Detach's before the
 // final status passes.

@@ -83,7 +83,7 @@ func (r *Request) SetAttrs(ctx context.Context, attrs []slog.Attr) bool {
 	if s, d := r.state.Load(), r.det.Load(); s.HasAny(lifecycle.Ended) && (s.HasAny(lifecycle.Done) || d == nil || !d.counted) {
 		return false // no handler outlives the response, of whose end OnDone would tell
 	}
-	x := r.rareLocked()
+	x := r.extraLocked()
 	for _, a := range attrs {
 		i := slices.IndexFunc(x.attrs, func(known slog.Attr) bool { return known.Key == a.Key })
 		if i < 0 {

@@ -77,7 +77,9 @@ func (r *Request) outcomeLocked() Outcome {
 	broken := false
 	if x := r.rare; x != nil {
 		o.Exit, o.Abort, o.Panicked = x.exit, x.abort, x.panicked
-		o.Attrs = slices.Clone(x.attrs)
+		if m := x.extra; m != nil {
+			o.Attrs = slices.Clone(m.attrs)
+		}
 		broken = x.panicked || x.broken
 		o.Cut = x.broken && !s.HasAny(lifecycle.ClientGone)
 	}

@@ -70,7 +70,7 @@ func (r *Request) carryFormsInside(to, from *http.Request) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	if r.goroutines > 0 {
-		x := r.rareLocked()
+		x := r.extraLocked()
 		x.forms = append(x.forms, pair{in: to, out: from})
 		return
 	}
@@ -79,13 +79,14 @@ func (r *Request) carryFormsInside(to, from *http.Request) {
 
 // carryFormsLocked does what carryFormsInside has left.
 func (r *Request) carryFormsLocked() {
-	if r.rare == nil {
+	x := r.madeLocked()
+	if x == nil {
 		return
 	}
-	for _, p := range r.rare.forms {
+	for _, p := range x.forms {
 		carryForms(p.in, p.out)
 	}
-	r.rare.forms = nil
+	x.forms = nil
 }
 
 // carryRoute carries what routers have found in the request.

@@ -80,7 +80,7 @@ func (e *panicError) Unwrap() error { return e.err }
 // stack of its own goroutine.
 func (r *Request) passOn(v any) {
 	r.mu.Lock()
-	r.rareLocked().logged = &v
+	r.extraLocked().logged = &v
 	r.mu.Unlock()
 	panic(v)
 }
@@ -88,7 +88,7 @@ func (r *Request) passOn(v any) {
 // reported reports whether the panic with v came by passOn.
 func (r *Request) reported(v any) bool {
 	r.mu.Lock()
-	logged := r.rare.logged
+	logged := r.extraLocked().logged
 	r.mu.Unlock()
 	return logged != nil && same(*logged, v)
 }

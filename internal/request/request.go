@@ -103,58 +103,82 @@ func (r *Request) applyLocked(cfg *Config, req *http.Request) {
 		r.rareLocked().page = &pageSetting{cfg.Page, req}
 	}
 	if cfg.Filter != nil {
-		x := r.rareLocked()
+		x := r.extraLocked()
 		x.filters = append(x.filters, filter{cfg.Filter, req})
 		r.state.Store(r.state.Load().AddFilter())
 	}
 }
 
-// rare is made when the first of its fields is needed; mu guards the pointer
-// and the fields.
+// rare is what a request needs that exits, is aborted, has a Limit or layers, or work to
+// do after its response. It is made when the first of its fields is needed; mu guards the
+// pointer and the fields.
 type rare struct {
-	idle     sync.Cond       // goroutines dropped to 0, or the last call left a gate
-	on       context.Context // for the callback, see callScope
-	aborts   *abortFunc      // what runs besides if the client aborts
-	page     *pageSetting
-	filters  []filter
-	deferred []func()
-	shields  map[*node.Node]struct{} // see shield.go
 	exit     *Exit
-	abort    error               // *abort.Error
-	conn     net.Conn            // hijacked
-	readBy   time.Time           // a deadline of the handler's
-	writeBy  time.Time           // likewise
-	panicked bool                // or left by runtime.Goexit
-	broken   bool                // by a panic with http.ErrAbortHandler
-	late     bool                // a handler panicked whose response had its ending
-	throws   [scope.Kinds]throws // by kind
-	logged   *any                // what a detached handler has panicked with, if it was logged; see passOn
+	abort    error // *abort.Error
+	page     *pageSetting
+	deferred []func()
+	kept     any                     // see Keep
+	shields  map[*node.Node]struct{} // see shield.go
+	limit    *Limit                  // see timeout.go; nil: none
+	limited  limited                 // by it
 
 	stood http.Header // what described a body before the handler could set it, see noteEntry
 	top   *Writer     // of the innermost layer at work; nil: Detach's, or the request's own
 	last  *Writer     // the one at which the handler's calls end, after an exit or abort; then the one that answered
 	open  bool        // likewise: none does, since something inside it still holds part of the response
 
+	panicked bool // or left by runtime.Goexit
+	broken   bool // by a panic with http.ErrAbortHandler
+	late     bool // a handler panicked whose response had its ending
+	byHandle bool // the cut was made on the connection, past a writer that hides net/http's
+
+	extra *extra
+}
+
+// extra is what fewer requests need; as rare, it is made when it is needed.
+type extra struct {
+	idle    sync.Cond       // goroutines dropped to 0, or the last call left a gate
+	on      context.Context // for the callback, see callScope
+	aborts  *abortFunc      // what runs besides if the client aborts
+	filters []filter
+	conn    net.Conn            // hijacked
+	readBy  time.Time           // a deadline of the handler's
+	writeBy time.Time           // likewise
+	throws  [scope.Kinds]throws // by kind
+	logged  *any                // what a detached handler has panicked with, if it was logged; see passOn
+
 	cut     sync.Once // guards itself and severed
 	severed bool      // the cut worked
 
-	forms    []pair        // see carryFormsInside
-	kept     any           // see Keep
-	attrs    []slog.Attr   // see SetAttrs
-	calls    DrainList     // of eof.OnDrain
-	tracked  *hijackedWork // what the owner of the hijacked request waits for; nil: nothing
-	local    net.Addr      // after a hijack, what the context gives for http.LocalAddrContextKey: see nearest
-	byHandle bool          // the cut was made on the connection, past a writer that hides net/http's
-	limit    *Limit        // see timeout.go; nil: none
-	timer    *time.Timer   // of the first limit and all later ones
+	forms   []pair        // see carryFormsInside
+	attrs   []slog.Attr   // see SetAttrs
+	calls   DrainList     // of eof.OnDrain
+	tracked *hijackedWork // what the owner of the hijacked request waits for; nil: nothing
+	local   net.Addr      // after a hijack, what the context gives for http.LocalAddrContextKey: see nearest
 }
 
 func (r *Request) rareLocked() *rare {
 	if r.rare == nil {
 		r.rare = new(rare)
-		r.rare.idle.L = &r.mu
 	}
 	return r.rare
+}
+
+func (r *Request) extraLocked() *extra {
+	x := r.rareLocked()
+	if x.extra == nil {
+		x.extra = new(extra)
+		x.extra.idle.L = &r.mu
+	}
+	return x.extra
+}
+
+// madeLocked is extraLocked where nobody may have needed it yet: then it is nil.
+func (r *Request) madeLocked() *extra {
+	if r.rare == nil {
+		return nil
+	}
+	return r.rare.extra
 }
 
 // Idle gives the condition that is broadcast when the last goroutine of the request
@@ -162,7 +186,7 @@ func (r *Request) rareLocked() *rare {
 func (r *Request) Idle() *sync.Cond {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	return &r.rareLocked().idle
+	return &r.extraLocked().idle
 }
 
 // Age is how long ago the request began.

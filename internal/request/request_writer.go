@@ -109,13 +109,13 @@ func (r *Request) leave() {
 	}
 }
 
-func (r *Request) noteDeadline(t time.Time, of func(*rare) *time.Time) { r.setDeadline(t, of) }
+func (r *Request) noteDeadline(t time.Time, of func(*extra) *time.Time) { r.setDeadline(t, of) }
 
 // hijackedMove: the connection is the handler's.
 func (r *Request) hijackedMove(c net.Conn) {
 	local, _ := r.node.Parent().Value(http.LocalAddrContextKey).(net.Addr)
 	r.mu.Lock()
-	x := r.rareLocked()
+	x := r.extraLocked()
 	x.conn, x.local = c, conn.UniqueAddr(local)
 	r.liftLimitLocked()
 	r.state.Store(r.state.Load().Hijack())

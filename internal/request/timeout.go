@@ -6,30 +6,52 @@ import (
 
 	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
 	"github.com/lastbyte-go/lastbyte/internal/node"
+	"github.com/lastbyte-go/lastbyte/internal/work"
 )
 
 // limitLocked has l count from here on, in place of the Limit that an outer middleware has
-// set. There is one timer for all of them. No goroutine waits: the timer starts one
-// when it fires, and the end of the request waits for that one, as for any other of
-// the request's (hold).
+// set. No goroutine waits: a timer starts one when it fires, and the end of the request
+// waits for that one, as for any other of the request's (hold).
 func (r *Request) limitLocked(l *Limit) {
 	switch s := r.state.Load(); {
 	case s.Decided() || s.HasAny(lifecycle.Hijacked):
 		return
-	case l.After == 0:
-		r.liftLimitLocked()
+	}
+	if r.liftLimitLocked(); l.After == 0 {
 		return
 	}
 	x := r.rareLocked()
-	x.limit = l
-	if wait := l.After - r.Age(); x.timer == nil {
-		x.timer = time.AfterFunc(wait, r.expire)
-	} else {
-		x.timer.Reset(wait)
+	x.limit, x.limited.r, x.limited.at = l, r, r.start+l.After
+	l.add(&x.limited)
+}
+
+// liftLimitLocked ends the limit. Who has been taken out of the list meanwhile finds
+// none, or no request that is still undecided.
+func (r *Request) liftLimitLocked() {
+	if x := r.rare; x != nil && x.limit != nil {
+		x.limit.remove(&x.limited)
+		x.limit = nil
 	}
 }
 
-// expire is called by the timer, on a goroutine of its own.
+// deadline is when the request exits by its Limit, if it has one.
+func (r *Request) deadline() (t time.Time, ok bool) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	if r.rare == nil || r.rare.limit == nil {
+		return time.Time{}, false
+	}
+	return work.Date(r.rare.limited.at), true
+}
+
+// isDeadline reports whether t is that moment. The timer of the limit ends what Shield
+// gave out, too.
+func (r *Request) isDeadline(t time.Time) bool {
+	own, ok := r.deadline()
+	return ok && own.Equal(t)
+}
+
+// expire is called when the limit has passed, see Limit.add.
 func (r *Request) expire() {
 	if !r.hold() {
 		return
@@ -61,7 +83,7 @@ func (r *Request) expireMove() (*Exit, lifecycle.ExitResult) {
 	if x.limit == nil || r.Age() < x.limit.After {
 		return nil, lifecycle.ExitLate
 	}
-	e, s, top := x.limit.Exit(), r.state.Load(), r.topLocked()
+	e, s, top := x.limit.exit(), r.state.Load(), r.topLocked()
 	next, result := s.Expire(e.Code)
 	r.state.Store(next)
 	if result.Won() {

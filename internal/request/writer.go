@@ -142,7 +142,7 @@ type front interface {
 
 	// noteDeadline is told of a deadline that a handler sets: of is where to note it.
 	// It is called outside the gate.
-	noteDeadline(t time.Time, of func(*rare) *time.Time)
+	noteDeadline(t time.Time, of func(*extra) *time.Time)
 
 	// begun reports whether a final status was said, by the handler or by a write. The
 	// gate need not be open.

@@ -9,3 +9,8 @@ func InBubble() bool {
 	t := time.Now()
 	return t == t.Round(0)
 }
+
+// IsBubbles reports whether [Now] gave d in a bubble. The clock of a bubble begins in the
+// year 2000, which is before this process: so d is negative, for the first decades of a
+// bubble.
+func IsBubbles(d time.Duration) bool { return d < 0 }
