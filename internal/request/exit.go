@@ -120,7 +120,14 @@ func (r *Request) exitMove(e *Exit, filter bool) lifecycle.ExitResult {
 
 // wonLocked notes that e is the ending; top is the writer of the innermost layer.
 func (r *Request) wonLocked(e *Exit, top *Writer) *rare {
-	x := r.rareLocked()
+	if r.rare == nil {
+		one := new(struct { // one allocation
+			rare
+			parts pageParts
+		})
+		r.rare, one.rare.parts = &one.rare, &one.parts
+	}
+	x := r.rare
 	x.exit, x.last = e, top
 	if m := x.extra; m != nil {
 		m.idle.Broadcast() // drain may wait for a thread that reads the body

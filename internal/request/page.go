@@ -48,12 +48,12 @@ func (r *Request) render(flush bool) {
 func (r *Request) page(w *Writer, e *Exit) (status int, body []byte) {
 	h := w.wrapped.Header()
 	entry := w.entryOf(h)
-	p := new(pageParts)
+	set, p := r.takePage()
 	status = e.Code
 	whole := lifecycle.ClassOf(e.Code) == lifecycle.Page && e.Code != http.StatusNotModified
 	header.DropBody(h, whole, entry)
 	if whole {
-		status, body = r.writePage(e, h, p)
+		status, body = r.writePage(set, e, h, p)
 	}
 	delete(h, "Transfer-Encoding") // the page's, too: what it wrote is in memory
 	switch {
@@ -88,12 +88,21 @@ type pageParts struct {
 	body                  [64]byte // a longer Text has one of its own
 }
 
-// writePage gives the page of e, and sets its headers in h; p is for its parts. Where a setting names none,
-// nothing of the user's runs.
-func (r *Request) writePage(e *Exit, h http.Header, p *pageParts) (status int, body []byte) {
+// takePage gives the setting of the page, which may be nil, and what a page is made of.
+func (r *Request) takePage() (set *pageSetting, p *pageParts) {
 	r.mu.Lock()
-	set := r.rare.page // rare has e
+	x := r.rare // it has the exit
+	set, p, x.parts = x.page, x.parts, nil
 	r.mu.Unlock()
+	if p == nil {
+		p = new(pageParts)
+	}
+	return set, p
+}
+
+// writePage gives the page of e, and sets its headers in h; p is for its parts. Where set
+// names none, nothing of the user's runs.
+func (r *Request) writePage(set *pageSetting, e *Exit, h http.Header, p *pageParts) (status int, body []byte) {
 	if set != nil && set.page.Write != nil {
 		return r.callPage(set, e, h)
 	}

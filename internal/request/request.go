@@ -117,10 +117,10 @@ type rare struct {
 	abort    error // *abort.Error
 	page     *pageSetting
 	deferred []func()
-	kept     any                     // see Keep
-	shields  map[*node.Node]struct{} // see shield.go
-	limit    *Limit                  // see timeout.go; nil: none
-	limited  limited                 // by it
+	kept     any        // see Keep
+	limit    *Limit     // see timeout.go; nil: none
+	limited  limited    // by it
+	parts    *pageParts // of the page; nil: not made yet, or used
 
 	stood http.Header // what described a body before the handler could set it, see noteEntry
 	top   *Writer     // of the innermost layer at work; nil: Detach's, or the request's own
@@ -137,9 +137,10 @@ type rare struct {
 
 // extra is what fewer requests need; as rare, it is made when it is needed.
 type extra struct {
-	idle    sync.Cond       // goroutines dropped to 0, or the last call left a gate
-	on      context.Context // for the callback, see callScope
-	aborts  *abortFunc      // what runs besides if the client aborts
+	shields map[*node.Node]struct{} // see shield.go
+	idle    sync.Cond               // goroutines dropped to 0, or the last call left a gate
+	on      context.Context         // for the callback, see callScope
+	aborts  *abortFunc              // what runs besides if the client aborts
 	filters []filter
 	conn    net.Conn            // hijacked
 	readBy  time.Time           // a deadline of the handler's

@@ -45,7 +45,7 @@ func (r *Request) Shield(ctx context.Context) context.Context {
 	r.mu.Lock()
 	over := r.hasAny(lifecycle.Done)
 	if !over {
-		x := r.rareLocked()
+		x := r.extraLocked()
 		if x.shields == nil {
 			x.shields = make(map[*node.Node]struct{})
 		}
@@ -84,7 +84,9 @@ func (r *Request) Shield(ctx context.Context) context.Context {
 func (r *Request) forgetShield(n *node.Node) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	delete(r.rare.shields, n) // Shield has made rare
+	if x := r.madeLocked(); x != nil {
+		delete(x.shields, n)
+	}
 }
 
 // endShields ends what Shield gave out.
@@ -104,10 +106,11 @@ func endAll(shields []*node.Node, e *node.End) {
 // shieldsLocked takes what Shield gave out and what has not ended yet: who takes
 // it ends it, without the lock.
 func (r *Request) shieldsLocked() []*node.Node {
-	if r.rare == nil || r.rare.shields == nil {
+	x := r.madeLocked()
+	if x == nil || x.shields == nil {
 		return nil
 	}
-	shields := slices.Collect(maps.Keys(r.rare.shields))
-	r.rare.shields = nil
+	shields := slices.Collect(maps.Keys(x.shields))
+	x.shields = nil
 	return shields
 }
