@@ -2,13 +2,16 @@ package exitcode_test
 
 import (
 	"fmt"
+	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
 	"strconv"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
+	"github.com/lastbyte-go/lastbyte/eof"
 	"github.com/lastbyte-go/lastbyte/exitcode"
 	"github.com/lastbyte-go/lastbyte/internal/pipenet"
 )
@@ -38,6 +41,42 @@ func TestX17_MadeOutside(t *testing.T) {
 	}
 	<-done
 	check(t, "outside of bubbles", real.Code, 504)
+}
+
+// madeInside is made in the first bubble that needs it, as a handler that a program makes
+// once is.
+var madeInside = sync.OnceValue(func() func(http.Handler) http.Handler {
+	return exitcode.Timeout(time.Second, 504)
+})
+
+// A Timeout that was made in a bubble may be used in others, and outside.
+func TestX17_MadeInAnotherBubble(t *testing.T) {
+	serve := func(path string) (status int, took time.Duration) {
+		h := madeInside()(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			if r.URL.Path == "/waits" {
+				select {
+				case <-r.Context().Done():
+				case <-time.After(time.Minute):
+				}
+			}
+		}))
+		begin, w := time.Now(), httptest.NewRecorder()
+		h.ServeHTTP(w, httptest.NewRequest("GET", path, nil))
+		return w.Code, time.Since(begin)
+	}
+	for range 3 {
+		synctest.Test(t, func(t *testing.T) {
+			for range 2 {
+				status, took := serve("/waits")
+				check(t, "in a bubble", status, 504)
+				check(t, "the exit after", took, time.Second)
+			}
+			status, _ := serve("/") // its time would have come after the end of the bubble
+			check(t, "in time", status, 200)
+		})
+	}
+	status, _ := serve("/waits")
+	check(t, "outside of bubbles", status, 504)
 }
 
 // Many requests share a Timeout. Those that come in time are not touched, whatever
@@ -92,4 +131,46 @@ func TestX17_ManyRequests(t *testing.T) {
 		}
 		all.Wait()
 	})
+}
+
+// The same in real time, where the requests of a Timeout share a list, at which they come,
+// leave and are told at once. Whoever waits for the end of its context is told, and nobody
+// before it is time.
+func TestX17_ManyAtOnce(t *testing.T) {
+	const d = 3 * time.Millisecond
+	background := eof.New(eof.Options{})
+	defer background.Shutdown(t.Context())
+	timeout := exitcode.Timeout(d, 504)
+	h := timeout(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+		if r.URL.Path == "/waits" {
+			<-r.Context().Done()
+			return
+		}
+		select {
+		case <-r.Context().Done():
+		case <-time.After(rand.N(2 * d)):
+		}
+	}))
+	late := exitcode.Timeout(time.Hour, 502)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		time.Sleep(rand.N(d))
+		h.ServeHTTP(w, r)
+	}))
+	ways := []http.Handler{h, late, background.Detach(h), timeout(background.Detach(late))}
+	var all sync.WaitGroup
+	for i := range 40 {
+		all.Go(func() {
+			for j := range 30 {
+				path := []string{"/", "/waits"}[j%2]
+				begin, w := time.Now(), httptest.NewRecorder()
+				ways[(i+j/2)%len(ways)].ServeHTTP(w, httptest.NewRequest("GET", path, nil))
+				switch {
+				case w.Code != 504 && path == "/waits":
+					t.Errorf("status %d, want 504", w.Code)
+				case w.Code == 504 && time.Since(begin) < d:
+					t.Errorf("an exit after %v, want %v", time.Since(begin), d)
+				}
+			}
+		})
+	}
+	all.Wait()
 }

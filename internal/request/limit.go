@@ -16,9 +16,8 @@ type Limit struct {
 	After time.Duration // from the request's start; 0: as long as it likes
 	exit  func() *Exit  // makes the exit; it runs with Request.mu held, and is no function of the user's
 
-	bubble bool // it was made in a testing/synctest bubble, to which the timer belongs
-
 	mu          sync.Mutex // guards what follows, and the links of the list; locked after Request.mu
+	shared      bool       // it has limited a request before
 	first, last *limited   // the list, in the order of at
 	timer       *time.Timer
 	fires       time.Duration // when the timer does; 0: it does not
@@ -26,7 +25,7 @@ type Limit struct {
 
 // NewLimit makes a Limit; exit is no function of the user's.
 func NewLimit(after time.Duration, exit func() *Exit) *Limit {
-	return &Limit{After: after, exit: exit, bubble: work.InBubble()}
+	return &Limit{After: after, exit: exit}
 }
 
 // limited is a request's place in the list of its Limit.
@@ -40,21 +39,30 @@ type limited struct {
 
 // maxOvertaken is how many may stand behind one that comes to the list late: some begin
 // at the same time on other processors. One that came to its Timeout long after it began,
-// as behind the upload of a body, has a timer of its own; and so has one in a bubble where
-// the Limit was made outside.
+// as behind the upload of a body, has a timer of its own.
 const maxOvertaken = 16
 
 // add has r.expire called at e.at, once, on a goroutine of its own, unless remove comes
-// first.
+// first. The list has no request of a testing/synctest bubble: its timer would be of the
+// first bubble, and tell nobody in the next.
 func (l *Limit) add(e *limited) {
-	if work.IsBubbles(e.r.start) != l.bubble || !l.list(e) {
-		e.timer = time.AfterFunc(e.at-work.Now(), e.r.expire)
+	if work.IsBubbles(e.r.start) || !l.list(e) {
+		e.alone()
 	}
 }
 
+// alone gives e a timer of its own.
+func (e *limited) alone() { e.timer = time.AfterFunc(e.at-work.Now(), e.r.expire) }
+
+// list puts e into the list, if that is where it belongs. The first request of a Limit does
+// not: a Timeout may be made for one request, and the timer of the list is not stopped.
 func (l *Limit) list(e *limited) bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	if !l.shared {
+		l.shared = true
+		return false
+	}
 	before := l.last
 	for n := 0; before != nil && before.at > e.at; n++ {
 		if n == maxOvertaken {

@@ -2,10 +2,14 @@ package request
 
 import (
 	"math/rand/v2"
+	"net/http"
+	"net/http/httptest"
+	"runtime"
 	"sync"
 	"testing"
 	"testing/synctest"
 	"time"
+	"weak"
 
 	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
 	"github.com/lastbyte-go/lastbyte/internal/work"
@@ -39,7 +43,9 @@ func TestX17_List(t *testing.T) {
 					x := one.rareLocked()
 					one.mu.Lock()
 					x.limit, x.limited = l, limited{r: one, at: one.start + after}
-					l.add(&x.limited)
+					if !l.list(&x.limited) {
+						x.limited.alone()
+					}
 					one.mu.Unlock()
 					want[x.limited.at]++
 					open = append(open, one)
@@ -75,4 +81,21 @@ func TestX17_List(t *testing.T) {
 			}
 		})
 	}
+}
+
+// A Timeout may be made for one request. Then nothing of it is left when that has ended.
+func TestX17_ForOneRequest(t *testing.T) {
+	serve := func() weak.Pointer[Limit] {
+		l := NewLimit(time.Hour, nil)
+		h := Handler(&Config{Limit: l}, http.HandlerFunc(func(http.ResponseWriter, *http.Request) {}))
+		h.ServeHTTP(httptest.NewRecorder(), httptest.NewRequest("GET", "/", nil))
+		return weak.Make(l)
+	}
+	l := serve()
+	for range 100 {
+		if runtime.GC(); l.Value() == nil {
+			return
+		}
+	}
+	t.Error("the Limit is kept, want it gone")
 }
