@@ -101,7 +101,6 @@ func (c *Conn) Unwatch(w peer.Watcher) { c.peer.Unwatch(w) }
 func (c *Conn) KeepWatched() {
 	if !c.watched.Swap(true) {
 		c.peer.Watch(c)
-		c.keepSocket()
 	}
 }
 

@@ -17,6 +17,7 @@ import (
 // other, and calls the hook at the last one only.
 func (c *Conn) LeftFirst() peer.State {
 	c.end.mu.Lock()
+	c.askKeptLocked()
 	if c.left.Load() == uint32(peer.Unknown) && c.server().takeLostPing() {
 		c.left.Store(uint32(peer.Closed))
 	}
@@ -25,27 +26,11 @@ func (c *Conn) LeftFirst() peer.State {
 	if s != peer.Unknown {
 		return s
 	}
-	if s = c.leftBeforeClose(); s != peer.Unknown {
-		c.left.Store(uint32(s)) // every caller finds the same
-	}
-	return s
-}
-
-// leftBeforeClose finds the proof that a close leaves behind: over TLS in the
-// close_notify that goes ahead of it, else by the socket that was kept.
-func (c *Conn) leftBeforeClose() peer.State {
-	if t, secure := c.tls(); secure {
-		if peer.IsBroken(nethttp.CloseNotifyError(t)) {
-			return peer.Reset
-		}
-		return peer.Unknown // the close_notify went out: the client's end may be the answer
-	}
-	c.end.mu.Lock()
-	defer c.end.mu.Unlock()
-	if c.end.kept != nil {
-		if s := c.end.kept.State(); s == peer.Closed || s == peer.Reset {
-			return s
-		}
+	// Over TLS the proof is in the close_notify that goes ahead of a close. If it went
+	// out, the client's end may be the answer.
+	if t, secure := c.tls(); secure && peer.IsBroken(nethttp.CloseNotifyError(t)) {
+		c.left.Store(uint32(peer.Reset)) // every caller finds the same
+		return peer.Reset
 	}
 	return peer.Unknown
 }
@@ -64,13 +49,16 @@ type kept struct {
 	cleanup runtime.Cleanup
 }
 
-// keepSocket keeps the socket of a connection that speaks HTTP/2 without TLS, if
-// somebody waits for its end, until the hook says that the connection is closed. After
-// a Close of the connection the socket still says what has become of the client; and
-// the client hears of the Close when the hook is called. If somebody has replaced the
-// hook meanwhile, the garbage collector closes the descriptor.
+// keepSocket keeps the socket of a connection that speaks HTTP/2 without TLS, from the
+// first StateActive until the hook says that the connection is closed. After a Close of
+// the connection the socket still says what has become of the client; and the client
+// hears of the Close when the hook is called. If somebody has replaced the hook meanwhile,
+// the garbage collector closes the descriptor.
+//
+// It is not too early: net/http calls the hook before it reads the first frame, and may
+// have closed the connection when the handler of the first request begins.
 func (c *Conn) keepSocket() {
-	if c.IsTLS() || !c.hooked.Load() {
+	if c.IsTLS() {
 		return
 	}
 	c.end.mu.Lock()
@@ -83,11 +71,25 @@ func (c *Conn) keepSocket() {
 	}
 }
 
+// askKeptLocked notes what the socket that was kept says of the client.
+func (c *Conn) askKeptLocked() {
+	if c.end.kept == nil || c.left.Load() != uint32(peer.Unknown) {
+		return
+	}
+	if s := c.end.kept.State(); s == peer.Closed || s == peer.Reset {
+		c.left.Store(uint32(s))
+	}
+}
+
 // forgetSocket closes what keepSocket has kept, and lets it keep nothing from now on.
+// Before that it asks for the last time. A connection on which no stream is left ends
+// without another StateIdle; but a request whose stream the client has reset may still
+// be at work, or be about to begin, and ask later.
 func (c *Conn) forgetSocket() {
 	c.end.mu.Lock()
 	defer c.end.mu.Unlock()
 	c.end.closed = true
+	c.askKeptLocked()
 	if c.end.kept != nil {
 		c.end.kept.cleanup.Stop()
 		c.end.kept.Close()

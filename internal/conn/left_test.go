@@ -13,22 +13,29 @@ import (
 
 // TestA8_LeftBeforeTheClose: where net/http cannot write a frame of HTTP/2, it
 // closes the connection before anybody has looked at the socket. It is known all
-// the same who left first, also to a stream that ends before the hook is called.
+// the same who left first, also to a stream that ends before the hook is called, and to
+// one whose handler asks when the connection is gone.
 func TestA8_LeftBeforeTheClose(t *testing.T) {
 	t.Parallel()
 	for _, c := range []struct {
 		name   string
 		client bool // it leaves first
-		hooked bool
 		reset  bool
+		hooks  []http.ConnState // are called by the time when the question is asked
 	}{
-		{"the client resets", true, true, true},
-		{"the client resets, before the hook", true, false, true},
-		{"the client closes", true, true, false},
-		{"the client closes, before the hook", true, false, false},
-		{"N2 this process closes", false, true, false},
-		{"N2 this process closes, before the hook", false, false, false},
-		{"N2 this process closes, the client resets", false, true, true},
+		{"the client resets", true, true, []http.ConnState{http.StateIdle}},
+		{"the client resets, before the hook", true, true, nil},
+		{"the client resets, after all hooks", true, true, []http.ConnState{http.StateIdle, http.StateClosed}},
+		{"the client resets, without a stream", true, true, []http.ConnState{http.StateClosed}},
+		{"the client closes", true, false, []http.ConnState{http.StateIdle}},
+		{"the client closes, before the hook", true, false, nil},
+		{"the client closes, after all hooks", true, false, []http.ConnState{http.StateIdle, http.StateClosed}},
+		{"the client closes, without a stream", true, false, []http.ConnState{http.StateClosed}},
+		// When StateClosed has been told, the client hears of the close.
+		{"N2 this process closes", false, false, []http.ConnState{http.StateIdle, http.StateClosed}},
+		{"N2 this process closes, before the hook", false, false, nil},
+		{"N2 this process closes, without a stream", false, false, []http.ConnState{http.StateClosed}},
+		{"N2 this process closes, the client resets", false, true, []http.ConnState{http.StateIdle, http.StateClosed}},
 	} {
 		for _, secure := range []bool{false, true} {
 			t.Run(map[bool]string{false: "plain ", true: "TLS "}[secure]+c.name, func(t *testing.T) {
@@ -36,7 +43,6 @@ func TestA8_LeftBeforeTheClose(t *testing.T) {
 				server, client := pair(t, secure)
 				_, k := conn.With(t.Context(), server)
 				conn.StateChanged(k, http.StateActive)
-				k.KeepWatched()
 				defer conn.StateChanged(k, http.StateClosed)
 				leave := func() {
 					if c.reset {
@@ -51,11 +57,10 @@ func TestA8_LeftBeforeTheClose(t *testing.T) {
 					}
 				}
 				server.Close() // as net/http does after that
-				if c.hooked {
-					conn.StateChanged(k, http.StateIdle)
+				for _, state := range c.hooks {
+					conn.StateChanged(k, state)
 				}
-				if !c.client && c.hooked {
-					conn.StateChanged(k, http.StateClosed) // from here on the client hears of it
+				if !c.client && len(c.hooks) > 0 {
 					leave()
 				}
 				if got := k.LeftFirst(); (got != peer.Unknown) != c.client {

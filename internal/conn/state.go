@@ -38,6 +38,9 @@ func (c *Conn) stateChanged(state http.ConnState) {
 		if !c.hooked.Load() {
 			c.isH2.Store(c.maySpeakHTTP2())
 			c.hooked.Store(true)
+			if c.isH2.Load() {
+				c.keepSocket()
+			}
 		}
 		c.left.Store(uint32(peer.Unknown))
 	}

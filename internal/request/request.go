@@ -85,13 +85,6 @@ func (r *Request) init(w http.ResponseWriter, req *http.Request) {
 func (r *Request) enableFirst(cfg *Config, req *http.Request) {
 	r.cfg.Store(cfg)
 	r.applyLocked(cfg, req)
-	if cfg.Check != nil && req.ProtoMajor == 2 && req.TLS == nil {
-		// Before the handler runs: net/http may close a connection without TLS ahead of
-		// all that could tell why, see conn.Conn.LeftFirst.
-		if c := r.conn(); c != nil {
-			c.KeepWatched()
-		}
-	}
 	if cfg.Observer != nil {
 		cfg.Observer.Begin(r)
 	}
