@@ -1,6 +1,7 @@
 package abort_test
 
 import (
+	"context"
 	"io"
 	"net"
 	"net/http"
@@ -17,6 +18,16 @@ import (
 // of a client that leaves with the request body unread.
 func TestA4_HandlerAsksForErr(t *testing.T) {
 	t.Parallel()
+	asksInALoop(t, context.Context.Err)
+}
+
+// context.Cause is a way to ask, too.
+func TestA4_HandlerAsksForTheCause(t *testing.T) {
+	t.Parallel()
+	asksInALoop(t, context.Cause)
+}
+
+func asksInALoop(t *testing.T, ask func(context.Context) error) {
 	background := eof.New(eof.Options{})
 	for name, in := range map[string]func(http.Handler) http.Handler{
 		"Check":  abort.Check,
@@ -25,10 +36,10 @@ func TestA4_HandlerAsksForErr(t *testing.T) {
 		began, ended := make(chan struct{}), make(chan bool)
 		srv := httptest.NewUnstartedServer(in(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 			close(began)
-			for late := time.Now().Add(5 * time.Second); r.Context().Err() == nil && time.Now().Before(late); {
+			for late := time.Now().Add(5 * time.Second); ask(r.Context()) == nil && time.Now().Before(late); {
 				runtime.Gosched()
 			}
-			ended <- r.Context().Err() != nil
+			ended <- ask(r.Context()) != nil
 		})))
 		srv.Config.ConnContext = abort.ConnContext
 		srv.Start()

@@ -50,13 +50,13 @@ type Detached struct {
 
 	entry           work.Entry // the owner's
 	handlerReturned bool       // under Request.mu
+	counted         bool       // likewise: the handler runs without a client, and the owner knows
 	wakes           bool       // see Left. The handler's goroutine
 	ran             bool       // the functions inside Detach have returned. Likewise
 	deep            bool       // that goroutine began with a larger stack. Set before the handler runs
-	held            bool       // see holdsBack. Likewise
+	heldBack        bool       // see holdsBack. Likewise
 
-	below   nethttp.Protocol // what the writer below itself is. Likewise
-	counted bool             // under Request.mu: the handler runs without a client, and the owner knows
+	below nethttp.Protocol // what the writer below itself is. Likewise
 
 	synced bool // header has reached the map below. Of who owns the writer
 	unsaid bool // Send came before a status or a byte. Likewise
@@ -97,7 +97,7 @@ func (d *Detached) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		d.wake(false) // decided when there was nobody to wake
 	}
 	d.below = d.w.ask() // here, where the writer below can still be touched
-	d.held = d.req.holdsBack(w)
+	d.heldBack = d.req.holdsBack(w)
 	d.deep = d.h.depth.Deep()
 	d.owner().Go(d, d.deep)
 	d.decided.Wait()

@@ -97,9 +97,9 @@ func (d *Detached) lateNow() *late {
 // follow is called when the status is said: where the header may go out later than
 // that, or has trailers, the map below goes on to follow the handler's.
 func (d *Detached) follow() {
-	if d.held || d.hasTrailers() {
+	if d.heldBack || d.hasTrailers() {
 		l := d.lateNow()
-		l.follows, l.each = true, d.held
+		l.follows, l.each = true, d.heldBack
 	}
 }
 
