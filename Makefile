@@ -6,7 +6,7 @@ COUNT    ?= 6
 SHELL     = bash
 
 .PHONY: help fmt lint test race stress soak compare fuzz cover leak vuln transparency api release-check
-.PHONY: bench bench-abort bench-peers bench-wire bench-ngx bench-scale bench-document
+.PHONY: bench bench-abort bench-peers bench-profile bench-wire bench-ngx bench-scale bench-document
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## /\1	/p' Makefile
@@ -45,9 +45,10 @@ bench: ## the benchmarks into bench.txt, compared with OLD=file if given
 	cd durable && $(GO) test -run '^$$' -bench . -benchtime 500x .
 
 bench-abort: ; $(GO) test -run '^$$' -bench Abort_ -benchtime 2000x ./abort && LASTBYTE_ABORT=1 $(GO) test -count=1 -v -run 'Storm|MemoryPer' ./abort ## how soon an abort is known, and what it costs
-# With ARGS=-keep the next four keep their numbers for bench-document.
+# With ARGS=-keep the next five keep their numbers for bench-document.
 PEERS = cd internal/bench/peers && $(GO) run .
 bench-peers: ; $(PEERS) peers $(ARGS) ## every row beside the middlewares of others, without a server
+bench-profile: ; $(PEERS) profile $(ARGS) ## where the time of these rows goes
 bench-wire: ; $(PEERS) wire $(ARGS) ## the same as servers, under h2load
 bench-ngx: ; $(PEERS) ngx $(ARGS) ## beside nginx with ngx_lua
 bench-scale: ; $(PEERS) scale $(ARGS) ## by the number of connections, threads and tasks

@@ -49,7 +49,7 @@ func TestDocument_NamesEveryRow(t *testing.T) {
 	}
 	want := map[string][]string{
 		"handlers": shallow, "jobs": works,
-		"wire-keep-alive": wired, "wire-new": wiredNew, "wire-h2c": wired, "wire-log": logged,
+		"profile": profiled, "wire-keep-alive": wired, "wire-new": wiredNew, "wire-h2c": wired, "wire-log": logged,
 		"ngx-keep-alive": ngx, "ngx-new": ngx, "ngx-h2c": ngx,
 	}
 	tables, err := kept()

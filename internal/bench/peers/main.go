@@ -26,6 +26,7 @@ var commands = []command{
 	{"peers", "each row without a server, in rounds that take turns", []measurement{
 		{"handlers", compareHandlers}, {"jobs", compareJobs},
 	}},
+	{"profile", "where the time of a row goes", []measurement{{"profile", takeApart}}},
 	{"wire", "rows as servers of their own, under h2load", []measurement{
 		{"wire-keep-alive", wire(keepAlive, wired)}, {"wire-new", wire(newConnections, wiredNew)}, {"wire-h2c", wire(streams, wired)},
 		{"wire-log", wire(keepAlive, logged)},

@@ -19,7 +19,7 @@ import (
 // profiled are the rows whose time is taken apart.
 var profiled = []string{
 	"bare", "chiTimeout", "TimeoutHandler", "contextAfterFunc", "floorCopy", "floorHandover", "Check", "CheckOn", "CheckExit", "Timeout",
-	"Lifecycle", "LifecycleLog", "LifecycleExit", "Detach", "DetachSend", "TimeoutDetach", "LifecycleDetachSend",
+	"Detach", "DetachSend", "TimeoutDetach", "Lifecycle", "LifecycleLog", "LifecycleExit", "LifecycleDetachSend",
 }
 
 // lastbyte begins the names of its functions.
@@ -120,7 +120,7 @@ func partOf(s *profile.Sample) int {
 		}
 	}
 	return slices.IndexFunc(parts, func(p part) bool {
-		return anyBegins(stack, p.any) || anyBegins(stack[:min(len(stack), 1)], p.innermost)
+		return anyBegins(stack, p.any) || anyBegins(stack[:1], p.innermost)
 	})
 }
 
