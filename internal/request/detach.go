@@ -54,7 +54,7 @@ type Detached struct {
 	wakes           bool       // see Left. The handler's goroutine
 	ran             bool       // the functions inside Detach have returned. Likewise
 	deep            bool       // that goroutine began with a larger stack. Set before the handler runs
-	heldBack        bool       // see holdsBack. Likewise
+	heldBack        bool       // somebody outside may send the header later than the handler says the status: a buffer, a compressor, http.TimeoutHandler. Likewise
 
 	below nethttp.Protocol // what the writer below itself is. Likewise
 
@@ -82,7 +82,8 @@ func (d *Detached) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		return
 	}
 	d.w.wrapped = w
-	d.givesUp = d.req.mayGiveUp(w)
+	around := d.req.direct(w)
+	d.givesUp = around == nil && d.req.mayGiveUp(w)
 	d.body.req, d.in = d.req, req
 	d.clone(d.out, &d.node, &d.body)
 	if form := req.MultipartForm; form != nil { // see keepFiles
@@ -97,7 +98,7 @@ func (d *Detached) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		d.wake(false) // decided when there was nobody to wake
 	}
 	d.below = d.w.ask() // here, where the writer below can still be touched
-	d.heldBack = d.req.holdsBack(w)
+	d.heldBack = around != &d.req.w || d.below == nethttp.Unknown
 	d.deep = d.h.depth.Deep()
 	d.owner().Go(d, d.deep)
 	d.decided.Wait()
@@ -106,7 +107,7 @@ func (d *Detached) ServeHTTP(w http.ResponseWriter, req *http.Request) {
 		d.owner().Name(d, d.about(d.in.Context())) // the handler carries nothing to in any more
 	}
 	d.keepFiles()
-	if around := d.req.direct(w); around == nil {
+	if around == nil {
 		if d.req.Replaced() {
 			d.req.answer(&d.w, false)
 		}

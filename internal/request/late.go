@@ -7,7 +7,6 @@ import (
 
 	"github.com/lastbyte-go/lastbyte/internal/header"
 	"github.com/lastbyte-go/lastbyte/internal/lifecycle"
-	"github.com/lastbyte-go/lastbyte/internal/nethttp"
 )
 
 // late is what becomes of a detached handler's headers when they have left its own
@@ -67,13 +66,6 @@ func (d *Detached) changedAfterSend() []string {
 		return nil
 	}
 	return header.Changed(d.late.after, d.header)
-}
-
-// holdsBack reports whether somebody outside of Detach, which is given w, may send the
-// header later than the handler says the status: a buffer, a compressor,
-// http.TimeoutHandler.
-func (r *Request) holdsBack(w http.ResponseWriter) bool {
-	return r.direct(w) != &r.w || itself(w) == nethttp.Unknown
 }
 
 // takeHeader makes the handler's map of the one below, and notes what it began as: what

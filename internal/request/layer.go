@@ -35,10 +35,19 @@ type view interface{ writer() *Writer }
 // direct gives the Writer that w is a view of, nil if anything else stands
 // between the two.
 func (r *Request) direct(w http.ResponseWriter) *Writer {
-	if v, ok := w.(view); ok && v.writer().front.request() == r {
-		return v.writer()
+	var of *Writer
+	switch v := w.(type) {
+	case *h1: // a comparison is quicker than to look for a method
+		of = (*Writer)(v)
+	case *h2:
+		of = (*Writer)(v)
+	case view:
+		of = v.writer()
 	}
-	return nil
+	if of == nil || of.front.request() != r {
+		return nil
+	}
+	return of
 }
 
 // topLocked is the Writer of the innermost lastbyte middleware at work.
