@@ -142,8 +142,8 @@ func (m *model) panics(cut bool) error {
 		}
 	} else if m.winner == "" {
 		m.winner, m.panicked, m.cut = "returned", !cut, cut
-	} else if m.stands {
-		m.cut = true
+	} else if m.winner == "exited" && !m.ended { // its response is still to come
+		m.panicked, m.cut = !cut, m.cut || m.stands
 	}
 	m.back, m.cancelled = true, true
 	m.end(m.detach && m.winner != "aborted")
