@@ -51,7 +51,7 @@ var events = []event{
 			return nil
 		}
 		if errors.Is(m.exits(code(arg), false), exitcode.ErrInvalidCode) {
-			return m.panics(true)
+			return m.panics(true, false)
 		}
 		m.back = true
 		return m.settle()
@@ -104,7 +104,7 @@ var events = []event{
 		if m.back {
 			return nil
 		}
-		return m.panics(arg&7|1 == 3)
+		return m.panics(arg&7|1 == 3, arg&7|1 == 7)
 	}},
 	{"read", func(w *world, _ byte) error { // what the body says in time is its own affair
 		return w.own(func() error {

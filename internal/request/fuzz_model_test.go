@@ -47,7 +47,7 @@ func (m *model) flush() error {
 	err := m.write(0)
 	if err == nil && m.h2 && (m.status == http.StatusNoContent || m.status == http.StatusNotModified) {
 		m.answered = true
-		m.cancelled = m.cancelled || m.left && m.winner != "sent"
+		m.cancelled = m.cancelled || m.left && !m.gone && m.winner != "sent"
 	}
 	return err
 }
@@ -133,8 +133,9 @@ func (m *model) settle() error {
 	return nil
 }
 
-// panics: the handler does; cut: with http.ErrAbortHandler.
-func (m *model) panics(cut bool) error {
+// panics: the handler does; cut: with http.ErrAbortHandler; exits: or it is left by
+// runtime.Goexit.
+func (m *model) panics(cut, exits bool) error {
 	if !m.detach || m.winner == "aborted" { // the serving goroutine panics
 		m.panicked, m.cut = !cut, m.cut || cut
 		if m.winner == "" {
@@ -143,7 +144,7 @@ func (m *model) panics(cut bool) error {
 	} else if m.winner == "" {
 		m.winner, m.panicked, m.cut = "returned", !cut, cut
 	} else if m.winner == "exited" && !m.ended { // its response is still to come
-		m.panicked, m.cut = !cut, m.cut || m.stands
+		m.panicked, m.cut = !cut && !exits, m.cut || m.stands
 	}
 	m.back, m.cancelled = true, true
 	m.end(m.detach && m.winner != "aborted")
@@ -218,7 +219,10 @@ func (m *model) hijacks() error {
 	switch {
 	case m.h2:
 		return http.ErrNotSupported
-	case !m.ended && !m.detach && m.winner == "returned" && !m.hijacked: // threads are at work behind a panic
+	case !m.ended && !m.detach && m.winner == "returned": // threads are at work behind a panic
+		if m.hijacked {
+			return http.ErrHijacked
+		}
 	case m.ended, m.winner != "" && m.winner != "aborted": // a dead connection harms nobody
 		return m.refusal()
 	case m.hijacked:
