@@ -64,7 +64,7 @@ func (c *chaos) handler() http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		remember(c, r)
 		c.serving.Add(1)
-		defer c.serving.Done()
+		defer c.serving.Add(-1)
 		id := r.URL.Path[3:]
 		r.URL.Path = fmt.Sprintf("%s/%d", r.URL.Path, c.arrived.Add(1))
 		s := c.sites[of(r)]

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math/rand/v2"
+	"net"
 	"net/http"
 	"os"
 	"path/filepath"
@@ -18,6 +19,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"github.com/lastbyte-go/lastbyte/eof"
+	"github.com/lastbyte-go/lastbyte/internal/peer"
 	"github.com/lastbyte-go/lastbyte/internal/testkit"
 	"github.com/lastbyte-go/lastbyte/middleware"
 )
@@ -32,7 +34,7 @@ type chaos struct {
 	ended, aborts, exits, eofs     atomic.Int64 // as OnEnd has them
 	book                           sync.Map     // path to *record
 	late                           late
-	serving                        sync.WaitGroup
+	serving                        atomic.Int64 // handlers
 	held                           atomic.Int64 // connections and requests that are in memory
 	mu                             sync.Mutex
 	errs                           []string
@@ -61,6 +63,7 @@ func TestChaos(t *testing.T) {
 	for _, g := range testkit.Goroutines() {
 		before[number(g)] = true
 	}
+	startPoller(t)
 	_, fds := round(t, 50*time.Millisecond, before, -1) // what is opened once, and stays, is open now
 	c, _ := round(t, d, before, fds)
 	t.Logf("%v: %d requests arrived, clients saw %d answers and %d drops and left %d times, %d callbacks ran",
@@ -79,6 +82,27 @@ func TestChaos(t *testing.T) {
 		}
 	}
 }
+
+// startPoller has package peer open what it keeps for the life of the process. The first
+// round may be over before anybody waits for a client.
+func startPoller(t *testing.T) {
+	t.Helper()
+	ln, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer ln.Close()
+	conn, err := net.Dial("tcp", ln.Addr().String())
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer conn.Close()
+	peer.New(conn).Watch(nobody{})
+}
+
+type nobody struct{}
+
+func (nobody) PeerGone(peer.State) {}
 
 // round is a server from its start to its end.
 func round(t *testing.T, d time.Duration, before map[string]bool, fds int) (c *chaos, open int) {
@@ -157,8 +181,17 @@ func (c *chaos) within(t *testing.T, all *sync.WaitGroup, limit time.Duration) {
 func (c *chaos) stop(t *testing.T, stop func(context.Context) error) {
 	t.Helper()
 	// All clients are gone, so every handler ends: before the server is closing,
-	// which might be taken for the reason.
-	c.within(t, &c.serving, 30*time.Second)
+	// which might be taken for the reason. What the clients have sent last may still
+	// begin one.
+	again := time.NewTicker(time.Millisecond)
+	defer again.Stop()
+	var all sync.WaitGroup
+	all.Go(func() {
+		for c.serving.Load() > 0 {
+			<-again.C
+		}
+	})
+	c.within(t, &all, 30*time.Second)
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	if err := stop(ctx); err != nil {
