@@ -143,7 +143,7 @@ func TestLease_HookThatTellsOfNewAlone(t *testing.T) {
 func TestLease_TheHookWaitsForAct(t *testing.T) {
 	t.Parallel()
 	for _, known := range []bool{true, false} {
-		server, _ := pair(t, false)
+		server, _ := pair(t, false, nil)
 		if !known {
 			server = struct{ net.Conn }{server}
 		}

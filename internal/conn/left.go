@@ -1,6 +1,8 @@
 package conn
 
 import (
+	"errors"
+	"net"
 	"runtime"
 	"sync"
 
@@ -26,11 +28,28 @@ func (c *Conn) LeftFirst() peer.State {
 	if s != peer.Unknown {
 		return s
 	}
-	// Over TLS the proof is in the close_notify that goes ahead of a close. If it went
-	// out, the client's end may be the answer.
-	if t, secure := c.tls(); secure && peer.IsBroken(nethttp.CloseNotifyError(t)) {
-		c.left.Store(uint32(peer.Reset)) // every caller finds the same
+	s = c.leftBeforeNotify()
+	c.left.CompareAndSwap(uint32(peer.Unknown), uint32(s)) // every caller finds the same
+	return s
+}
+
+// leftBeforeNotify finds the proof in the close_notify that goes ahead of a close. If it
+// went out, the client's end may be the answer. If it met a socket that this process had
+// closed, none went out: crypto/tls sends none where it is closed beside a Write, which
+// may be that of ClosingTLS. Then the client's end, if the socket has told of one before
+// it was closed, is no answer.
+func (c *Conn) leftBeforeNotify() peer.State {
+	t, secure := c.tls()
+	if !secure {
+		return peer.Unknown
+	}
+	switch err := nethttp.CloseNotifyError(t); {
+	case peer.IsBroken(err):
 		return peer.Reset
+	case errors.Is(err, net.ErrClosed):
+		if s := c.peer.State(); s == peer.Closed || s == peer.Reset {
+			return s
+		}
 	}
 	return peer.Unknown
 }

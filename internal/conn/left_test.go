@@ -5,6 +5,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"sync/atomic"
 	"testing"
 
 	"github.com/lastbyte-go/lastbyte/internal/conn"
@@ -40,7 +41,7 @@ func TestA8_LeftBeforeTheClose(t *testing.T) {
 		for _, secure := range []bool{false, true} {
 			t.Run(map[bool]string{false: "plain ", true: "TLS "}[secure]+c.name, func(t *testing.T) {
 				t.Parallel()
-				server, client := pair(t, secure)
+				server, client := pair(t, secure, nil)
 				_, k := conn.With(t.Context(), server)
 				conn.StateChanged(k, http.StateActive)
 				defer conn.StateChanged(k, http.StateClosed)
@@ -71,9 +72,83 @@ func TestA8_LeftBeforeTheClose(t *testing.T) {
 	}
 }
 
+// TestA8_LeftBeforeACloseBesideAWrite: over TLS a Close beside a Write sends no
+// close_notify. So the end of the client, of which the socket has told before, is no
+// answer to one.
+func TestA8_LeftBeforeACloseBesideAWrite(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		name   string
+		client bool // it leaves first
+		reset  bool
+		want   peer.State
+	}{
+		{"the client resets", true, true, peer.Reset},
+		{"the client closes", true, false, peer.Closed},
+		{"N2 this process closes", false, false, peer.Unknown},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			t.Parallel()
+			stuck := &stuck{begun: make(chan struct{}), free: make(chan struct{})}
+			server, client := pair(t, true, func(nc net.Conn) net.Conn { stuck.Conn = nc; return stuck })
+			_, k := conn.With(t.Context(), server)
+			conn.StateChanged(k, http.StateActive)
+			defer conn.StateChanged(k, http.StateClosed)
+			gone := make(told, 2)
+			if !k.Lease(0).Watch(gone) {
+				t.Skip("no socket can be watched")
+			}
+			if stuck.on.Store(true); c.client {
+				if c.reset {
+					_ = client.SetLinger(0)
+				}
+				client.Close()
+				for s := range gone {
+					if s == c.want {
+						break
+					}
+				}
+			}
+			returned := make(chan error, 1)
+			go func() {
+				_, err := server.Write([]byte("a frame"))
+				returned <- err
+			}()
+			<-stuck.begun
+			server.Close()
+			close(stuck.free)
+			<-returned
+			client.Close()
+			if got := k.LeftFirst(); got != c.want {
+				t.Errorf("LeftFirst() = %v, want %v", got, c.want)
+			}
+		})
+	}
+}
+
+// told gets what a watcher is told.
+type told chan peer.State
+
+func (c told) PeerGone(s peer.State) { c <- s }
+
+// stuck is a connection whose next Write waits, once it is on.
+type stuck struct {
+	net.Conn
+	on          atomic.Bool
+	begun, free chan struct{}
+}
+
+func (s *stuck) Write(p []byte) (int, error) {
+	if s.on.Swap(false) {
+		close(s.begun)
+		<-s.free
+	}
+	return s.Conn.Write(p)
+}
+
 // pair gives both ends of a connection: the server's speaks TLS over it or not,
-// the client's is the socket.
-func pair(t *testing.T, secure bool) (server net.Conn, client *net.TCPConn) {
+// the client's is the socket. around, if not nil, is what stands below TLS.
+func pair(t *testing.T, secure bool, around func(net.Conn) net.Conn) (server net.Conn, client *net.TCPConn) {
 	t.Helper()
 	ln, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
@@ -90,6 +165,9 @@ func pair(t *testing.T, secure bool) (server net.Conn, client *net.TCPConn) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { server.Close() })
+	if around != nil {
+		server = around(server)
+	}
 	if secure {
 		certified := httptest.NewUnstartedServer(nil)
 		certified.StartTLS()
