@@ -31,14 +31,19 @@ func (r *Request) waitLocked() {
 	for r.goroutines > 0 {
 		r.state.Store(r.state.Load().NoteReturned())
 		if r.det.Load() == nil && r.winner() == lifecycle.Exited && !r.body.gate.Closed() {
-			// A thread that waits for the client in a read of the body would be
-			// waited for in turn, and so would the client be. This is the serving goroutine.
-			r.mu.Unlock()
-			r.body.gate.Close(r, r.interruptRead)
-			r.respondEarly()
-			r.mu.Lock()
+			r.overtakeLocked()
 			continue
 		}
 		r.extraLocked().idle.Wait()
 	}
+}
+
+// overtakeLocked gives the response of an exit ahead of the threads, without the lock in
+// between. A thread that waits for the client in a read of the body would be waited for
+// in turn, and so would the client be. This is the serving goroutine.
+func (r *Request) overtakeLocked() {
+	r.mu.Unlock()
+	defer r.mu.Lock() // deferred: a HeaderFilter may panic; whoever recovers that drains again
+	r.body.gate.Close(r, r.interruptRead)
+	r.respondEarly()
 }

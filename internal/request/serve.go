@@ -69,7 +69,12 @@ func (r *Request) panicMove(l usercall.Left) {
 // finish completes the response and ends the request, also if a HeaderFilter
 // panics in between.
 func (r *Request) finish(panicked bool) (cut bool) {
-	defer func() { cut = r.end() || cut }()
+	defer func() {
+		if r.det.Load() == nil && !r.hasAny(lifecycle.Drained) {
+			r.drain() // the HeaderFilter has panicked in the middle of it
+		}
+		cut = r.end() || cut
+	}()
 	return r.complete(panicked)
 }
 
