@@ -25,13 +25,15 @@ func TestBudget_StackOfDetach(t *testing.T) {
 	}
 	b := eof.New(eof.Options{})
 	l := middleware.New(middleware.Options{})
+	timeout := exitcode.Timeout(time.Minute, 504)
 	for _, at := range []struct {
 		name   string
 		around func(http.Handler) http.Handler
 		drain  func(context.Context) error
 	}{
 		{"Detach", b.Detach, b.Shutdown},
-		{"Timeout, Detach", func(h http.Handler) http.Handler { return exitcode.Timeout(time.Minute, 504)(b.Detach(h)) }, b.Shutdown},
+		{"Detach, Timeout", func(h http.Handler) http.Handler { return b.Detach(timeout(h)) }, b.Shutdown},
+		{"Timeout, Detach", func(h http.Handler) http.Handler { return timeout(b.Detach(h)) }, b.Shutdown},
 		{"Handler, Detach", func(h http.Handler) http.Handler { return l.Handler(l.Detach(h)) }, l.Shutdown},
 	} {
 		var served, moved atomic.Int32

@@ -51,6 +51,11 @@ func bothSet[T comparable](a, b T) bool {
 	return a != zero && b != zero && a != b
 }
 
+// onlyLimits reports whether c has a Limit and nothing else.
+func (c *Config) onlyLimits() bool {
+	return c.Limit != nil && c.Check == nil && !c.Ignore && !c.Default && !c.hasFuncs() && c.Owner == nil && c.Observer == nil
+}
+
 // hasFuncs reports whether c has a page or a filter.
 func (c *Config) hasFuncs() bool { return c.Page != nil || c.Filter != nil }
 

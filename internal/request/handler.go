@@ -75,6 +75,27 @@ func (h *handler) outermost(w http.ResponseWriter, req *http.Request) {
 	r.serve(h.next, r.view(), &one.out)
 }
 
+// newDetached makes in one allocation what a request needs whose outermost middleware is
+// Detach, or becomes one with it.
+func (h *handler) newDetached() (r *Request, d *Detached, out *http.Request) {
+	if h.cfg.Limit != nil {
+		one := new(struct {
+			out http.Request // first, see outermost
+			r   Request
+			d   Detached
+			x   rare // for the Limit
+		})
+		one.r.rare = &one.x
+		return &one.r, &one.d, &one.out
+	}
+	one := new(struct {
+		out http.Request
+		r   Request
+		d   Detached
+	})
+	return &one.r, &one.d, &one.out
+}
+
 // serves reports whether a lastbyte middleware that is given w, with a context of r,
 // is part of r. Once the response is complete nothing else can come out of w if it
 // leads to r's writer, so what is inside the handler stays part of r until the handler
@@ -88,8 +109,15 @@ func (r *Request) serves(w http.ResponseWriter) bool {
 	return !s.HasAny(lifecycle.Done) && nethttp.Any(w, func(w http.ResponseWriter) bool { return r.direct(w) != nil })
 }
 
-// Detach is the middleware of cfg, with Send for the handlers inside.
+// Detach is the middleware of cfg, with Send for the handlers inside. Directly around one
+// that has a Limit and nothing else, both become one: a Limit does the same wherever it
+// stands.
 func Detach(cfg *Config, next http.Handler) http.Handler {
+	if in, ok := next.(*handler); ok && !in.detach && in.cfg.onlyLimits() {
+		both := *cfg
+		both.Limit = in.cfg.Limit
+		return &handler{cfg: &both, next: in.next, detach: true}
+	}
 	return &handler{cfg: cfg, next: next, detach: true}
 }
 
@@ -97,16 +125,11 @@ func Detach(cfg *Config, next http.Handler) http.Handler {
 // middleware around h.
 func (h *handler) detached(r *Request, inner bool, w http.ResponseWriter, req *http.Request) {
 	if !inner {
-		one := new(struct { // one allocation
-			out http.Request // first: it may be given a finalizer
-			r   Request
-			d   Detached
-		})
-		r = &one.r
+		r, d, out := h.newDetached()
 		r.init(w, req)
 		r.enableFirst(h.cfg, req)
-		one.d.init(r, &r.node, h, &one.out)
-		r.serve(&one.d, r.view(), req)
+		d.init(r, &r.node, h, out)
+		r.serve(d, r.view(), req)
 		return
 	}
 	r.enable(h, req)
