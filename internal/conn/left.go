@@ -20,8 +20,8 @@ import (
 func (c *Conn) LeftFirst() peer.State {
 	c.end.mu.Lock()
 	c.askKeptLocked()
-	if c.left.Load() == uint32(peer.Unknown) && c.server().takeLostPing() {
-		c.left.Store(uint32(peer.Closed))
+	if c.left.Load() == uint32(peer.Unknown) {
+		c.takeLostPingLocked()
 	}
 	s := peer.State(c.left.Load())
 	c.end.mu.Unlock()
@@ -31,6 +31,26 @@ func (c *Conn) LeftFirst() peer.State {
 	s = c.leftBeforeNotify()
 	c.left.CompareAndSwap(uint32(peer.Unknown), uint32(s)) // every caller finds the same
 	return s
+}
+
+// takeLostPingLocked notes that the client has not answered a ping, if that is why the
+// connection is closed.
+func (c *Conn) takeLostPingLocked() {
+	if !c.end.pinged && c.server().takeLostPing() {
+		c.end.pinged = true
+		c.left.Store(uint32(peer.Closed))
+	}
+}
+
+// forgetLostPing has a lost ping of c, on which no stream was left and nobody has asked,
+// not be taken for that of another connection. Over TLS lookAtTheEnd has noted an end
+// before there was one, so the socket says whether the client has left.
+func (c *Conn) forgetLostPing() {
+	c.end.mu.Lock()
+	defer c.end.mu.Unlock()
+	if c.isH2.Load() && c.peer.State() == peer.Local && (c.left.Load() == uint32(peer.Unknown) || c.IsTLS()) {
+		c.takeLostPingLocked()
+	}
 }
 
 // leftBeforeNotify finds the proof in the close_notify that goes ahead of a close. If it
@@ -59,6 +79,7 @@ func (c *Conn) leftBeforeNotify() peer.State {
 type closing struct {
 	mu     sync.Mutex
 	closed bool  // the connection has been closed or hijacked: no socket is kept from then on
+	pinged bool  // takeLostPingLocked has taken one
 	kept   *kept // nil if there is none
 }
 

@@ -2,13 +2,16 @@ package conn_test
 
 import (
 	"crypto/tls"
+	"fmt"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/lastbyte-go/lastbyte/internal/conn"
+	"github.com/lastbyte-go/lastbyte/internal/nethttp"
 	"github.com/lastbyte-go/lastbyte/internal/peer"
 )
 
@@ -66,6 +69,53 @@ func TestA8_LeftBeforeTheClose(t *testing.T) {
 				}
 				if got := k.LeftFirst(); (got != peer.Unknown) != c.client {
 					t.Errorf("the client left %v, want that it left first: %v", got, c.client)
+				}
+			})
+		}
+	}
+}
+
+// TestN2_LostPingOfAnother: a client that does not answer a ping has left its own
+// connection alone, also where that has no stream, so that nobody has asked who closed it.
+// What this process closes after that is not taken for the client's.
+func TestN2_LostPingOfAnother(t *testing.T) {
+	t.Parallel()
+	for _, secure := range []bool{false, true} {
+		for _, stream := range []bool{false, true} {
+			t.Run(fmt.Sprintf("TLS %t, stream %t", secure, stream), func(t *testing.T) {
+				t.Parallel()
+				srv := &http.Server{HTTP2: &http.HTTP2Config{SendPingTimeout: time.Second}}
+				h := conn.NewHook(conn.KnowServer(srv))
+				hook := h.Before(nil)
+				open := func() (*conn.Conn, net.Conn) {
+					nc, _ := pair(t, secure, nil)
+					_, k := conn.With(t.Context(), nc)
+					h.Expect(k)
+					for _, state := range []http.ConnState{http.StateNew, http.StateActive, http.StateIdle} {
+						hook(nc, state)
+					}
+					return k, nc
+				}
+				lost, nc := open()
+				if stream {
+					hook(nc, http.StateActive)
+				}
+				srv.HTTP2.CountError(nethttp.LostPing)
+				nc.Close()
+				if stream {
+					hook(nc, http.StateIdle)
+				}
+				hook(nc, http.StateClosed)
+				other, nc := open()
+				hook(nc, http.StateActive)
+				nc.Close()
+				hook(nc, http.StateIdle)
+				hook(nc, http.StateClosed)
+				if got := other.LeftFirst(); got != peer.Unknown {
+					t.Errorf("LeftFirst() = %v of a connection that this process has closed, want %v", got, peer.Unknown)
+				}
+				if got := lost.LeftFirst(); got != peer.Closed {
+					t.Errorf("LeftFirst() = %v after a lost ping, want %v", got, peer.Closed)
 				}
 			})
 		}
@@ -173,7 +223,7 @@ func pair(t *testing.T, secure bool, around func(net.Conn) net.Conn) (server net
 		certified.StartTLS()
 		defer certified.Close()
 		shaken := make(chan error, 1)
-		go func() { shaken <- tls.Client(nc, &tls.Config{InsecureSkipVerify: true}).Handshake() }()
+		go func() { shaken <- tls.Client(nc, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}}).Handshake() }()
 		over := tls.Server(server, &tls.Config{Certificates: certified.TLS.Certificates, NextProtos: []string{"h2"}})
 		if err := over.Handshake(); err != nil {
 			t.Fatal(err)

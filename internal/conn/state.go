@@ -30,6 +30,7 @@ func (c *Conn) stateChanged(state http.ConnState) {
 		c.forgetSocket()
 	case http.StateClosed:
 		c.forgetSocket()
+		c.forgetLostPing()
 	case http.StateIdle:
 		if c.isH2.Load() {
 			c.lookAtTheEnd()
