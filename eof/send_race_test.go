@@ -5,6 +5,7 @@ import (
 	"errors"
 	"io"
 	"net/http"
+	"runtime"
 	"strings"
 	"sync"
 	"testing"
@@ -12,7 +13,9 @@ import (
 	"time"
 
 	"github.com/lastbyte-go/lastbyte/eof"
+	"github.com/lastbyte-go/lastbyte/exitcode"
 	"github.com/lastbyte-go/lastbyte/internal/pipenet"
+	"github.com/lastbyte-go/lastbyte/thread"
 )
 
 // net/http reads the header map again when ServeHTTP has returned, for trailers: a
@@ -131,6 +134,46 @@ func TestE6_SendTwiceAtOnce(t *testing.T) {
 		}
 		if won != 1 {
 			t.Errorf("%d of %d Sends at once succeed, want 1", won, n)
+		}
+	})
+}
+
+// A handler may write while a thread calls Send, also through a writer of somebody else's
+// between two lastbyte middlewares: the inner one looks at the header map then. The race
+// detector looks.
+func TestE6_WriterInALayerBesideSend(t *testing.T) {
+	pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
+		b := background(t, eof.Options{})
+		mid := func(next http.Handler) http.Handler {
+			inner := exitcode.New(exitcode.Options{})(next)
+			return b.Detach(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+				inner.ServeHTTP(struct{ http.ResponseWriter }{w}, r)
+			}))
+		}
+		s := serve(t, p, mid, func(w http.ResponseWriter, r *http.Request) {
+			sent := make(chan error, 1)
+			_, err := thread.Spawn(r.Context(), func(ctx context.Context) error {
+				sent <- eof.Send(ctx)
+				return nil
+			})
+			if err != nil {
+				t.Error(err)
+				return
+			}
+			for range len(r.URL.Path) {
+				runtime.Gosched()
+			}
+			if _, err := io.WriteString(w, answer); err != nil && !errors.Is(err, eof.ErrEnded) {
+				t.Errorf("Write() = %v, want nil or ErrEnded", err)
+			}
+			if err := <-sent; err != nil {
+				t.Errorf("Send() = %v, want nil", err)
+			}
+		})
+		for i := range 50 {
+			if r := get(t, s, "/"+strings.Repeat("x", i%8)); r.res.StatusCode != 200 {
+				t.Errorf("status %d, want 200", r.res.StatusCode)
+			}
 		}
 	})
 }

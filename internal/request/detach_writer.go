@@ -21,6 +21,8 @@ func (d *Detached) headerMap() http.Header {
 		if d.w.gate.Enter() {
 			d.takeHeader(d.w.wrapped.Header())
 			d.w.gate.Leave(d.req)
+		} else if d.req.sends() { // it reads d.header
+			return d.headerAfterSend()
 		}
 		if d.header == nil {
 			d.header = make(http.Header)
@@ -105,7 +107,7 @@ func (d *Detached) begin(status int) {
 	d.declared = 0
 	switch n, ok := header.Length(d.header); {
 	case !ok:
-		if d.w.speaks == nethttp.HTTP1 && !d.req.hasAny(lifecycle.Hijacked) {
+		if d.w.speaks == nethttp.HTTP1 && !d.req.hasAny(lifecycle.Hijacked) && !d.unsaid { // Send leaves the map as it is
 			delete(d.header, "Content-Length") // as net/http does in its own map, with a line in its log
 			if d.late != nil {
 				delete(d.late.said, "Content-Length")

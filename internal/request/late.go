@@ -15,19 +15,21 @@ type late struct {
 	said    http.Header // the fields that the handler's map and the one below had in common at the last look
 	follows bool        // the one below follows the handler's after the status was said
 	each    bool        // it does so at each write: the header may go out then
-	after   http.Header // the map that the handler gets after Send
 }
 
 // headerAfterSend gives the handler a map that is not that of the response any
-// more, so that what is set there can be told from what was in time.
+// more, so that what is set there can be told from what was in time. A Send beside the
+// handler may still be reading the other one, and making late.
 func (d *Detached) headerAfterSend() http.Header {
-	l := d.lateNow()
-	if l.after == nil {
-		if l.after = d.header.Clone(); l.after == nil {
-			l.after = make(http.Header)
+	d.req.mu.Lock()
+	defer d.req.mu.Unlock()
+	x := d.req.extraLocked()
+	if x.after == nil {
+		if x.after = d.header.Clone(); x.after == nil {
+			x.after = make(http.Header)
 		}
 	}
-	return l.after
+	return x.after
 }
 
 // lost counts the bytes that come after Send.
@@ -62,10 +64,13 @@ func (d *Detached) tellDropped() {
 
 // changedAfterSend gives the names of the headers that have changed after Send.
 func (d *Detached) changedAfterSend() []string {
-	if d.late == nil || d.late.after == nil {
+	d.req.mu.Lock()
+	defer d.req.mu.Unlock()
+	x := d.req.madeLocked()
+	if x == nil || x.after == nil {
 		return nil
 	}
-	return header.Changed(d.late.after, d.header)
+	return header.Changed(x.after, d.header)
 }
 
 // takeHeader makes the handler's map of the one below, and notes what it began as: what

@@ -146,6 +146,7 @@ type extra struct {
 
 	forms   []pair        // see carryFormsInside
 	attrs   []slog.Attr   // see SetAttrs
+	after   http.Header   // the map that a detached handler gets after Send
 	calls   DrainList     // of eof.OnDrain
 	tracked *hijackedWork // what the owner of the hijacked request waits for; nil: nothing
 	local   net.Addr      // after a hijack, what the context gives for http.LocalAddrContextKey: see nearest
