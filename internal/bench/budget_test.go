@@ -15,22 +15,22 @@ import (
 var budgets = map[string]struct{ allocs, bytes, time float64 }{
 	"Check":               {1, 512, 0.45},
 	"CheckOn":             {7, 1024, 0.9},
-	"CheckExit":           {3, 1104, 0.7},
-	"Timeout":             {4, 1120, 0.7},
-	"Detach":              {2, 920, 1.9},
-	"DetachSend":          {2, 920, 2.1},
-	"DetachTimeout":       {5, 1528, 2.2},
-	"TimeoutDetach":       {5, 1528, 2.1},
+	"CheckExit":           {2, 800, 0.65},
+	"Timeout":             {2, 688, 0.5},
+	"Detach":              {2, 928, 1.3},
+	"DetachSend":          {2, 928, 1.5},
+	"DetachTimeout":       {2, 1056, 1.3},
+	"TimeoutDetach":       {2, 1056, 1.3},
 	"Lifecycle":           {1, 512, 0.6},
 	"LifecycleObserved":   {1, 512, 0.65},
 	"LifecycleBoard":      {2, 600, 0.65}, // it keeps so many endings a second, which a slow machine has for fewer requests
 	"LifecycleLog":        {1, 512, 0.95},
 	"LifecycleSlog":       {4, 640, 2.1}, // log/slog of Go 1.27 has one allocation more than that of 1.26
 	"LifecycleOn":         {7, 1024, 1.1},
-	"LifecycleExit":       {3, 1104, 0.9},
-	"LifecycleExitLog":    {4, 1200, 1.3},
+	"LifecycleExit":       {2, 800, 0.8},
+	"LifecycleExitLog":    {3, 896, 1.2},
 	"LifecycleDefer":      {26, 2100, 2}, // the tasks of many requests share what they run on
-	"LifecycleDetachSend": {2, 920, 2.4},
+	"LifecycleDetachSend": {2, 928, 1.7},
 }
 
 // others are the rows without lastbyte.

@@ -223,7 +223,9 @@ func pair(t *testing.T, secure bool, around func(net.Conn) net.Conn) (server net
 		certified.StartTLS()
 		defer certified.Close()
 		shaken := make(chan error, 1)
-		go func() { shaken <- tls.Client(nc, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}}).Handshake() }()
+		go func() {
+			shaken <- tls.Client(nc, &tls.Config{InsecureSkipVerify: true, NextProtos: []string{"h2"}}).Handshake()
+		}()
 		over := tls.Server(server, &tls.Config{Certificates: certified.TLS.Certificates, NextProtos: []string{"h2"}})
 		if err := over.Handshake(); err != nil {
 			t.Fatal(err)
