@@ -23,11 +23,11 @@ var madeOutside = exitcode.Timeout(time.Second, 504)
 // outside.
 func TestX17_MadeOutside(t *testing.T) {
 	waits := func(_ http.ResponseWriter, r *http.Request) { <-r.Context().Done() }
-	real := httptest.NewRecorder()
+	outside := httptest.NewRecorder()
 	done := make(chan struct{})
 	go func() { // its second passes meanwhile
 		defer close(done)
-		madeOutside(http.HandlerFunc(waits)).ServeHTTP(real, httptest.NewRequest("GET", "/", nil))
+		madeOutside(http.HandlerFunc(waits)).ServeHTTP(outside, httptest.NewRequest("GET", "/", nil))
 	}()
 	for range 3 {
 		pipenet.Run(t, func(t *testing.T, p pipenet.Proto) {
@@ -40,7 +40,7 @@ func TestX17_MadeOutside(t *testing.T) {
 		})
 	}
 	<-done
-	check(t, "outside of bubbles", real.Code, 504)
+	check(t, "outside of bubbles", outside.Code, 504)
 }
 
 // madeInside is made in the first bubble that needs it, as a handler that a program makes
@@ -139,7 +139,7 @@ func TestX17_ManyRequests(t *testing.T) {
 func TestX17_ManyAtOnce(t *testing.T) {
 	const d = 3 * time.Millisecond
 	background := eof.New(eof.Options{})
-	defer background.Shutdown(t.Context())
+	defer func() { check(t, "Shutdown", background.Shutdown(t.Context()), nil) }()
 	timeout := exitcode.Timeout(d, 504)
 	h := timeout(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
 		if r.URL.Path == "/waits" {
@@ -152,7 +152,7 @@ func TestX17_ManyAtOnce(t *testing.T) {
 		}
 	}))
 	late := exitcode.Timeout(time.Hour, 502)(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		time.Sleep(rand.N(d))
+		<-time.After(rand.N(d)) // it comes to its time out of turn
 		h.ServeHTTP(w, r)
 	}))
 	ways := []http.Handler{h, late, background.Detach(h), timeout(background.Detach(late))}

@@ -35,10 +35,10 @@ func ExampleEnding() {
 
 // Who has been at work for long.
 func ExampleRequest() {
-	stuck := func(q middleware.Request) bool { return time.Since(q.Outcome.Start) > time.Millisecond }
+	const long = 0 // a minute, in a program
+	stuck := func(q middleware.Request) bool { return time.Since(q.Outcome.Start) >= long }
 	life := middleware.New(middleware.Options{})
 	h := life.Handler(http.HandlerFunc(func(http.ResponseWriter, *http.Request) {
-		time.Sleep(2 * time.Millisecond)
 		for q := range life.Requests() {
 			if stuck(q) {
 				fmt.Println(q.Method, q.Path)

@@ -17,7 +17,7 @@ func (r *Request) commit(status int) error {
 	r.carryEarly(&r.pair, &r.node)
 	taken := r.noted(headerTaken)
 	if taken && r.winner() == lifecycle.Exited {
-		r.heldEarly(status)
+		r.heldMove(&r.w, status, r.w.wrapped.Header(), r.w.stood())
 	}
 	switch s := r.state.Load(); {
 	case s.Winner() != lifecycle.Exited:
@@ -39,13 +39,6 @@ func (r *Request) commit(status int) error {
 		r.tooLarge(r.w.wrapped.Header())
 	}
 	return nil
-}
-
-// heldEarly is heldMove for the request's own Writer.
-func (r *Request) heldEarly(status int) {
-	if r.endsAt(&r.w) {
-		r.heldMove(&r.w, status, r.w.wrapped.Header(), r.w.stood())
-	}
 }
 
 // encodes reports whether a Content-Encoding was set inside the request's own Writer. It

@@ -171,6 +171,7 @@ func (d *Detached) about(ctx context.Context) work.About {
 	return work.About{Method: d.in.Method, Route: d.known(ctx), Since: d.req.start}
 }
 
+// known gives the pattern of the route that ctx has, "" if none is known.
 func (d *Detached) known(ctx context.Context) string {
 	if !d.req.hold() { // so that no router has returned whose route is in ctx
 		return ""

@@ -28,7 +28,8 @@ func NewLimit(after time.Duration, exit func() *Exit) *Limit {
 	return &Limit{After: after, exit: exit}
 }
 
-// limited is a request's place in the list of its Limit.
+// limited is a request's place in the list of its Limit. Request.mu guards it, but for the
+// links and listed, which are under Limit.mu; r and at do not change while it is listed.
 type limited struct {
 	r          *Request
 	at         time.Duration // when its time is up, on the clock of work.Now

@@ -31,6 +31,9 @@ func (r *Request) Send(ctx context.Context) error {
 // wakeSent is wakeAfter for Send; ctx is its caller's.
 func (d *Detached) wakeSent(ctx context.Context) { d.wakeAfter(false, false, d.about(ctx)) }
 
+// logNotDetached and shortBody are apart, since what most calls do not need would take space
+// on the stack of all.
+
 func (r *Request) logNotDetached(ctx context.Context) {
 	r.Log(ctx, "lastbyte: eof.Send: "+ErrNotDetached.Error())
 }

@@ -13,8 +13,7 @@ import (
 // set. No goroutine waits: a timer starts one when it fires, and the end of the request
 // waits for that one, as for any other of the request's (hold).
 func (r *Request) limitLocked(l *Limit) {
-	switch s := r.state.Load(); {
-	case s.Decided() || s.HasAny(lifecycle.Hijacked):
+	if s := r.state.Load(); s.Decided() || s.HasAny(lifecycle.Hijacked) {
 		return
 	}
 	if r.liftLimitLocked(); l.After == 0 {

@@ -1,6 +1,7 @@
 // Package work is what a request and the Background that outlives it have to say
 // to each other: the handlers that run detached, the work that a shutdown can give
-// up, what is told when a drain begins, and the goroutines that all of it runs on.
+// up, what is told when a drain begins, the goroutines that all of it runs on, and the
+// clock of both.
 //
 // The Background is package eof's. Its policy, which goroutine runs what, is
 // in eof/goroutines.go and here, and nowhere else.

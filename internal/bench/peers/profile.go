@@ -119,6 +119,9 @@ func partOf(s *profile.Sample) int {
 			stack = append(stack, line.Function.Name)
 		}
 	}
+	if len(stack) == 0 { // the profiler could not tell
+		return len(parts) - 1
+	}
 	return slices.IndexFunc(parts, func(p part) bool {
 		return anyBegins(stack, p.any) || anyBegins(stack[:1], p.innermost)
 	})
